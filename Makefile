@@ -1,0 +1,69 @@
+# `make` alone lists the targets. Each makes the environment that it needs; nothing is installed outside the checkout.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+VENV_TFLITE ?= .venv-tflite
+VENV_TOOLS  ?= .venv-tools
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-tflite test-tools check docs bench model wheel clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# An environment is a folder with a stamp that is younger than pyproject.toml.
+define environment
+	$(PYTHON) -c 'import sys; sys.exit("mobiclass needs Python 3.10 or newer: make PYTHON=python3.11" if sys.version_info < (3, 10) else 0)'
+	$(PYTHON) -m venv $(1)
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[$(2)]'
+	@touch $(1)/.installed
+endef
+
+$(VENV)/.installed: pyproject.toml
+	$(call environment,$(VENV),test)
+
+$(VENV)/.check-installed: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,check]'
+	@touch $@
+
+$(VENV_TFLITE)/.installed: pyproject.toml
+	$(call environment,$(VENV_TFLITE),test$(comma)tflite-runtime)
+
+$(VENV_TOOLS)/.installed: pyproject.toml
+	$(call environment,$(VENV_TOOLS),test$(comma)tools)
+
+comma := ,
+
+demo: $(VENV)/.installed ## Name what is on three real photos
+	$(BIN)/mobiclass predict --format table $$($(BIN)/python -c 'import pathlib, skimage; print(*[pathlib.Path(skimage.__file__).parent / "data" / name for name in ("chelsea.png", "coffee.png", "rocket.jpg")])')
+
+test: $(VENV)/.installed ## Run the tests (on LiteRT)
+	$(BIN)/python -m pytest $(PYTEST)
+
+test-tflite: $(VENV_TFLITE)/.installed ## Run the tests on tflite-runtime (Python 3.10 or 3.11)
+	MOBICLASS_RUNTIME=tflite $(VENV_TFLITE)/bin/python -m pytest $(PYTEST)
+
+test-tools: $(VENV_TOOLS)/.installed ## Run the workstation's tests (downloads TensorFlow, 1.5 GB)
+	$(VENV_TOOLS)/bin/python -m pytest tests/tools $(PYTEST)
+
+check: $(VENV)/.check-installed ## Check format, lint, types and the generated docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m tools.command_reference --check
+
+docs: $(VENV)/.installed ## Write docs/commands.md from --help
+	$(BIN)/python -m tools.command_reference
+
+bench: $(VENV)/.installed ## Measure speed and memory (PHOTOS=DIR: accuracy too, on DIR/<wnid>/<image>)
+	$(BIN)/python -m tools.benchmarks $(if $(PHOTOS),--photos $(PHOTOS))
+
+model: $(VENV_TOOLS)/.installed ## Build the built-in model again
+	$(VENV_TOOLS)/bin/python -m tools.build_builtin_model
+
+wheel: $(VENV)/.check-installed ## Build the wheel and the source distribution into dist/
+	$(BIN)/python -m build --outdir dist .
+
+clean: ## Remove environments, caches and what was built
+	rm -rf $(VENV) $(VENV_TFLITE) $(VENV_TOOLS) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

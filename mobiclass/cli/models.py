@@ -1,0 +1,50 @@
+"""``mobiclass models``: find a model's file, and show what the model says of itself."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.group()
+def models() -> None:
+    """Find models and look into them."""
+
+
+@models.command()
+@click.argument("name")
+def path(name: str) -> None:
+    r"""Print the path of the model NAME, and nothing else.
+
+    \b
+    Example:
+      cp "$(mobiclass models path efficientnet_lite0)" .
+    """
+    from mobiclass.catalog import find_model
+
+    click.echo(str(find_model(name)))
+
+
+@models.command()
+@click.argument("model", metavar="NAME|PATH")
+@click.option("--format", "output_format", type=click.Choice(("table", "json")), default="table", show_default=True)
+def show(model: str, output_format: str) -> None:
+    r"""Show what a model says of itself, and where each fact comes from.
+
+    The model is not run: no runtime is needed.
+
+    \b
+    Examples:
+      mobiclass models show efficientnet_lite0
+      mobiclass models show ./mobilenet_v2.tflite --format json
+    """
+    from mobiclass.catalog import find_model
+    from mobiclass.cli.description import facts_text, model_facts, model_json
+    from mobiclass.model import read_model
+
+    info = read_model(find_model(model))
+    if output_format == "json":
+        click.echo(json.dumps(model_json(info), ensure_ascii=False, indent=2))
+    else:
+        click.echo(facts_text(model_facts(info)))

@@ -1,0 +1,148 @@
+"""The options that commands share: each stands here once, and a command takes them with a decorator."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+import click
+
+from mobiclass.edgetpu import DEVICE_PATTERN
+from mobiclass.facts import Resize, override_facts
+from mobiclass.runtimes import RuntimeChoice
+
+if TYPE_CHECKING:
+    from mobiclass.classifier import Classifier
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOptions:
+    """Which model, and how it is to run; the fields are the arguments of `Classifier.load`."""
+
+    model: str | None
+    labels: str | None
+    device: str
+    runtime: RuntimeChoice
+    num_threads: int | None
+    resize: Resize | None
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...] | None
+
+    def load(self) -> Classifier:
+        """Load the classifier."""
+        from mobiclass.classifier import Classifier
+
+        return Classifier.load(
+            self.model,
+            labels=self.labels,
+            device=self.device,
+            runtime=self.runtime,
+            num_threads=self.num_threads,
+            resize=self.resize,
+            mean=self.mean,
+            std=self.std,
+        )
+
+
+def _device(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if value in ("auto", "cpu") or DEVICE_PATTERN.fullmatch(value):
+        return value
+    raise click.BadParameter(f"{value!r} is not one of auto, cpu, edgetpu, edgetpu:usb, edgetpu:pci, edgetpu:N")
+
+
+def _per_channel(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, ...] | None:
+    """Parse one number, or three with commas between them, and check them as what the option is named after."""
+    if value is None:
+        return None
+    try:
+        numbers = tuple(float(number) for number in value.split(","))
+        override_facts(std=numbers) if param.name == "std" else override_facts(mean=numbers)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r}: {error}") from error
+    return numbers
+
+
+_MODEL_OPTIONS = (
+    click.option(
+        "-m", "--model", metavar="NAME|PATH", envvar="MOBICLASS_MODEL", show_envvar=True,
+        help="A known model's name, or any .tflite classifier.  [default: the built-in model]",
+    ),
+    click.option(
+        "--labels", metavar="FILE", type=click.Path(), help="One label a line, UTF-8.  [default: the model's own]"
+    ),
+    click.option(
+        "--device", callback=_device, metavar="DEVICE", default="auto", show_default=True,
+        envvar="MOBICLASS_DEVICE", show_envvar=True,
+        help="Where it runs: auto, cpu, or edgetpu[:usb|:pci][:N].",
+    ),
+    click.option(
+        "--runtime", type=click.Choice(get_args(RuntimeChoice)), default="auto", show_default=True,
+        envvar="MOBICLASS_RUNTIME", show_envvar=True,
+        help="ai-edge-litert or tflite-runtime; auto takes LiteRT where it is installed.",
+    ),
+    click.option(
+        "--threads", "num_threads", metavar="N", type=click.IntRange(1, 256),
+        envvar="MOBICLASS_THREADS", show_envvar=True, help="Threads of the runtime.  [default: all cores]",
+    ),
+    click.option(
+        "--resize", type=click.Choice(get_args(Resize)),
+        help="How an image meets the model's input.  [default: as the model says, else crop]",
+    ),
+    click.option(
+        "--mean", callback=_per_channel, metavar="M[,M,M]",
+        help="Subtracted from pixels of 0-255: one value, or one a channel.  [default: the model's own]",
+    ),
+    click.option(
+        "--std", callback=_per_channel, metavar="S[,S,S]",
+        help="Then divides them; in the same units.  [default: the model's own]",
+    ),
+)  # fmt: skip
+
+_PREDICTION_OPTIONS = (
+    click.option(
+        "-k", "--top-k", metavar="N", type=click.IntRange(min=1), default=5, show_default=True,
+        help="Predictions an image.",
+    ),
+    click.option(
+        "--threshold", metavar="P", type=click.FloatRange(0, 1), default=0.0,
+        help="Drop predictions with a score under P (0-1).  [default: 0]",
+    ),
+    click.option("--allow-truncated", is_flag=True, help="Take what there is of image files that were cut short."),
+    click.option("--timing", is_flag=True, help="Say where each image's time went."),
+)  # fmt: skip
+
+_VERBOSITY_OPTIONS = (
+    click.option("-q", "--quiet", is_flag=True, help="Nothing on stderr but what ends the program."),
+    click.option("-v", "--verbose", is_flag=True, help="Explain on stderr which model, runtime and preprocessing."),
+)
+
+
+def model_options(command: Command) -> Command:
+    """Give `command` the options that choose a model; it takes them as one `ModelOptions` named `options`."""
+
+    @functools.wraps(command)
+    def with_options(**arguments: Any) -> Any:
+        fields = {name: arguments.pop(name) for name in ModelOptions.__slots__}
+        return command(options=ModelOptions(**fields), **arguments)
+
+    return _with(_MODEL_OPTIONS, with_options)  # type: ignore[return-value]
+
+
+def prediction_options(command: Command) -> Command:
+    """Give `command` `top_k`, `threshold`, `allow_truncated` and `timing`."""
+    return _with(_PREDICTION_OPTIONS, command)
+
+
+def verbosity_options(command: Command) -> Command:
+    """Give `command` `quiet` and `verbose`."""
+    return _with(_VERBOSITY_OPTIONS, command)
+
+
+def _with(options: tuple[Callable[[Command], Command], ...], command: Command) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -1,0 +1,48 @@
+"""Keep the C libraries' chatter out of the results: they write to file descriptors 1 and 2 behind Python's back.
+
+The program's own output goes to private copies of the two; what stands at 1 and 2 then leads nowhere, or, once
+`show_native_output` was called, to stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TextIO
+
+_STDOUT, _STDERR = 1, 2
+
+
+def separate_streams() -> None:
+    r"""Give `sys.stdout` and `sys.stderr` descriptors of their own and silence those that C libraries use.
+
+    Results are UTF-8 with ``\\n`` line ends wherever they go; on a terminal, what it cannot show is replaced.
+    """
+    sys.stdout = _private_copy(_STDOUT, sys.stdout)
+    sys.stderr = _private_copy(_STDERR, sys.stderr)
+    silence = os.open(os.devnull, os.O_RDWR)
+    os.dup2(silence, _STDOUT)
+    os.dup2(silence, _STDERR)
+    if silence > _STDERR:
+        os.close(silence)
+
+
+def show_native_output() -> None:
+    """Let the C libraries' output appear on stderr, whichever descriptor they write it to."""
+    if sys.stderr is not sys.__stderr__:  # inside another program the descriptors are not ours
+        os.dup2(sys.stderr.fileno(), _STDOUT)
+        os.dup2(sys.stderr.fileno(), _STDERR)
+
+
+def _private_copy(descriptor: int, stream: TextIO | None) -> TextIO:
+    if stream is None:  # it was closed before we started
+        return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123
+    on_terminal = stream.isatty()
+    return open(  # noqa: PTH123
+        os.dup(descriptor),
+        "w",
+        buffering=1 if on_terminal or descriptor == _STDERR else -1,
+        encoding=stream.encoding if on_terminal else "utf-8",
+        errors="replace" if on_terminal else "backslashreplace",
+        newline="\n",
+    )

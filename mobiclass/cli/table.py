@@ -1,0 +1,82 @@
+"""Results as a table for people: label, score, and a bar for the score."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final, TextIO
+
+from mobiclass.cli.text import fit_text, safe_text, text_width
+
+if TYPE_CHECKING:
+    from mobiclass.classifier import ImageResult, Timing
+    from mobiclass.predictions import Prediction
+
+_BAR_CELLS: Final = 20
+_EIGHTHS: Final = " ▏▎▍▌▋▊▉"
+_SCORE_CELLS: Final = 7  # "100.0 %"
+_DEFAULT_WIDTH: Final = 80
+
+
+class TableWriter:
+    """Writes each image's predictions as aligned lines, under the file's name where there are several files."""
+
+    def __init__(self, stream: TextIO, *, with_paths: bool, timing: bool) -> None:
+        """Write to `stream`."""
+        self._stream = stream
+        self._with_paths = with_paths
+        self._timing = timing
+        self._first = True
+        self._width = _terminal_width(stream)
+
+    def write(self, result: ImageResult) -> None:
+        """Write the block of one image."""
+        lines = [] if not self._with_paths else [safe_text(result.path)]
+        if result.error:
+            lines.append(f"not classified: {safe_text(result.error.reason)}")
+        elif not result.predictions:
+            lines.append("no prediction reaches the threshold")
+        lines += self._prediction_lines(result.predictions)
+        if self._timing and result.timing:
+            lines.append(_timing_text(result.timing))
+        if self._with_paths:
+            lines = [lines[0], *(f"  {line}" for line in lines[1:])]
+            if not self._first:
+                lines.insert(0, "")
+        self._first = False
+        self._stream.write("\n".join(lines) + "\n")
+
+    def close(self) -> None:
+        """Write nothing more."""
+
+    def _prediction_lines(self, predictions: tuple[Prediction, ...]) -> list[str]:
+        names = [safe_text(prediction.label or f"class {prediction.index}") for prediction in predictions]
+        indent = 2 if self._with_paths else 0
+        room = max(10, self._width - indent - _SCORE_CELLS - _BAR_CELLS - 4)
+        width = min(room, max(map(text_width, names), default=0))
+        return [
+            f"{fit_text(name, width)}  {_percent(prediction.score)}  {_bar(prediction.score)}".rstrip()
+            for name, prediction in zip(names, predictions, strict=True)
+        ]
+
+
+def _percent(score: float) -> str:
+    return f"{score * 100:5.1f} %"
+
+
+def _bar(score: float) -> str:
+    eighths = round(max(0.0, min(1.0, score)) * _BAR_CELLS * 8)
+    return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+
+
+def _timing_text(timing: Timing) -> str:
+    return (
+        f"decode {timing.decode_ms:.1f} ms, preprocess {timing.preprocess_ms:.1f} ms, "
+        f"invoke {timing.invoke_ms:.1f} ms, postprocess {timing.postprocess_ms:.1f} ms"
+    )
+
+
+def _terminal_width(stream: TextIO) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        return _DEFAULT_WIDTH

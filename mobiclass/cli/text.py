@@ -1,0 +1,34 @@
+"""Text from files for a terminal: file names and labels are other people's, and may hold control sequences."""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def safe_text(text: str) -> str:
+    """Replace what a terminal would obey or could not show (controls, directional overrides) by U+FFFD."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def text_width(text: str) -> int:
+    """Count the terminal cells that `text` takes."""
+    return sum(_cells(character) for character in text)
+
+
+def fit_text(text: str, width: int) -> str:
+    """Cut or pad `text` to exactly `width` cells; a cut is marked with an ellipsis."""
+    if text_width(text) > width:
+        kept, cells = "", 0
+        for character in text:
+            cells += _cells(character)
+            if cells > width - 1:
+                break
+            kept += character
+        text = kept + "…"
+    return text + " " * (width - text_width(text))
+
+
+def _cells(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -1,0 +1,73 @@
+"""One model, loaded and ready to run: `Interpreter`. It takes tensors and gives tensors; images are not its business.
+
+LiteRT refuses a damaged model with an error. tflite-runtime crashes on some, so that a model which it has never
+loaded before is loaded in a child process first (`mobiclass.trial`).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mobiclass.errors import ModelError
+from mobiclass.model import ModelInfo
+from mobiclass.runtimes import Runtime, load_interpreter, one_line
+from mobiclass.trial import require_loadable
+
+
+def available_cores() -> int:
+    """Count the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Interpreter:
+    """One loaded model. It is not thread-safe: a worker has its own.
+
+    Attributes:
+        runtime: the runtime that runs it.
+        num_threads: the threads that one `invoke` may use.
+    """
+
+    def __init__(
+        self,
+        model: ModelInfo,
+        *,
+        runtime: Runtime,
+        num_threads: int | None = None,
+        delegate: Any = None,
+    ) -> None:
+        """Load `model` in `runtime`, on all cores unless `num_threads` says otherwise.
+
+        Raises:
+            SetupError: the runtime cannot be imported, e.g. beside this NumPy.
+            ModelError: the runtime cannot load the model.
+        """
+        self.runtime = runtime
+        self.num_threads = num_threads or available_cores()
+        if self.runtime.crashes_on_damage and delegate is None:
+            require_loadable(model, self.runtime)
+        self._delegate = delegate  # must outlive the interpreter
+        self._interpreter = load_interpreter(
+            self.runtime, model.content, str(model.path), num_threads=self.num_threads, delegate=delegate
+        )
+        self._input = self._interpreter.get_input_details()[0]["index"]
+        self._output = self._interpreter.get_output_details()[0]["index"]
+
+    def invoke(self, tensor: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        """Run the model on `tensor` (1, height, width, 3) of its dtype; returns the raw output (N,).
+
+        Raises:
+            ModelError: the runtime cannot run the model.
+        """
+        try:
+            self._interpreter.set_tensor(self._input, tensor)
+            self._interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(f"the model cannot be run by {self.runtime.package}: {one_line(error)}") from error
+        output: npt.NDArray[np.generic] = self._interpreter.get_tensor(self._output).reshape(-1)
+        return output

@@ -1,0 +1,118 @@
+"""An upright RGB image to the model's input tensor: crop and resize in Pillow, then one table lookup.
+
+Normalizing ``(pixel − mean) / std`` and quantizing have only 256 different arguments a channel. They are worked
+out once a model, into a table, and looked up for every pixel. It decodes no files and runs no model.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from mobiclass.model import Preprocessing
+from mobiclass.quantization import quantize
+from mobiclass.tflite import TensorSpec
+
+_FILTERS: Final = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+class Preprocessor:
+    """Turn images into the input tensor that one model wants.
+
+    Attributes:
+        min_height: an image of at least this height and `min_width` is only ever scaled down; decoding it
+            at any larger scale is wasted.
+        min_width: see `min_height`.
+    """
+
+    def __init__(self, tensor: TensorSpec, preprocessing: Preprocessing) -> None:
+        """Prepare the table for `tensor`, whose shape is (1, height, width, 3)."""
+        _, self._height, self._width, _ = tensor.shape
+        self._preprocessing = preprocessing
+        self._filter = _FILTERS[preprocessing.interpolation]
+        self._table = _lookup_table(tensor, preprocessing)
+        self._dtype = np.dtype(tensor.dtype)
+        kept = preprocessing.crop_fraction if preprocessing.resize == "crop" else 1.0
+        self.min_height = ceil(self._height / kept)
+        self.min_width = ceil(self._width / kept)
+
+    def __call__(self, image: Image.Image) -> npt.NDArray[np.generic]:
+        """Turn an upright RGB `image` of any size into a tensor (1, height, width, 3) of the model's dtype."""
+        pixels = self.pixels(image)
+        if self._table is None:
+            return pixels[np.newaxis]
+        tensor = np.empty((1, *pixels.shape), self._dtype)
+        for channel in range(3):
+            tensor[0, :, :, channel] = self._table[channel][pixels[:, :, channel]]
+        return tensor
+
+    def pixels(self, image: Image.Image) -> npt.NDArray[np.uint8]:
+        """Crop and resize an upright RGB `image` to what the model sees: uint8 (height, width, 3), RGB."""
+        return np.asarray(self._fit(image), np.uint8)
+
+    def _fit(self, image: Image.Image) -> Image.Image:
+        target = (self._width, self._height)
+        match self._preprocessing.resize:
+            case "squash":
+                return image.resize(target, self._filter)
+            case "pad":
+                return self._pad(image)
+            case "crop":
+                box = centre_crop(image.height, image.width, self._height, self._width, self._preprocessing)
+                # Cropping by the box of resize() is one pass, and lets the filter see beyond the crop's edge
+                # just as resizing the whole image and cropping afterwards would.
+                return image.resize(target, self._filter, box=box)
+
+    def _pad(self, image: Image.Image) -> Image.Image:
+        scale = min(self._height / image.height, self._width / image.width)
+        height = min(self._height, max(1, round(image.height * scale)))
+        width = min(self._width, max(1, round(image.width * scale)))
+        # The mean colour is the model's zero: the padding says nothing.
+        red, green, blue = (min(255, max(0, round(mean))) for mean in self._preprocessing.mean)
+        canvas = Image.new("RGB", (self._width, self._height), (red, green, blue))
+        resized = image.resize((width, height), self._filter)
+        canvas.paste(resized, ((self._width - width) // 2, (self._height - height) // 2))
+        return canvas
+
+
+def centre_crop(
+    image_height: int, image_width: int, height: int, width: int, preprocessing: Preprocessing
+) -> tuple[float, float, float, float]:
+    """Find the centre crop with the aspect ratio `height`:`width` that keeps `crop_fraction` of what could fit.
+
+    Returns:
+        left, upper, right, lower in pixels, not rounded.
+    """
+    aspect = width / height
+    crop_height = min(image_height, image_width / aspect) * preprocessing.crop_fraction
+    crop_width = crop_height * aspect
+    left = (image_width - crop_width) / 2
+    upper = (image_height - crop_height) / 2
+    # Rounding must not push the box over the edge by 1e-14 pixels: Pillow refuses that.
+    return max(0.0, left), max(0.0, upper), min(image_width, left + crop_width), min(image_height, upper + crop_height)
+
+
+def _lookup_table(tensor: TensorSpec, preprocessing: Preprocessing) -> npt.NDArray[np.generic] | None:
+    """Compute the (3, 256) table from pixel value to input value; ``None`` where a pixel is its own value."""
+    pixels = np.arange(256)
+    mean, std = (np.reshape(np.float64(value), (3, 1)) for value in (preprocessing.mean, preprocessing.std))
+    real = (pixels - mean) / std
+    if tensor.dtype == "float32":
+        return real.astype(np.float32)
+    unchanged = np.broadcast_to(pixels if tensor.dtype == "uint8" else pixels - 128, (3, 256))
+    if tensor.quantization is not None:
+        quantized = quantize(real, tensor.quantization, tensor.dtype)
+        # Such inputs were meant to take the pixels as they are. Following the rounded mean, scale and zero point
+        # to the letter would move some of them by one step, which is enough to turn a close decision.
+        if np.abs(quantized.astype(np.int64) - unchanged).max() > 1:
+            return quantized
+    return None if tensor.dtype == "uint8" else unchanged.astype(tensor.dtype)

@@ -1,0 +1,132 @@
+"""The boundary to the TFLite runtimes: which are installed, importing one, constructing its interpreter.
+
+Nothing else imports them. What they raise becomes `SetupError` or `ModelError` here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+from mobiclass.errors import ModelError, SetupError
+
+RuntimeName: TypeAlias = Literal["litert", "tflite"]
+RuntimeChoice: TypeAlias = Literal["auto", "litert", "tflite"]
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """One of the runtimes.
+
+    Attributes:
+        name: what ``--runtime`` calls it.
+        package: its name on PyPI.
+        module: the module that holds its interpreter.
+        install: the command that installs it.
+        crashes_on_damage: whether a damaged model can crash the process that loads it.
+    """
+
+    name: RuntimeName
+    package: str
+    module: str
+    install: str
+    crashes_on_damage: bool
+
+    @property
+    def installed(self) -> bool:
+        """Whether its module can be found; it is not imported."""
+        return importlib.util.find_spec(self.module.partition(".")[0]) is not None
+
+    @property
+    def version(self) -> str:
+        """The version of its package."""
+        import importlib.metadata
+
+        return importlib.metadata.version(self.package)
+
+
+RUNTIMES: Final[dict[RuntimeName, Runtime]] = {
+    "litert": Runtime(
+        name="litert",
+        package="ai-edge-litert",
+        module="ai_edge_litert.interpreter",
+        install="pip install ai-edge-litert",
+        crashes_on_damage=False,
+    ),
+    "tflite": Runtime(
+        name="tflite",
+        package="tflite-runtime",
+        module="tflite_runtime.interpreter",
+        install="pip install 'mobiclass[tflite-runtime]'",
+        crashes_on_damage=True,
+    ),
+}
+
+
+def choose_runtime(choice: RuntimeChoice = "auto") -> Runtime:
+    """Find the runtime that `choice` asks for; ``auto`` takes LiteRT where it is installed.
+
+    Raises:
+        SetupError: it is not installed; the message says how to install it.
+    """
+    wanted = list(RUNTIMES.values()) if choice == "auto" else [RUNTIMES[choice]]
+    for runtime in wanted:
+        if runtime.installed:
+            return runtime
+    instead = next((other for other in RUNTIMES.values() if other.installed), None)
+    if instead:
+        hint = f", or use --runtime {instead.name} ({instead.package} is installed)"
+    else:
+        hint = "" if choice != "auto" else f" (32-bit Arm: {RUNTIMES['tflite'].install})"
+    raise SetupError(f"the runtime {wanted[0].package} is not installed: {wanted[0].install}{hint}")
+
+
+def load_interpreter(runtime: Runtime, content: bytes, file: str, *, num_threads: int, delegate: Any = None) -> Any:
+    """Construct the runtime's own interpreter on the model `content` and allocate its tensors.
+
+    Raises:
+        SetupError: the runtime cannot be imported.
+        ModelError: it refuses the model; `file` names it in the message.
+    """
+    module = import_runtime(runtime)
+    delegates = None if delegate is None else [delegate]
+    try:
+        interpreter = module.Interpreter(
+            model_content=content, num_threads=num_threads, experimental_delegates=delegates
+        )
+        interpreter.allocate_tensors()
+    except (MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"{file}: {runtime.package} cannot load the model ({one_line(error)}); it is damaged, or was made for "
+            "another runtime"
+        ) from error
+    return interpreter
+
+
+def import_runtime(runtime: Runtime) -> Any:
+    """Import the module of `runtime`.
+
+    Raises:
+        SetupError: it is not installed whole, or this NumPy is too new for it.
+    """
+    import numpy as np
+
+    if runtime.name == "tflite" and int(np.__version__.partition(".")[0]) >= 2:
+        # Its compiled module dies in NumPy 2 with a message about _ARRAY_API, and its metadata do not say so.
+        raise SetupError(
+            f"{runtime.package} needs NumPy 1 and this is NumPy {np.__version__}: pip install 'numpy<2', "
+            f"or use --runtime litert"
+        )
+    try:
+        return importlib.import_module(runtime.module)
+    except ImportError as error:
+        raise SetupError(
+            f"the runtime {runtime.package} cannot be imported ({one_line(error)}): {runtime.install}"
+        ) from error
+
+
+def one_line(error: BaseException) -> str:
+    """Give the message of a runtime's `error` on one line."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,261 @@
+"""What stands in a .tflite file, read straight from its FlatBuffers: graph, TFLite Metadata, appended zip.
+
+It loads no runtime and interprets nothing: what the facts mean for a classifier is `mobiclass.model`'s business.
+Slot numbers follow the schemas of TFLite (identifier ``TFL3``) and of TFLite Metadata (``M001``).
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from math import isfinite
+from typing import Final, NamedTuple, TypeVar
+
+from mobiclass.errors import ModelError
+from mobiclass.flatbuffer import FlatbufferError, Table
+
+_Item = TypeVar("_Item")
+
+EDGETPU_CUSTOM_OP: Final = "edgetpu-custom-op"
+METADATA_NAME: Final = "TFLITE_METADATA"
+
+_TENSOR_TYPES: Final = {
+    0: "float32", 1: "float16", 2: "int32", 3: "uint8", 4: "int64", 6: "bool", 7: "int16", 9: "int8"
+}  # fmt: skip
+_OPERATORS: Final = {
+    1: "AVERAGE_POOL_2D", 3: "CONV_2D", 6: "DEQUANTIZE", 9: "FULLY_CONNECTED", 11: "L2_NORMALIZATION", 14: "LOGISTIC",
+    17: "MAX_POOL_2D", 22: "RESHAPE", 25: "SOFTMAX", 32: "CUSTOM", 40: "MEAN", 43: "SQUEEZE", 50: "LOG_SOFTMAX",
+    114: "QUANTIZE",
+}  # fmt: skip
+_KEEPS_VALUES: Final = {"DEQUANTIZE", "QUANTIZE", "RESHAPE", "SQUEEZE"}
+_AXIS_LABELS: Final = 2  # AssociatedFileType.TENSOR_AXIS_LABELS
+_NORMALIZATION: Final = 1  # ProcessUnitOptions.NormalizationOptions
+_MAX_MEMBER_BYTES: Final = 16 << 20  # a label list is some kilobytes; a zip bomb is not
+
+
+@dataclass(frozen=True, slots=True)
+class Quantization:
+    """The affine mapping ``real = (quantized − zero_point) · scale`` of one tensor."""
+
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """A tensor's name, static shape, dtype (NumPy's name) and quantization (``None``: the values are real)."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    quantization: Quantization | None
+
+
+@dataclass(frozen=True, slots=True)
+class Normalization:
+    """``real = (pixel − mean) / std`` with pixels of 0–255; one value, or one a channel."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What the TFLite Metadata say; ``None`` or empty where they are silent."""
+
+    name: str | None = None
+    description: str | None = None
+    version: str | None = None
+    author: str | None = None
+    license: str | None = None
+    normalization: Normalization | None = None
+    labels_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """The main subgraph from outside.
+
+    Attributes:
+        inputs: the tensors that it takes.
+        outputs: the tensors that it gives.
+        custom_ops: the names of the custom operators in it, each once.
+        head: the operator that computes the values of the first output (reshaping and requantizing aside),
+            e.g. ``SOFTMAX``; ``""`` where none does.
+        metadata: the TFLite Metadata.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    custom_ops: tuple[str, ...]
+    head: str
+    metadata: Metadata
+
+
+class _Operator(NamedTuple):
+    """An operator's name and the indices of the tensors that it reads and writes."""
+
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+def read_graph(content: bytes, file: str) -> Graph:
+    """Read the main subgraph and the metadata of the model `content`; `file` names it in messages.
+
+    Raises:
+        ModelError: the bytes are no TFLite model, or a damaged one.
+    """
+    if len(content) < 8 or content[4:8] != b"TFL3":
+        raise ModelError(f"{file}: {_what_it_is_instead(content)}")
+    try:
+        return _read_graph(Table.root(content, b"TFL3"))
+    except FlatbufferError as error:
+        raise ModelError(
+            f"{file}: the model is damaged or was cut short ({error}); copy or download it again"
+        ) from error
+
+
+def read_zip_members(content: bytes, file: str, names: frozenset[str]) -> dict[str, bytes]:
+    """Read those of `names` that the zip appended to the model holds; ``{}`` where there is no zip.
+
+    Raises:
+        ModelError: the zip is damaged, encrypted, or a member is unreasonably large.
+    """
+    import zipfile
+    import zlib
+
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = {info.filename: info for info in archive.infolist() if info.filename in names}
+            for name, info in members.items():
+                if info.file_size > _MAX_MEMBER_BYTES:
+                    raise ModelError(f"{file}: {name!r} in the appended zip would be {info.file_size} bytes long")
+            return {name: archive.read(info) for name, info in members.items()}
+    except zipfile.BadZipFile as error:
+        # Most models carry no zip at all. One that begins like a zip's end but cannot be read is damaged.
+        if b"PK\x05\x06" in content[-66_000:]:
+            raise ModelError(f"{file}: the zip appended to the model is damaged ({error})") from error
+        return {}
+    except (EOFError, NotImplementedError, OSError, RuntimeError, ValueError, zlib.error) as error:
+        raise ModelError(f"{file}: the zip appended to the model cannot be read ({error})") from error
+
+
+def _what_it_is_instead(content: bytes) -> str:
+    if not content:
+        return "the file is empty; copy or download the model again"
+    if not any(content[:4096]):
+        return "the file holds zeros, not a model; copy or download it again"
+    for magic, description in (
+        (b"\x89HDF", "a Keras HDF5 model"),
+        (b"PK\x03\x04", "a zip archive (perhaps a .keras model)"),
+        (b"version https://git-lfs", "a Git LFS pointer, not the model it points to"),
+        (b"<", "a web page or XML"),
+        (b"\xff\xd8\xff", "a JPEG image"),
+    ):
+        if content.startswith(magic):
+            return f"not a TFLite model: this is {description}"
+    return "not a TFLite model (no TFL3 identifier at byte 4)"
+
+
+def _read_graph(model: Table) -> Graph:
+    codes = list(model.tables(1))
+    subgraph = next(model.tables(2), None)
+    if subgraph is None:
+        raise FlatbufferError("no subgraph")
+    tensors = list(subgraph.tables(0))
+    names = [_operator_name(code) for code in codes]
+    operators = [
+        _Operator(_item(names, operator.scalar(0, "I")), operator.integers(1), operator.integers(2))
+        for operator in subgraph.tables(3)
+    ]
+    outputs = subgraph.integers(2)
+    custom_ops = [code.string(1) or "" for code, name in zip(codes, names, strict=True) if name == "CUSTOM"]
+    return Graph(
+        inputs=tuple(_tensor_spec(_item(tensors, index)) for index in subgraph.integers(1)),
+        outputs=tuple(_tensor_spec(_item(tensors, index)) for index in outputs),
+        custom_ops=tuple(dict.fromkeys(custom_ops)),
+        head=_head(operators, outputs[0]) if outputs else "",
+        metadata=_read_metadata(model),
+    )
+
+
+def _item(items: list[_Item], index: int) -> _Item:
+    if not 0 <= index < len(items):
+        raise FlatbufferError(f"index {index} into {len(items)} items")
+    return items[index]
+
+
+def _operator_name(code: Table) -> str:
+    # Operators below 127 stand in the deprecated byte as well; old models have that one alone.
+    number = max(code.scalar(0, "b"), code.scalar(3, "i"))
+    return _OPERATORS.get(number, f"operator {number}")
+
+
+def _head(operators: list[_Operator], output: int) -> str:
+    producers = {index: operator for operator in operators for index in operator.outputs}
+    for _ in operators:  # as many steps as there are operators: a damaged graph may run in a circle
+        producer = producers.get(output)
+        if producer is None or not producer.inputs:
+            break
+        if producer.name not in _KEEPS_VALUES:
+            return producer.name
+        output = producer.inputs[0]
+    return ""
+
+
+def _tensor_spec(tensor: Table) -> TensorSpec:
+    number = tensor.scalar(1, "b")
+    parameters = tensor.table(4)
+    scales = parameters.numbers(2, "f") if parameters else ()
+    zero_points = parameters.integers(3, "q") if parameters else ()
+    quantization = None
+    if len(scales) == 1:
+        if not isfinite(scales[0]) or scales[0] <= 0:
+            raise FlatbufferError(f"a quantization scale of {scales[0]}")
+        quantization = Quantization(scales[0], zero_points[0] if zero_points else 0)
+    # Where the batch is dynamic the signature says −1 and the shape says 1; height and width must be known.
+    return TensorSpec(
+        name=tensor.string(3) or "",
+        shape=tensor.integers(0),
+        dtype=_TENSOR_TYPES.get(number, f"type {number}"),
+        quantization=quantization,
+    )
+
+
+def _read_metadata(model: Table) -> Metadata:
+    buffers = list(model.tables(4))
+    for entry in model.tables(6):
+        if entry.string(0) == METADATA_NAME:
+            content = _item(buffers, entry.scalar(1, "I")).bytes(0)
+            break
+    else:
+        return Metadata()
+    root = Table.root(content, b"M001")
+    subgraph = next(root.tables(3), None)
+    image = next(subgraph.tables(2), None) if subgraph else None
+    scores = next(subgraph.tables(3), None) if subgraph else None
+    return Metadata(
+        name=root.string(0),
+        description=root.string(1),
+        version=root.string(2),
+        author=root.string(4),
+        license=root.string(5),
+        normalization=_read_normalization(image) if image else None,
+        labels_file=_labels_file(scores) if scores else None,
+    )
+
+
+def _read_normalization(tensor: Table) -> Normalization | None:
+    for unit in tensor.tables(4):
+        options = unit.table(1)
+        if unit.scalar(0, "B") == _NORMALIZATION and options:
+            return Normalization(mean=options.numbers(0, "f"), std=options.numbers(1, "f"))
+    return None
+
+
+def _labels_file(tensor: Table) -> str | None:
+    for file in tensor.tables(6):
+        if file.scalar(2, "b") == _AXIS_LABELS:
+            return file.string(0)
+    return None

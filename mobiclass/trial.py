@@ -1,0 +1,73 @@
+"""Load a model in a child process before this process does: if the runtime crashes on it, the child dies.
+
+What loaded once is remembered by its SHA-256 in the cache folder. The model's path, labels and images play no part.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from typing import Final
+
+from mobiclass.cache import cache_folder
+from mobiclass.errors import ModelError
+from mobiclass.model import ModelInfo
+from mobiclass.runtimes import RUNTIMES, Runtime, load_interpreter
+
+_TIMEOUT_SECONDS: Final = 120  # a Pi Zero needs some ten for its largest models
+_REFUSED: Final = 3
+
+
+def require_loadable(model: ModelInfo, runtime: Runtime) -> None:
+    """Load `model` and run it once in a child process, unless the same bytes have been through that before.
+
+    Raises:
+        ModelError: the child crashed, hung, or was refused the model.
+    """
+    marker = cache_folder() / "loaded" / f"{runtime.package}-{runtime.version}" / model.sha256
+    if marker.exists():
+        return
+    # The child gets this process's sys.path, so that it finds the same packages and nothing of a hostile
+    # current folder; and the bytes themselves, so that it tries what will be loaded here.
+    search_path = [entry for entry in sys.path if entry]
+    program = f"import sys; sys.path[:] = {search_path!r}; from mobiclass.trial import main; main({runtime.name!r})"
+    try:
+        child = subprocess.run(
+            [sys.executable, "-c", program],
+            input=model.content,
+            capture_output=True,
+            timeout=_TIMEOUT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ModelError(
+            f"{model.path}: {runtime.package} did not load the model within {_TIMEOUT_SECONDS} s; it seems damaged"
+        ) from error
+    if child.returncode == _REFUSED:
+        reason = child.stderr.decode("utf-8", errors="replace").strip().rpartition("\n")[2]
+        raise ModelError(f"{model.path}: {reason}")
+    if child.returncode != 0:
+        raise ModelError(
+            f"{model.path}: {runtime.package} crashes on this model (a trial ended with status {child.returncode}); "
+            "it is damaged: copy or download it again"
+        )
+    with contextlib.suppress(OSError):  # a cache that cannot be written only costs the trial again
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch()
+
+
+def main(runtime_name: str) -> None:
+    """Be the child: load the model on standard input, run it on zeros, exit 0, or 3 with the reason."""
+    import numpy as np
+
+    content = sys.stdin.buffer.read()
+    try:
+        interpreter = load_interpreter(RUNTIMES[runtime_name], content, "model", num_threads=1)  # type: ignore[index]
+        details = interpreter.get_input_details()[0]
+        interpreter.set_tensor(details["index"], np.zeros(details["shape"], details["dtype"]))
+        interpreter.invoke()
+        interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    except (ModelError, RuntimeError, ValueError) as error:
+        sys.stderr.write(f"\n{' '.join(str(error).removeprefix('model: ').split())}\n")
+        sys.exit(_REFUSED)

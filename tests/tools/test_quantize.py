@@ -1,0 +1,117 @@
+"""The converter: what is refused, the types at the ends, and that no float operator is left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tools.errors import CalibrationError, ConversionError
+from tools.quantize import convert_float32, convert_int8, float_operators
+
+
+@pytest.fixture(scope="module")
+def tf() -> Any:
+    """Give TensorFlow, quietened."""
+    from tools.dependencies import require_tensorflow
+    from tools.errors import DependencyError
+
+    try:
+        require_tensorflow()
+    except DependencyError as error:
+        pytest.skip(f"NOT TESTED: {error}")
+    import tensorflow
+
+    return tensorflow
+
+
+@pytest.fixture(scope="module")
+def function(tf: Any) -> Any:
+    """Trace a convolution with softmax: 1×8×8×3 → 1×4."""
+    generator = np.random.default_rng(0)
+    kernel = generator.normal(size=(3, 3, 3, 4)).astype(np.float32)
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 8, 8, 3), tf.float32, name="image")])
+    def classify(image: Any) -> Any:
+        return tf.nn.softmax(tf.reduce_mean(tf.nn.relu6(tf.nn.conv2d(image, kernel, 2, "SAME")), axis=(1, 2)))
+
+    return classify.get_concrete_function()
+
+
+@pytest.fixture(scope="module")
+def samples() -> list[np.ndarray]:
+    """Give inputs in [−1, 1]."""
+    generator = np.random.default_rng(1)
+    return [generator.uniform(-1, 1, size=(1, 8, 8, 3)).astype(np.float32) for _ in range(8)]
+
+
+def test_float_operators_are_found(make_model: Any) -> None:
+    assert float_operators(make_model("float32")) == ["RESHAPE"]
+    assert float_operators(make_model("uint8")) == []
+    assert float_operators(make_model("int8")) == []
+
+
+def test_conversion_at_the_border_is_no_float_operator(make_model: Any) -> None:
+    assert float_operators(make_model("float32", ("QUANTIZE",))) == []
+    assert float_operators(make_model("float32", ("DEQUANTIZE",))) == []
+
+
+@pytest.mark.parametrize("io", ["uint8", "int8", "float32"])
+def test_the_ends_have_the_type_asked_for(function: Any, samples: list[np.ndarray], io: Any) -> None:
+    from mobiclass.tflite import read_graph
+
+    model = convert_int8(function, samples, io=io)
+    graph = read_graph(model, "converted")
+    assert [tensor.dtype for tensor in (*graph.inputs, *graph.outputs)] == [io, io]
+    assert graph.inputs[0].shape == (1, 8, 8, 3)
+    assert graph.head == "SOFTMAX"
+    assert float_operators(model) == []
+
+
+def test_the_same_calibration_gives_the_same_bytes(function: Any, samples: list[np.ndarray]) -> None:
+    assert convert_int8(function, samples) == convert_int8(function, samples)
+
+
+def test_the_quantized_model_agrees_with_the_float_one(function: Any, samples: list[np.ndarray]) -> None:
+    runtime = pytest.importorskip("ai_edge_litert.interpreter", reason="NOT TESTED: ai-edge-litert is missing")
+    outputs = []
+    for model in (convert_float32(function), convert_int8(function, samples, io="float32")):
+        interpreter = runtime.Interpreter(model_content=model)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], samples[0])
+        interpreter.invoke()
+        outputs.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
+    np.testing.assert_allclose(outputs[0], outputs[1], atol=0.03)
+
+
+def test_the_float_model_keeps_its_float_operators(function: Any) -> None:
+    assert "SOFTMAX" in float_operators(convert_float32(function))
+
+
+def test_nonsense_is_refused_before_the_converter_starts(function: Any, samples: list[np.ndarray]) -> None:
+    with pytest.raises(CalibrationError, match="no calibration samples"):
+        convert_int8(function, [])
+    with pytest.raises(CalibrationError, match=r"sample 0 .* \(1, 4, 4, 3\)"):
+        convert_int8(function, [sample[:, :4, :4] for sample in samples])
+    with pytest.raises(CalibrationError, match="uint8"):
+        convert_int8(function, [np.zeros((1, 8, 8, 3), np.uint8)])
+    with pytest.raises(CalibrationError, match="finite"):
+        convert_int8(function, [np.full((1, 8, 8, 3), np.nan, np.float32)])
+    with pytest.raises(ConversionError, match="int16"):
+        convert_int8(function, samples, io="int16")  # type: ignore[arg-type]
+
+
+def test_a_float_operator_left_behind_is_an_error(function: Any, samples: list[np.ndarray], monkeypatch: Any) -> None:
+    monkeypatch.setattr("tools.quantize.float_operators", lambda model: ["EXP"])
+    with pytest.raises(ConversionError, match="float operators: EXP"):
+        convert_int8(function, samples)
+
+
+def test_a_converter_that_fails_is_reported(tf: Any) -> None:
+    @tf.function(input_signature=[tf.TensorSpec((1, 8, 8, 3), tf.float32)])
+    def erf(image: Any) -> Any:
+        return tf.math.lgamma(image)  # the builtin operators have no such function
+
+    with pytest.raises(ConversionError, match="converter failed"):
+        convert_float32(erf.get_concrete_function())

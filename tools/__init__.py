@@ -1,0 +1,1 @@
+"""What a workstation runs: building, converting and checking models. Never imported by `mobiclass`."""

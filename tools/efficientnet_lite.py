@@ -1,0 +1,216 @@
+"""EfficientNet-Lite0 as a TensorFlow function, built from the weights of a torch state dict.
+
+It builds the float inference graph: batch normalization is folded into the convolutions, softmax ends it. It
+does not train, and it knows this one architecture only.
+
+EfficientNet-Lite0 is made of MobileNetV2's inverted residual blocks: expand with a 1×1 convolution, filter each
+channel with a depthwise one, project with a 1×1 convolution without activation, and add the input where the
+shapes agree. Compared with EfficientNet it has ReLU6 for swish and no squeeze-and-excite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tools.errors import CheckpointError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+INPUT_SHAPE: Final = (1, 224, 224, 3)
+MEAN: Final = 127.0
+STD: Final = 128.0
+CROP_FRACTION: Final = 0.875
+NUM_CLASSES: Final = 1000
+
+_BATCH_NORM_EPSILON: Final = 1e-3
+_STEM_CHANNELS: Final = 32
+_HEAD_CHANNELS: Final = 1280
+
+FloatArray = npt.NDArray[np.float32]
+
+
+class _Stage(NamedTuple):
+    repeats: int
+    kernel: int
+    stride: int
+    expansion: int
+    channels: int
+
+
+# The table of the EfficientNet paper (B0), whose depths and widths Lite0 keeps.
+_STAGES: Final = (
+    _Stage(1, 3, 1, 1, 16),
+    _Stage(2, 3, 2, 6, 24),
+    _Stage(2, 5, 2, 6, 40),
+    _Stage(3, 3, 2, 6, 80),
+    _Stage(3, 5, 1, 6, 112),
+    _Stage(4, 5, 2, 6, 192),
+    _Stage(1, 3, 1, 6, 320),
+)
+
+
+class _Convolution(NamedTuple):
+    """A convolution with its batch normalization folded in.
+
+    Attributes:
+        kernel: float32 (height, width, in, out), or (height, width, channels, 1) if depthwise.
+        bias: float32 (out,).
+    """
+
+    kernel: FloatArray
+    bias: FloatArray
+    stride: int
+    depthwise: bool
+
+
+class _Block(NamedTuple):
+    expand: _Convolution | None
+    depthwise: _Convolution
+    project: _Convolution
+    residual: bool
+
+
+class Weights(NamedTuple):
+    """All that the graph is made of, in TensorFlow's layouts."""
+
+    stem: _Convolution
+    blocks: tuple[_Block, ...]
+    head: _Convolution
+    dense_kernel: FloatArray
+    dense_bias: FloatArray
+
+
+def weights_from_state_dict(state_dict: Mapping[str, npt.NDArray[Any]]) -> Weights:
+    """Take the weights out of a torch `state_dict`, every one exactly once.
+
+    Raises:
+        CheckpointError: a weight is missing, has another shape, is not finite, or is left over.
+    """
+    taker = _Taker(state_dict)
+    stem = taker.convolution("_conv_stem", "_bn0", kernel=3, inputs=3, outputs=_STEM_CHANNELS, stride=2)
+    blocks = tuple(_blocks(taker))
+    head = taker.convolution(
+        "_conv_head", "_bn1", kernel=1, inputs=_STAGES[-1].channels, outputs=_HEAD_CHANNELS, stride=1
+    )
+    kernel = taker.take("_fc.weight", (NUM_CLASSES, _HEAD_CHANNELS)).T
+    bias = taker.take("_fc.bias", (NUM_CLASSES,))
+    taker.finish()
+    return Weights(stem, blocks, head, np.ascontiguousarray(kernel), bias)
+
+
+def _blocks(taker: _Taker) -> Iterator[_Block]:
+    inputs, index = _STEM_CHANNELS, 0
+    for stage in _STAGES:
+        for repeat in range(stage.repeats):
+            stride = stage.stride if repeat == 0 else 1
+            yield _block(taker, f"_blocks.{index}", stage, inputs, stride)
+            inputs, index = stage.channels, index + 1
+
+
+def _block(taker: _Taker, name: str, stage: _Stage, inputs: int, stride: int) -> _Block:
+    wide = inputs * stage.expansion
+    expand = None
+    if stage.expansion != 1:
+        expand = taker.convolution(
+            f"{name}._expand_conv", f"{name}._bn0", kernel=1, inputs=inputs, outputs=wide, stride=1
+        )
+    depthwise = taker.convolution(
+        f"{name}._depthwise_conv", f"{name}._bn1", kernel=stage.kernel, inputs=1, outputs=wide, stride=stride
+    )
+    project = taker.convolution(
+        f"{name}._project_conv", f"{name}._bn2", kernel=1, inputs=wide, outputs=stage.channels, stride=1
+    )
+    return _Block(expand, depthwise, project, residual=stride == 1 and inputs == stage.channels)
+
+
+class _Taker:
+    """Hands out the arrays of a state dict by name, and knows at the end what nobody asked for."""
+
+    def __init__(self, state_dict: Mapping[str, npt.NDArray[Any]]) -> None:
+        self._left = dict(state_dict)
+
+    def take(self, name: str, shape: tuple[int, ...]) -> FloatArray:
+        try:
+            array = self._left.pop(name)
+        except KeyError:
+            raise CheckpointError(f"the weights have no {name} (or it was asked for twice)") from None
+        if array.shape != shape or array.dtype.kind != "f":
+            raise CheckpointError(f"{name} is {array.dtype} {array.shape}, where float {shape} is expected")
+        if not np.isfinite(array).all():
+            raise CheckpointError(f"{name} holds values that are not finite")
+        return array.astype(np.float32)
+
+    def convolution(
+        self, conv: str, norm: str, *, kernel: int, inputs: int, outputs: int, stride: int
+    ) -> _Convolution:
+        """Take a convolution and its batch normalization, and fold the one into the other.
+
+        γ·(w∗x − μ)/√(σ²+ε) + β = (w·s)∗x + (β − μ·s) with s = γ/√(σ²+ε), computed in float64.
+        One input channel a filter means depthwise: torch keeps (out, 1, h, w), TensorFlow wants (h, w, out, 1).
+        """
+        weight = self.take(f"{conv}.weight", (outputs, inputs, kernel, kernel)).astype(np.float64)
+        gamma, beta, mean, variance = (
+            self.take(f"{norm}.{field}", (outputs,)).astype(np.float64)
+            for field in ("weight", "bias", "running_mean", "running_var")
+        )
+        if (variance < 0).any():
+            raise CheckpointError(f"{norm}.running_var holds negative values")
+        self._left.pop(f"{norm}.num_batches_tracked", None)  # a counter of the training, no weight
+        scale = gamma / np.sqrt(variance + _BATCH_NORM_EPSILON)
+        depthwise = inputs == 1
+        folded = (weight * scale[:, None, None, None]).transpose((2, 3, 0, 1) if depthwise else (2, 3, 1, 0))
+        return _Convolution(
+            np.ascontiguousarray(folded, dtype=np.float32),
+            (beta - mean * scale).astype(np.float32),
+            stride,
+            depthwise,
+        )
+
+    def finish(self) -> None:
+        if self._left:
+            names = ", ".join(sorted(self._left)[:5])
+            raise CheckpointError(f"{len(self._left)} weights belong to no layer of EfficientNet-Lite0: {names}")
+
+
+def inference_function(weights: Weights) -> tf.types.experimental.ConcreteFunction:
+    """Trace the graph: float32 (1, 224, 224, 3), RGB, (pixel − 127)/128 → float32 (1, 1000), probabilities.
+
+    The weights are constants of the graph and the batch is fixed, as the converter likes it best.
+    """
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec(INPUT_SHAPE, tf.float32, name="image")], autograph=False)
+    def efficientnet_lite0(image: tf.Tensor) -> tf.Tensor:
+        features = tf.nn.relu6(_convolve(weights.stem, image))
+        for block in weights.blocks:
+            features = _apply_block(block, features)
+        features = tf.nn.relu6(_convolve(weights.head, features))
+        pooled = tf.reduce_mean(features, axis=(1, 2))
+        logits = tf.nn.bias_add(tf.linalg.matmul(pooled, weights.dense_kernel), weights.dense_bias)
+        return tf.nn.softmax(logits, name="probability")
+
+    return efficientnet_lite0.get_concrete_function()
+
+
+def _apply_block(block: _Block, features: tf.Tensor) -> tf.Tensor:
+    import tensorflow as tf
+
+    hidden = features if block.expand is None else tf.nn.relu6(_convolve(block.expand, features))
+    hidden = tf.nn.relu6(_convolve(block.depthwise, hidden))
+    projected = _convolve(block.project, hidden)
+    return projected + features if block.residual else projected
+
+
+def _convolve(convolution: _Convolution, features: tf.Tensor) -> tf.Tensor:
+    """Convolve with TensorFlow's own SAME padding, which puts the odd pixel at the bottom right."""
+    import tensorflow as tf
+
+    function: Callable[..., tf.Tensor] = tf.nn.depthwise_conv2d if convolution.depthwise else tf.nn.conv2d
+    strides = [1, convolution.stride, convolution.stride, 1]
+    result = function(features, convolution.kernel, strides=strides, padding="SAME")
+    return tf.nn.bias_add(result, convolution.bias)

@@ -1,0 +1,33 @@
+"""The exceptions that the workstation tools raise, in the same tree (and with the same exit code 3) as mobiclass's.
+
+SetupError (mobiclass)
+├── DependencyError     a package of the workstation is missing or of another version
+├── CheckpointError     a torch checkpoint cannot be read, or holds other weights than the architecture needs
+├── CalibrationError    the calibration images cannot calibrate anything
+├── ConversionError     the converter failed, or left something behind that was promised to be gone
+└── MetadataError       the facts to be written do not fit the model
+"""
+
+from __future__ import annotations
+
+from mobiclass.errors import SetupError
+
+
+class DependencyError(SetupError):
+    """A package that only a workstation needs is missing, or has another version than the pinned one."""
+
+
+class CheckpointError(SetupError):
+    """The checkpoint is damaged, hostile, of an unknown format, or not of the expected architecture."""
+
+
+class CalibrationError(SetupError):
+    """The calibration images are missing, or too few or too uniform to show the range of activations."""
+
+
+class ConversionError(SetupError):
+    """The conversion to TFLite failed, or its result is not the full-integer model it should be."""
+
+
+class MetadataError(SetupError):
+    """Labels, normalization or files do not fit the model that they should describe."""

@@ -1,0 +1,154 @@
+"""Converts an inference function to a TFLite model: full-integer int8, or float32 as it is.
+
+It takes any concrete function with one static image input; it knows neither architectures nor labels, and writes
+no files. `float_operators` reads any ``.tflite`` and needs no TensorFlow.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+from ai_edge_litert import schema_py_generated as schema
+
+from tools.errors import CalibrationError, ConversionError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+InputOutput = Literal["uint8", "int8", "float32"]
+"""The type of the model's input and output tensors; inside, everything is int8."""
+
+_FLOAT_TYPES: Final = {
+    schema.TensorType.FLOAT16: "float16",
+    schema.TensorType.BFLOAT16: "bfloat16",
+    schema.TensorType.FLOAT32: "float32",
+    schema.TensorType.FLOAT64: "float64",
+}
+_BOUNDARY_OPERATORS: Final = (schema.BuiltinOperator.QUANTIZE, schema.BuiltinOperator.DEQUANTIZE)
+
+
+def convert_int8(
+    function: tf.types.experimental.ConcreteFunction,
+    samples: Sequence[npt.NDArray[np.float32]],
+    *,
+    io: InputOutput = "uint8",
+) -> bytes:
+    """Convert `function` to full-integer int8: activations per tensor, weights per channel.
+
+    Args:
+        function: one float32 input (1, height, width, 3), one float32 output (1, classes).
+        samples: calibration inputs, each of the function's input shape, normalized as the device will do it.
+        io: the type of the input and output tensors.
+
+    Returns:
+        The bytes of the ``.tflite``, without metadata.
+
+    Raises:
+        CalibrationError: there are no samples, or they do not fit the input.
+        ConversionError: the converter failed or left a float operator behind.
+    """
+    import tensorflow as tf
+
+    if io not in get_args(InputOutput):
+        raise ConversionError(f"{io!r} is no input and output type; there are {', '.join(get_args(InputOutput))}")
+    _check_samples(function, samples)
+    dtype = tf.dtypes.as_dtype(io)
+
+    def representative_dataset() -> Iterator[list[npt.NDArray[np.float32]]]:
+        for sample in samples:
+            yield [sample]
+
+    def configure(converter: Any) -> None:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = representative_dataset
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = dtype
+        converter.inference_output_type = dtype
+
+    model = _convert(function, configure)
+    left = float_operators(model)
+    if left:
+        raise ConversionError(f"the converted model still has float operators: {', '.join(left)}")
+    return model
+
+
+def convert_float32(function: tf.types.experimental.ConcreteFunction) -> bytes:
+    """Convert `function` as it is, in float32: the reference that a quantized model is compared with.
+
+    Raises:
+        ConversionError: the converter failed.
+    """
+    return _convert(function, lambda converter: None)
+
+
+def float_operators(model: bytes) -> list[str]:
+    """Name the operators of `model` that compute in floating point.
+
+    A QUANTIZE that reads an input of the model and a DEQUANTIZE that writes an output do not count: they are
+    what a float32 input or output is made of.
+    """
+    parsed = schema.ModelT.InitFromPackedBuf(model, 0)
+    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+    found = []
+    for subgraph in parsed.subgraphs:
+        boundary = {*subgraph.inputs, *subgraph.outputs}
+        for operator in subgraph.operators:
+            code = parsed.operatorCodes[operator.opcodeIndex]
+            builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
+            indices = [int(index) for index in (*_list(operator.inputs), *_list(operator.outputs)) if index >= 0]
+            floats = [index for index in indices if subgraph.tensors[index].type in _FLOAT_TYPES]
+            if floats and not (builtin in _BOUNDARY_OPERATORS and boundary.issuperset(floats)):
+                found.append(names.get(builtin, f"operator {builtin}"))
+    return found
+
+
+def _list(values: Any) -> list[int]:
+    return [] if values is None else list(values)
+
+
+def _check_samples(
+    function: tf.types.experimental.ConcreteFunction, samples: Sequence[npt.NDArray[np.float32]]
+) -> None:
+    if not samples:
+        raise CalibrationError("there are no calibration samples")
+    (tensor,) = function.inputs
+    shape = tuple(tensor.shape)
+    for number, sample in enumerate(samples):
+        if sample.shape != shape or sample.dtype != np.float32 or not np.isfinite(sample).all():
+            raise CalibrationError(
+                f"calibration sample {number} is {sample.dtype} {sample.shape}; the model takes finite float32 {shape}"
+            )
+
+
+def _convert(function: tf.types.experimental.ConcreteFunction, configure: Callable[[Any], None]) -> bytes:
+    import tensorflow as tf
+
+    # No trackable object beside the function: the converter would look for its variables and fail on constants.
+    with _quiet():
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+    configure(converter)
+    try:
+        with _quiet():
+            return bytes(converter.convert())
+    except (RuntimeError, ValueError, TypeError, AttributeError, tf.errors.OpError) as error:
+        raise ConversionError(f"TensorFlow Lite's converter failed: {error}") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back the converter's advice to use routes that fail on functions of constants."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            yield
+    finally:
+        logger.setLevel(level)
