@@ -50,7 +50,7 @@ def load_delegate(runtime: Runtime, device: str) -> Any:
         return import_runtime(runtime).load_delegate(_LIBRARY, options)
     except (OSError, RuntimeError, ValueError) as error:
         raise DelegateError(
-            f"{_LIBRARY} is there but finds no Edge TPU that it may use for --device {device} ({one_line(error)}): plug "
-            "it in (USB: `lsusb` shows 1a6e:089a or 18d1:9302; PCIe: /dev/apex_0), let no other program use it, and be "
-            "in the group plugdev (USB) or apex (PCIe)"
+            f"{_LIBRARY} is there but finds no Edge TPU that it may use for --device {device} ({one_line(error)}): "
+            "plug it in (USB: `lsusb` shows 1a6e:089a or 18d1:9302; PCIe: /dev/apex_0), let no other program use it, "
+            "and be in the group plugdev (USB) or apex (PCIe)"
         ) from error

@@ -24,48 +24,11 @@ ImageSource: TypeAlias = "str | os.PathLike[str] | bytes"
 MAX_DECODED_BYTES: Final = 256 << 20
 """What one decoded image may take: 64 megapixels at the 4 bytes that Pillow keeps a pixel in."""
 
-_FORMATS: Final = frozenset(
-    [
-        "AVIF",
-        "BLP",
-        "BMP",
-        "CUR",
-        "DCX",
-        "DDS",
-        "DIB",
-        "FITS",
-        "FLI",
-        "FTEX",
-        "GBR",
-        "GIF",
-        "HEIF",
-        "ICNS",
-        "ICO",
-        "IM",
-        "IMT",
-        "JPEG",
-        "JPEG2000",
-        "MCIDAS",
-        "MPO",
-        "MSP",
-        "PCD",
-        "PCX",
-        "PIXAR",
-        "PNG",
-        "PPM",
-        "PSD",
-        "QOI",
-        "SGI",
-        "SPIDER",
-        "SUN",
-        "TGA",
-        "TIFF",
-        "WEBP",
-        "XBM",
-        "XPM",
-        "XVTHUMB",
-    ]
-)
+_FORMATS: Final = {
+    "AVIF", "BLP", "BMP", "CUR", "DCX", "DDS", "DIB", "FITS", "FLI", "FTEX", "GBR", "GIF", "HEIF", "ICNS", "ICO", "IM",
+    "IMT", "JPEG", "JPEG2000", "MCIDAS", "MPO", "MSP", "PCD", "PCX", "PIXAR", "PNG", "PPM", "PSD", "QOI", "SGI",
+    "SPIDER", "SUN", "TGA", "TIFF", "WEBP", "XBM", "XPM", "XVTHUMB",
+}  # fmt: skip
 _COMMON_FORMATS: Final = ("PNG", "GIF", "BMP", "PPM")
 _JPEG_MAGIC: Final = b"\xff\xd8\xff"
 _HEIF_BRANDS: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")

@@ -104,8 +104,8 @@ def centre_crop(
 def _lookup_table(tensor: TensorSpec, preprocessing: Preprocessing) -> npt.NDArray[np.generic] | None:
     """Compute the (3, 256) table from pixel value to input value; ``None`` where a pixel is its own value."""
     pixels = np.arange(256)
-    mean, std = (np.reshape(np.float64(value), (3, 1)) for value in (preprocessing.mean, preprocessing.std))
-    real = (pixels - mean) / std
+    mean, std = (np.asarray(value, np.float64).reshape(3, 1) for value in (preprocessing.mean, preprocessing.std))
+    real: npt.NDArray[np.float64] = (pixels - mean) / std
     if tensor.dtype == "float32":
         return real.astype(np.float32)
     unchanged = np.broadcast_to(pixels if tensor.dtype == "uint8" else pixels - 128, (3, 256))

@@ -145,9 +145,7 @@ class _Taker:
             raise CheckpointError(f"{name} holds values that are not finite")
         return array.astype(np.float32)
 
-    def convolution(
-        self, conv: str, norm: str, *, kernel: int, inputs: int, outputs: int, stride: int
-    ) -> _Convolution:
+    def convolution(self, conv: str, norm: str, *, kernel: int, inputs: int, outputs: int, stride: int) -> _Convolution:
         """Take a convolution and its batch normalization, and fold the one into the other.
 
         γ·(w∗x − μ)/√(σ²+ε) + β = (w·s)∗x + (β − μ·s) with s = γ/√(σ²+ε), computed in float64.
@@ -184,7 +182,6 @@ def inference_function(weights: Weights) -> tf.types.experimental.ConcreteFuncti
     """
     import tensorflow as tf
 
-    @tf.function(input_signature=[tf.TensorSpec(INPUT_SHAPE, tf.float32, name="image")], autograph=False)
     def efficientnet_lite0(image: tf.Tensor) -> tf.Tensor:
         features = tf.nn.relu6(_convolve(weights.stem, image))
         for block in weights.blocks:
@@ -194,7 +191,8 @@ def inference_function(weights: Weights) -> tf.types.experimental.ConcreteFuncti
         logits = tf.nn.bias_add(tf.linalg.matmul(pooled, weights.dense_kernel), weights.dense_bias)
         return tf.nn.softmax(logits, name="probability")
 
-    return efficientnet_lite0.get_concrete_function()
+    signature = [tf.TensorSpec(INPUT_SHAPE, tf.float32, name="image")]
+    return tf.function(efficientnet_lite0, input_signature=signature, autograph=False).get_concrete_function()
 
 
 def _apply_block(block: _Block, features: tf.Tensor) -> tf.Tensor:

@@ -126,7 +126,7 @@ class _AlignedBuffer:
     def __init__(self, buffer: Any) -> None:
         self._buffer = buffer
 
-    def Pack(self, builder: Any) -> int:  # noqa: N802 (the name that the generated code calls)
+    def Pack(self, builder: Any) -> int:
         if self._buffer.offset or self._buffer.size:
             raise MetadataError("the model keeps weights outside its flatbuffer, which is not supported")
         data = None

@@ -128,6 +128,7 @@ def _check_samples(
 
 def _convert(function: tf.types.experimental.ConcreteFunction, configure: Callable[[Any], None]) -> bytes:
     import tensorflow as tf
+    from tensorflow.lite.python.convert import ConverterError  # has no public name; the version is pinned
 
     # No trackable object beside the function: the converter would look for its variables and fail on constants.
     with _quiet():
@@ -136,8 +137,15 @@ def _convert(function: tf.types.experimental.ConcreteFunction, configure: Callab
     try:
         with _quiet():
             return bytes(converter.convert())
-    except (RuntimeError, ValueError, TypeError, AttributeError, tf.errors.OpError) as error:
-        raise ConversionError(f"TensorFlow Lite's converter failed: {error}") from error
+    except (ConverterError, RuntimeError, ValueError, TypeError, AttributeError, tf.errors.OpError) as error:
+        raise ConversionError(f"TensorFlow Lite's converter failed: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Find, in pages of compiler output, the line that names the operators at fault; else take the first one."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    named = [line for line in lines if line.startswith(("TF Select ops:", "Custom ops:"))]
+    return f"no such operators in TFLite: {'; '.join(named)}" if named else lines[0]
 
 
 @contextmanager

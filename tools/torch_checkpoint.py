@@ -92,11 +92,13 @@ _ALLOWED_GLOBALS: Final[dict[tuple[str, str], object]] = {
 # What a state dict is written with, in pickle protocols 2 to 5. Left out are the opcodes that make objects of
 # classes (INST, OBJ, NEWOBJ), that look into copyreg (EXT) and the text forms of protocol 0.
 _ALLOWED_OPCODES: Final = frozenset(
-    "PROTO FRAME STOP MARK GLOBAL STACK_GLOBAL REDUCE BUILD BINPERSID NONE NEWTRUE NEWFALSE "
-    "BININT BININT1 BININT2 LONG1 BINUNICODE SHORT_BINUNICODE EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 "
-    "EMPTY_LIST APPEND APPENDS EMPTY_DICT SETITEM SETITEMS "
-    "BINPUT LONG_BINPUT MEMOIZE BINGET LONG_BINGET".split()
-)
+    (
+        "PROTO", "FRAME", "STOP", "MARK", "GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD", "BINPERSID",
+        "NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1", "BINUNICODE", "SHORT_BINUNICODE",
+        "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "EMPTY_LIST", "APPEND", "APPENDS",
+        "EMPTY_DICT", "SETITEM", "SETITEMS", "BINPUT", "LONG_BINPUT", "MEMOIZE", "BINGET", "LONG_BINGET",
+    )
+)  # fmt: skip
 
 # Everything that unpickling a damaged stream has been seen to raise.
 _UNPICKLING_ERRORS: Final = (
@@ -194,7 +196,7 @@ def _unpickle(stream: io.BytesIO) -> Any:
             if opcode.name not in _ALLOWED_OPCODES:
                 raise pickle.UnpicklingError(f"pickle opcode {opcode.name} at byte {position}")
             # The unpickler's memo is an array: one huge index would make it allocate gigabytes.
-            if opcode.name in ("BINPUT", "LONG_BINPUT") and argument > memo_limit:
+            if opcode.name in ("BINPUT", "LONG_BINPUT") and (argument or 0) > memo_limit:
                 raise pickle.UnpicklingError(f"pickle memo index {argument} at byte {position}")
     end = stream.tell()
     return _AllowListUnpickler(io.BytesIO(stream.getvalue()[start:end])).load()

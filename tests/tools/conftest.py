@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import flatbuffers
 import numpy as np
 import pytest
-
-schema = pytest.importorskip(
-    "ai_edge_litert.schema_py_generated", reason="NOT TESTED: the tools need ai-edge-litert, which is not installed"
-)
 
 MakeModel = Callable[..., bytes]
 
 
-def _tensor(name: str, shape: list[int], dtype: int, buffer: int = 0, scale: float | None = None) -> object:
+def _tensor(
+    schema: Any, name: str, shape: list[int], dtype: int, buffer: int = 0, scale: float | None = None
+) -> object:
     tensor = schema.TensorT()
     tensor.name, tensor.shape, tensor.type, tensor.buffer = name, shape, dtype, buffer
     if scale is not None:
@@ -28,6 +26,9 @@ def _tensor(name: str, shape: list[int], dtype: int, buffer: int = 0, scale: flo
 
 def _make_model(dtype: str = "uint8", operators: tuple[str, ...] = ("RESHAPE",)) -> bytes:
     """Flatten 1×2×2×3 pixels into 12 outputs; the constant shape lies in a buffer of its own."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
     model, subgraph = schema.ModelT(), schema.SubGraphT()
     number = getattr(schema.TensorType, dtype.upper())
     scale = None if dtype == "float32" else 1 / 256
@@ -36,9 +37,9 @@ def _make_model(dtype: str = "uint8", operators: tuple[str, ...] = ("RESHAPE",))
     model.version, model.description = 3, "tiny"
     model.buffers = [schema.BufferT(), constant]
     subgraph.tensors = [
-        _tensor("image", [1, 2, 2, 3], number, scale=scale),
-        _tensor("shape", [2], schema.TensorType.INT32, buffer=1),
-        _tensor("scores", [1, 12], number, scale=scale),
+        _tensor(schema, "image", [1, 2, 2, 3], number, scale=scale),
+        _tensor(schema, "shape", [2], schema.TensorType.INT32, buffer=1),
+        _tensor(schema, "scores", [1, 12], number, scale=scale),
     ]
     subgraph.inputs, subgraph.outputs, subgraph.operators = [0], [2], []
     model.operatorCodes = []

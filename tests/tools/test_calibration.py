@@ -64,8 +64,8 @@ def test_images_that_show_nothing_are_refused(
     tmp_path: Path, skimage_photos: Any, preprocessor: Preprocessor, kind: str, reason: str
 ) -> None:
     generator = np.random.default_rng(0)
-    # As large as the input: a larger one would be averaged into grey, which is the other reason.
-    pixels = generator.integers(0, 256, (36, 36, 3)) if kind == "noise" else generator.integers(100, 110, (64, 64, 3))
+    low, high = (0, 256) if kind == "noise" else (100, 110)
+    pixels = generator.integers(low, high, (64, 64, 3))
     bad = tmp_path / f"{kind}.png"
     Image.fromarray(pixels.astype(np.uint8)).save(bad)
     with pytest.raises(CalibrationError, match=rf"{kind}\.png: .*{reason}"):

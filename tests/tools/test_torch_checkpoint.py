@@ -127,9 +127,7 @@ def test_reads_what_was_written(protocol: int) -> None:
 
 def test_tensors_share_a_storage_by_offset_and_strides() -> None:
     storage = _StorageReference("0", 6)
-    state = OrderedDict(
-        transposed=_Tensor(storage, 0, (3, 2), (1, 3)), second_row=_Tensor(storage, 3, (3,), (1,))
-    )
+    state = OrderedDict(transposed=_Tensor(storage, 0, (3, 2), (1, 3)), second_row=_Tensor(storage, 3, (3,), (1,)))
     numbers = np.arange(6, dtype="<f4")
     read = parse_checkpoint(_file(state, ("0",), _raw(numbers)))
     np.testing.assert_array_equal(read["transposed"], numbers.reshape(2, 3).T)
