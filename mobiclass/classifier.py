@@ -61,7 +61,9 @@ class ImageResult:
 
 
 class Classifier:
-    """An image classifier, loaded. It is not thread-safe; a thread that classifies loads its own.
+    """An image classifier, loaded.
+
+    Threads may share one, but on the CPU they would wait for each other: see `for_another_thread`.
 
     Attributes:
         model: what is known of the model, and from which source.
@@ -140,6 +142,13 @@ class Classifier:
             return cls(info, interpreter, device="cpu", fallback=str(error))
         interpreter = Interpreter(info, runtime=chosen, num_threads=num_threads, delegate=delegate)
         return cls(info, interpreter, device="cpu" if delegate is None else device.replace("auto", "edgetpu"))
+
+    def for_another_thread(self) -> Classifier:
+        """Make the classifier of one more worker: with an interpreter of its own, but on the same accelerator."""
+        if self.device != "cpu":
+            return self
+        interpreter = Interpreter(self.model, runtime=self.runtime, num_threads=self.num_threads)
+        return Classifier(self.model, interpreter, device=self.device, fallback=self.fallback)
 
     def classify(
         self, image: Classifiable, *, top_k: int = 5, threshold: float = 0.0, allow_truncated: bool = False

@@ -7,6 +7,7 @@ loaded before is loaded in a child process first (`mobiclass.trial`).
 from __future__ import annotations
 
 import os
+import threading
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ def available_cores() -> int:
 
 
 class Interpreter:
-    """One loaded model. It is not thread-safe: a worker has its own.
+    """One loaded model. Threads may share it, one `invoke` at a time; on the CPU each had better have its own.
 
     Attributes:
         runtime: the runtime that runs it.
@@ -51,6 +52,7 @@ class Interpreter:
         self.num_threads = num_threads or available_cores()
         if self.runtime.crashes_on_damage and delegate is None:
             require_loadable(model, self.runtime)
+        self._lock = threading.Lock()
         self._delegate = delegate  # must outlive the interpreter
         self._interpreter = load_interpreter(
             self.runtime, model.content, str(model.path), num_threads=self.num_threads, delegate=delegate
@@ -65,9 +67,10 @@ class Interpreter:
             ModelError: the runtime cannot run the model.
         """
         try:
-            self._interpreter.set_tensor(self._input, tensor)
-            self._interpreter.invoke()
+            with self._lock:
+                self._interpreter.set_tensor(self._input, tensor)
+                self._interpreter.invoke()
+                output: npt.NDArray[np.generic] = self._interpreter.get_tensor(self._output)
         except (RuntimeError, ValueError) as error:
             raise ModelError(f"the model cannot be run by {self.runtime.package}: {one_line(error)}") from error
-        output: npt.NDArray[np.generic] = self._interpreter.get_tensor(self._output).reshape(-1)
-        return output
+        return output.reshape(-1)

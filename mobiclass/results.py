@@ -6,17 +6,22 @@ import base64
 import csv
 import json
 import os
-from collections.abc import Callable
-from typing import Any, Final, Protocol, TextIO
+from typing import Any, Final, Protocol, TextIO, TypeAlias
 
 from mobiclass.classifier import ImageResult
 
-CSV_FIELDS: Final = ("path", "rank", "index", "label", "score", "error")
+Row: TypeAlias = dict[str, Any]
+"""One result as a JSON object: what `result_row` makes."""
+
+FlatRow: TypeAlias = "tuple[str, int | None, int | None, str | None, float | None, str | None]"
+
+FLAT_FIELDS: Final = ("path", "rank", "index", "label", "score", "error")
+"""The columns of the formats that are tables, one line a prediction."""
 
 
-def result_row(result: ImageResult, model: str, *, timing: bool = False) -> dict[str, Any]:
+def result_row(result: ImageResult, model: str, *, timing: bool = False) -> Row:
     """Make the JSON object of `result`, classified by `model`; with `timing`, say where the time went."""
-    row: dict[str, Any] = {
+    row: Row = {
         **path_fields(result.path),
         "predictions": [
             {"index": prediction.index, "label": prediction.label, "score": prediction.score}
@@ -57,27 +62,26 @@ def printable_utf8(text: str) -> str:
     return text
 
 
-class ResultWriter(Protocol):
-    """Writes one result after the other."""
+class RowWriter(Protocol):
+    """Writes one row after the other to a text stream."""
 
-    def write(self, result: ImageResult) -> None:
-        """Write one result."""
+    def write(self, row: Row) -> None:
+        """Write one row."""
 
     def close(self) -> None:
-        """Write what comes after the last result; the stream stays open."""
+        """Write what comes after the last row; the stream stays open."""
 
 
 class JsonLinesWriter:
     """One JSON object a line."""
 
-    def __init__(self, stream: TextIO, row: Callable[[ImageResult], dict[str, Any]]) -> None:
-        """Write to `stream` what `row` makes of a result."""
+    def __init__(self, stream: TextIO) -> None:
+        """Write to `stream`."""
         self._stream = stream
-        self._row = row
 
-    def write(self, result: ImageResult) -> None:
+    def write(self, row: Row) -> None:
         """Write one line."""
-        self._stream.write(_json(self._row(result)) + "\n")
+        self._stream.write(json_line(row))
 
     def close(self) -> None:
         """Write nothing more."""
@@ -86,15 +90,14 @@ class JsonLinesWriter:
 class JsonWriter:
     """One JSON array, an object a line."""
 
-    def __init__(self, stream: TextIO, row: Callable[[ImageResult], dict[str, Any]]) -> None:
-        """Write to `stream` what `row` makes of a result."""
+    def __init__(self, stream: TextIO) -> None:
+        """Write to `stream`."""
         self._stream = stream
-        self._row = row
         self._separator = "[\n"
 
-    def write(self, result: ImageResult) -> None:
+    def write(self, row: Row) -> None:
         """Write one element of the array."""
-        self._stream.write(self._separator + _json(self._row(result)))
+        self._stream.write(self._separator + json_line(row).removesuffix("\n"))
         self._separator = ",\n"
 
     def close(self) -> None:
@@ -103,25 +106,32 @@ class JsonWriter:
 
 
 class CsvWriter:
-    r"""One line a prediction (RFC 4180, ``\\n`` line ends); an image without any has one line with no rank."""
+    """One line a prediction; an image without any has one line with an empty rank (RFC 4180, but LF line ends)."""
 
     def __init__(self, stream: TextIO) -> None:
         """Write to `stream`, the header first."""
         self._csv = csv.writer(stream, lineterminator="\n")
-        self._csv.writerow(CSV_FIELDS)
+        self._csv.writerow(FLAT_FIELDS)
 
-    def write(self, result: ImageResult) -> None:
+    def write(self, row: Row) -> None:
         """Write the lines of one image."""
-        path = printable_utf8(result.path)
-        error = printable_utf8(f"{result.error.kind}: {result.error.reason}") if result.error else None
-        if not result.predictions:
-            self._csv.writerow((path, None, None, None, None, error))
-        for rank, prediction in enumerate(result.predictions, start=1):
-            self._csv.writerow((path, rank, prediction.index, prediction.label, prediction.score, None))
+        self._csv.writerows(flat_rows(row))
 
     def close(self) -> None:
         """Write nothing more."""
 
 
-def _json(row: dict[str, Any]) -> str:
-    return json.dumps(row, ensure_ascii=False, allow_nan=False)
+def flat_rows(row: Row) -> list[FlatRow]:
+    """Spread `row` over one tuple of `FLAT_FIELDS` a prediction, or one without a rank where there is none."""
+    error = f"{row['error']['kind']}: {row['error']['message']}" if row["error"] else None
+    if not row["predictions"]:
+        return [(row["path"], None, None, None, None, error)]
+    return [
+        (row["path"], rank, prediction["index"], prediction["label"], prediction["score"], error)
+        for rank, prediction in enumerate(row["predictions"], start=1)
+    ]
+
+
+def json_line(row: Row) -> str:
+    """Write `row` as one line of JSON, the line's end included."""
+    return json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"

@@ -121,6 +121,12 @@ _VERBOSITY_OPTIONS = (
 )
 
 
+format_option = click.option(
+    "--format", "output_format", type=click.Choice(("table", "json", "jsonl", "csv")),
+    help="Of the results on stdout.  [default: table on a terminal, else jsonl]",
+)  # fmt: skip
+
+
 def model_options(command: Command) -> Command:
     """Give `command` the options that choose a model; it takes them as one `ModelOptions` named `options`."""
 

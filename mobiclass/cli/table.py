@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from mobiclass.cli.text import fit_text, safe_text, text_width
 
 if TYPE_CHECKING:
-    from mobiclass.classifier import ImageResult, Timing
-    from mobiclass.predictions import Prediction
+    from mobiclass.results import Row
 
 _BAR_CELLS: Final = 20
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
@@ -20,24 +19,23 @@ _DEFAULT_WIDTH: Final = 80
 class TableWriter:
     """Writes each image's predictions as aligned lines, under the file's name where there are several files."""
 
-    def __init__(self, stream: TextIO, *, with_paths: bool, timing: bool) -> None:
+    def __init__(self, stream: TextIO, *, with_paths: bool) -> None:
         """Write to `stream`."""
         self._stream = stream
         self._with_paths = with_paths
-        self._timing = timing
         self._first = True
         self._width = _terminal_width(stream)
 
-    def write(self, result: ImageResult) -> None:
+    def write(self, row: Row) -> None:
         """Write the block of one image."""
-        lines = [] if not self._with_paths else [safe_text(result.path)]
-        if result.error:
-            lines.append(f"not classified: {safe_text(result.error.reason)}")
-        elif not result.predictions:
+        lines = [] if not self._with_paths else [safe_text(row["path"])]
+        if row["error"]:
+            lines.append(f"not classified: {safe_text(row['error']['message'])}")
+        elif not row["predictions"]:
             lines.append("no prediction reaches the threshold")
-        lines += self._prediction_lines(result.predictions)
-        if self._timing and result.timing:
-            lines.append(_timing_text(result.timing))
+        lines += self._prediction_lines(row["predictions"])
+        if timing := row.get("timing_ms"):
+            lines.append(", ".join(f"{step} {milliseconds:.1f} ms" for step, milliseconds in timing.items()))
         if self._with_paths:
             lines = [lines[0], *(f"  {line}" for line in lines[1:])]
             if not self._first:
@@ -48,13 +46,13 @@ class TableWriter:
     def close(self) -> None:
         """Write nothing more."""
 
-    def _prediction_lines(self, predictions: tuple[Prediction, ...]) -> list[str]:
-        names = [safe_text(prediction.label or f"class {prediction.index}") for prediction in predictions]
+    def _prediction_lines(self, predictions: list[dict[str, Any]]) -> list[str]:
+        names = [safe_text(prediction["label"] or f"class {prediction['index']}") for prediction in predictions]
         indent = 2 if self._with_paths else 0
         room = max(10, self._width - indent - _SCORE_CELLS - _BAR_CELLS - 4)
         width = min(room, max(map(text_width, names), default=0))
         return [
-            f"{fit_text(name, width)}  {_percent(prediction.score)}  {_bar(prediction.score)}".rstrip()
+            f"{fit_text(name, width)}  {_percent(prediction['score'])}  {_bar(prediction['score'])}".rstrip()
             for name, prediction in zip(names, predictions, strict=True)
         ]
 
@@ -66,13 +64,6 @@ def _percent(score: float) -> str:
 def _bar(score: float) -> str:
     eighths = round(max(0.0, min(1.0, score)) * _BAR_CELLS * 8)
     return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
-
-
-def _timing_text(timing: Timing) -> str:
-    return (
-        f"decode {timing.decode_ms:.1f} ms, preprocess {timing.preprocess_ms:.1f} ms, "
-        f"invoke {timing.invoke_ms:.1f} ms, postprocess {timing.postprocess_ms:.1f} ms"
-    )
 
 
 def _terminal_width(stream: TextIO) -> int:
