@@ -41,7 +41,7 @@ def find_model(name_or_path: str | os.PathLike[str] | None = None) -> Path:
     separators = (os.sep, os.altsep) if os.altsep else (os.sep,)
     if wanted.lower().endswith(_SUFFIX) or any(separator in wanted for separator in separators):
         path = Path(wanted)
-        if path.exists():
+        if _may_exist(path):
             return path
         raise ModelError(f"{wanted}: there is no such model file{_suggestion(path.name)}")
     if wanted.lower() == BUILT_IN:
@@ -49,12 +49,19 @@ def find_model(name_or_path: str | os.PathLike[str] | None = None) -> Path:
     models = {path.name.removesuffix(_SUFFIX).lower(): path for path in _known_files()}
     if wanted.lower() in models:
         return models[wanted.lower()]
-    if Path(wanted).is_file():
+    if len(wanted) < 256 and Path(wanted).is_file():
         return Path(wanted)
     raise ModelError(
         f"there is no model named {wanted!r} here{_suggestion(wanted)}; "
         f"known: {', '.join(sorted(models))}, or the path of any {_SUFFIX} file"
     )
+
+
+def _may_exist(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a folder without permission, a name that is too long: whoever opens the file says which
+        return True
 
 
 def _known_files() -> list[Path]:

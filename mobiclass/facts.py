@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from mobiclass.errors import ModelError
@@ -23,6 +22,7 @@ PerChannel: TypeAlias = tuple[float, float, float]
 
 CONFIG_NAME: Final = "mobiclass.json"
 CONFIG_FORMAT: Final = 1
+_LIMIT: Final = 1e12  # far beyond any mean or std of pixels; infinity and what is not a number lie beyond it too
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ def per_channel(values: float | Sequence[float], where: str, *, positive: bool =
     if (
         not isinstance(numbers, Sequence)
         or len(numbers) not in (1, 3)
-        or not all(type(number) in (int, float) and isfinite(number) for number in numbers)
+        or not all(type(number) in (int, float) and abs(number) < _LIMIT for number in numbers)
         or (positive and min(numbers) <= 0)
     ):
         kind = "positive numbers" if positive else "numbers"

@@ -22,21 +22,36 @@ class FlatbufferError(Exception):
     """The bytes are not the FlatBuffers structure that they should be."""
 
 
+class _Budget:
+    """The bytes of vectors that may still be read: in a hostile file a million tables share one huge vector."""
+
+    __slots__ = ("bytes_left",)
+
+    def __init__(self, buffer_bytes: int) -> None:
+        self.bytes_left = 2 * buffer_bytes  # a sound file is read once, and its writer may share a few vectors
+
+    def spend(self, count: int) -> None:
+        self.bytes_left -= count
+        if self.bytes_left < 0:
+            raise FlatbufferError("its tables overlap without end")
+
+
 class Table:
     """One table: its fields by slot number (the order of the fields in the schema, from 0).
 
     A field that is absent gives its default: 0, an empty vector, ``None`` for a table or a string.
     """
 
-    __slots__ = ("_buffer", "_offset", "_vtable", "_vtable_bytes")
+    __slots__ = ("_buffer", "_budget", "_offset", "_vtable", "_vtable_bytes")
 
-    def __init__(self, buffer: bytes | memoryview, offset: int) -> None:
-        """Open the table at `offset` (bytes from the start of `buffer`).
+    def __init__(self, buffer: bytes | memoryview, offset: int, budget: _Budget | None = None) -> None:
+        """Open the table at `offset` (bytes from the start of `buffer`); all tables of a file share one `budget`.
 
         Raises:
             FlatbufferError: the table or its vtable lies outside the buffer.
         """
         self._buffer = buffer
+        self._budget = budget or _Budget(len(buffer))
         self._offset = offset
         self._vtable = offset - _read(buffer, "i", offset)
         self._vtable_bytes = _read(buffer, "H", self._vtable)
@@ -62,13 +77,13 @@ class Table:
     def table(self, slot: int) -> Table | None:
         """Open the table that `slot` points to."""
         position = self._field(slot)
-        return None if position is None else Table(self._buffer, self._follow(position))
+        return None if position is None else Table(self._buffer, self._follow(position), self._budget)
 
     def tables(self, slot: int) -> Iterator[Table]:
         """Open, one after the other, the tables of the vector in `slot`."""
         start, length = self._vector(slot, item_bytes=4)
         for position in range(start, start + 4 * length, 4):
-            yield Table(self._buffer, self._follow(position))
+            yield Table(self._buffer, self._follow(position), self._budget)
 
     def numbers(self, slot: int, fmt: str) -> tuple[float, ...]:
         """Read the vector of numbers of `struct` format `fmt` in `slot`."""
@@ -108,6 +123,7 @@ class Table:
         length = _read(self._buffer, "I", start)
         if start + 4 + length * item_bytes > len(self._buffer):
             raise FlatbufferError(f"a vector of {length} items at byte {start} runs past the end")
+        self._budget.spend(length * item_bytes)
         return start + 4, length
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ import numpy.typing as npt
 
 from mobiclass.errors import ModelError
 from mobiclass.model import ModelInfo
-from mobiclass.runtimes import Runtime, load_interpreter, one_line
+from mobiclass.runtimes import Runtime, import_runtime, load_interpreter, one_line
 from mobiclass.trial import require_loadable
 
 
@@ -49,7 +51,9 @@ class Interpreter:
             ModelError: the runtime cannot load the model.
         """
         self.runtime = runtime
+        self._model = model
         self.num_threads = num_threads or available_cores()
+        import_runtime(self.runtime)  # what is wrong with the runtime itself must not be laid to the model
         if self.runtime.crashes_on_damage and delegate is None:
             require_loadable(model, self.runtime)
         self._lock = threading.Lock()
@@ -57,8 +61,9 @@ class Interpreter:
         self._interpreter = load_interpreter(
             self.runtime, model.content, str(model.path), num_threads=self.num_threads, delegate=delegate
         )
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
+        with self._as_model_errors():
+            self._input = self._interpreter.get_input_details()[0]["index"]
+            self._output = self._interpreter.get_output_details()[0]["index"]
 
     def invoke(self, tensor: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
         """Run the model on `tensor` (1, height, width, 3) of its dtype; returns the raw output (N,).
@@ -66,11 +71,22 @@ class Interpreter:
         Raises:
             ModelError: the runtime cannot run the model.
         """
-        try:
-            with self._lock:
-                self._interpreter.set_tensor(self._input, tensor)
-                self._interpreter.invoke()
-                output: npt.NDArray[np.generic] = self._interpreter.get_tensor(self._output)
-        except (RuntimeError, ValueError) as error:
-            raise ModelError(f"the model cannot be run by {self.runtime.package}: {one_line(error)}") from error
+        with self._lock, self._as_model_errors():
+            self._interpreter.set_tensor(self._input, tensor)
+            self._interpreter.invoke()
+            output: npt.NDArray[np.generic] = self._interpreter.get_tensor(self._output)
+        if output.size != self._model.classes:
+            raise ModelError(
+                f"{self._model.path}: the model is damaged: it says that it has {self._model.classes} outputs and "
+                f"gives {output.size}"
+            )
         return output.reshape(-1)
+
+    @contextmanager
+    def _as_model_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(
+                f"{self._model.path}: the model cannot be run by {self.runtime.package}: {one_line(error)}"
+            ) from error

@@ -27,6 +27,6 @@ def dequantize(raw: npt.NDArray[np.generic], quantization: Quantization | None) 
     if quantization is None:
         return raw.astype(np.float32)
     # Widened before the zero point is taken off: 127 − (−128) does not fit into int8.
-    steps = (raw.astype(np.int32) - quantization.zero_point).astype(np.float32)
+    steps = (raw.astype(np.int64) - quantization.zero_point).astype(np.float32)
     real: npt.NDArray[np.float32] = steps * np.float32(quantization.scale)
     return real

@@ -7,12 +7,16 @@ Slot numbers follow the schemas of TFLite (identifier ``TFL3``) and of TFLite Me
 from __future__ import annotations
 
 import io
+import struct
 from dataclasses import dataclass
 from math import isfinite
-from typing import Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from mobiclass.errors import ModelError
 from mobiclass.flatbuffer import FlatbufferError, Table
+
+if TYPE_CHECKING:
+    import zipfile
 
 _Item = TypeVar("_Item")
 
@@ -22,6 +26,7 @@ METADATA_NAME: Final = "TFLITE_METADATA"
 _TENSOR_TYPES: Final = {
     0: "float32", 1: "float16", 2: "int32", 3: "uint8", 4: "int64", 6: "bool", 7: "int16", 9: "int8"
 }  # fmt: skip
+_INTEGERS: Final = {"uint8", "int8", "int16", "int32", "int64"}
 _OPERATORS: Final = {
     1: "AVERAGE_POOL_2D", 3: "CONV_2D", 6: "DEQUANTIZE", 9: "FULLY_CONNECTED", 11: "L2_NORMALIZATION", 14: "LOGISTIC",
     17: "MAX_POOL_2D", 22: "RESHAPE", 25: "SOFTMAX", 32: "CUSTOM", 40: "MEAN", 43: "SQUEEZE", 50: "LOG_SOFTMAX",
@@ -131,14 +136,22 @@ def read_zip_members(content: bytes, file: str, names: frozenset[str]) -> dict[s
             for name, info in members.items():
                 if info.file_size > _MAX_MEMBER_BYTES:
                     raise ModelError(f"{file}: {name!r} in the appended zip would be {info.file_size} bytes long")
-            return {name: archive.read(info) for name, info in members.items()}
+                if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise NotImplementedError(f"{name!r} is compressed by method {info.compress_type}")
+            return {name: _read_member(archive, info) for name, info in members.items()}
     except zipfile.BadZipFile as error:
         # Most models carry no zip at all. One that begins like a zip's end but cannot be read is damaged.
         if b"PK\x05\x06" in content[-66_000:]:
             raise ModelError(f"{file}: the zip appended to the model is damaged ({error})") from error
         return {}
-    except (EOFError, NotImplementedError, OSError, RuntimeError, ValueError, zlib.error) as error:
+    except (EOFError, NotImplementedError, OSError, RuntimeError, ValueError, struct.error, zlib.error) as error:
         raise ModelError(f"{file}: the zip appended to the model cannot be read ({error})") from error
+
+
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    # With a length to keep to: read() alone inflates all that is there, whatever length the zip claims.
+    with archive.open(info) as member:
+        return member.read(_MAX_MEMBER_BYTES)
 
 
 def _what_it_is_instead(content: bytes) -> str:
@@ -205,20 +218,24 @@ def _head(operators: list[_Operator], output: int) -> str:
 
 
 def _tensor_spec(tensor: Table) -> TensorSpec:
-    number = tensor.scalar(1, "b")
-    parameters = tensor.table(4)
+    dtype = _TENSOR_TYPES.get(number := tensor.scalar(1, "b"), f"type {number}")
+    # The floats of a model trained for quantization may carry a scale; the runtimes take them as they are.
+    parameters = tensor.table(4) if dtype in _INTEGERS else None
     scales = parameters.numbers(2, "f") if parameters else ()
     zero_points = parameters.integers(3, "q") if parameters else ()
     quantization = None
     if len(scales) == 1:
         if not isfinite(scales[0]) or scales[0] <= 0:
             raise FlatbufferError(f"a quantization scale of {scales[0]}")
-        quantization = Quantization(scales[0], zero_points[0] if zero_points else 0)
+        zero_point = zero_points[0] if zero_points else 0
+        if not -(2**31) <= zero_point < 2**31:
+            raise FlatbufferError(f"a quantization zero point of {zero_point}")
+        quantization = Quantization(scales[0], zero_point)
     # Where the batch is dynamic the signature says −1 and the shape says 1; height and width must be known.
     return TensorSpec(
         name=tensor.string(3) or "",
         shape=tensor.integers(0),
-        dtype=_TENSOR_TYPES.get(number, f"type {number}"),
+        dtype=dtype,
         quantization=quantization,
     )
 

@@ -131,9 +131,24 @@ def _describe(
         std=preprocessing.std[:1],
         labels=tuple(entry.label for entry in classes),
     )
+    files = {
+        "wnids.txt": encode_lines([entry.wnid for entry in classes]),
+        "mobiclass.json": _config(card, preprocessing, provenance),
+    }
+    return write_metadata(model, card, files)
+
+
+def _config(card: ModelCard, preprocessing: Preprocessing, provenance: dict[str, Any]) -> bytes:
+    """Encode ``mobiclass.json``: what the TFLite Metadata have no field for, and where the model comes from."""
+    weights = {
+        "package": _WEIGHTS_DISTRIBUTION,
+        "version": _WEIGHTS_VERSION,
+        "file": Path(_WEIGHTS_FILE).name,
+        "sha256": _WEIGHTS_SHA256,
+    }
     config = {
         "format": 1,
-        "name": name,
+        "name": card.name,
         "description": card.description,
         "author": card.author,
         "license": card.license,
@@ -146,19 +161,10 @@ def _describe(
             "std": list(preprocessing.std),
         },
         "provenance": {
-            "weights": {
-                "package": _WEIGHTS_DISTRIBUTION,
-                "version": _WEIGHTS_VERSION,
-                "file": Path(_WEIGHTS_FILE).name,
-                "sha256": _WEIGHTS_SHA256,
-            },
+            "weights": weights,
             "tensorflow": TENSORFLOW_VERSION,
             "command": "python -m tools.build_builtin_model",
             **provenance,
         },
     }
-    files = {
-        "wnids.txt": encode_lines([entry.wnid for entry in classes]),
-        "mobiclass.json": (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode(),
-    }
-    return write_metadata(model, card, files)
+    return (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode()

@@ -113,14 +113,17 @@ def _check_card(subgraph: Any, card: ModelCard) -> None:
     outputs = int(subgraph.tensors[subgraph.outputs[0]].shape[-1])
     if len(card.labels) != outputs:
         raise MetadataError(f"{len(card.labels)} labels do not fit the model's {outputs} outputs")
-    if len(card.mean) not in (1, 3) or len(card.mean) != len(card.std) or min(card.std) <= 0:
-        raise MetadataError(f"mean {card.mean} and std {card.std} must be one or three values each, std over 0")
+    numbers = np.array([*card.mean, *card.std])
+    if len(card.mean) not in (1, 3) or len(card.mean) != len(card.std) or not np.isfinite(numbers).all():
+        raise MetadataError(f"mean {card.mean} and std {card.std} must be one or three finite values each")
+    if min(card.std) <= 0:
+        raise MetadataError(f"std {card.std} must be over 0: pixels are divided by it")
 
 
 class _AlignedBuffer:
     """Packs the data of a `schema.BufferT` at a multiple of 16 bytes, as the TFLite schema demands.
 
-    The generated Python code packs them wherever they fall; kernels that read words then fault on some CPUs.
+    The generated Python code packs them wherever they fall, and kernels read whole words from them.
     """
 
     def __init__(self, buffer: Any) -> None:

@@ -60,13 +60,9 @@ def convert_int8(
     _check_samples(function, samples)
     dtype = tf.dtypes.as_dtype(io)
 
-    def representative_dataset() -> Iterator[list[npt.NDArray[np.float32]]]:
-        for sample in samples:
-            yield [sample]
-
     def configure(converter: Any) -> None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = representative_dataset
+        converter.representative_dataset = lambda: ([sample] for sample in samples)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = dtype
         converter.inference_output_type = dtype

@@ -1,7 +1,8 @@
 """Reads the weights of a torch checkpoint of the legacy format (before torch 1.6) without torch.
 
-It reads a state dict: names and dense CPU tensors. It runs no code that a file brings along, and it knows
-neither whole pickled modules nor the zip format of later torch versions.
+It reads a state dict: names and dense CPU tensors. It runs no code that a file brings along (one made to waste time
+can still do that: compare the hash of a stranger's file first), and it knows neither whole pickled modules nor the
+zip format of later torch versions.
 
 A legacy file is five pickles (magic number, protocol version, system info, the state dict with references to
 storages, the list of storage keys), then for every key an int64 element count and the raw elements.

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from mobiclass import __version__
+from mobiclass.cli.batch import batch
 from mobiclass.cli.models import models
 from mobiclass.cli.predict import predict
 from mobiclass.cli.streams import separate_streams
@@ -57,11 +58,13 @@ def program() -> None:
     \b
     Examples:
       mobiclass predict photo.jpg
+      mobiclass batch photos/ -o results.jsonl
       mobiclass models show efficientnet_lite0
     """
 
 
 program.add_command(predict)
+program.add_command(batch)
 program.add_command(models)
 
 

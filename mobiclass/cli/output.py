@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -10,7 +11,7 @@ from mobiclass.cli.text import safe_text
 
 if TYPE_CHECKING:
     from mobiclass.classifier import Classifier
-    from mobiclass.results import RowWriter
+    from mobiclass.results import Row, RowWriter
 
 
 def row_writer(output_format: str | None, stream: TextIO, *, several: bool) -> RowWriter:
@@ -27,6 +28,43 @@ def row_writer(output_format: str | None, stream: TextIO, *, several: bool) -> R
             return JsonWriter(stream)
         case _:
             return JsonLinesWriter(stream)
+
+
+class StreamOutput:
+    """Rows to a stream as they come; there is no going on from it."""
+
+    def __init__(self, stream: TextIO, writer: RowWriter) -> None:
+        """Write to `stream` by way of `writer`."""
+        self._stream = stream
+        self._writer = writer
+
+    def __enter__(self) -> StreamOutput:
+        """Be closed at the end of a block."""
+        return self
+
+    def __exit__(self, exception_type: type[BaseException] | None, *_: object) -> None:
+        """Write what the format has at its end, unless it was the stream that failed."""
+        if exception_type is None or not issubclass(exception_type, OSError):
+            self._writer.close()
+
+    def finished_row(self, path: str, size: int, mtime_ns: int, model_sha256: str) -> None:
+        """Know of no earlier run."""
+
+    def keep(self, offset: int) -> None:
+        """Never be asked to: there is no earlier run."""
+        raise AssertionError("a stream has no earlier rows")
+
+    def write(self, row: Row) -> None:
+        """Write `row` at once."""
+        self._writer.write(row)
+        self._stream.flush()
+
+    def finish(self) -> None:
+        """Write nothing more than `__exit__` does."""
+
+    def rows(self) -> Iterator[Row]:
+        """Give nothing: what went into a stream cannot be read again."""
+        return iter(())
 
 
 def explain(classifier: Classifier, *, quiet: bool, verbose: bool) -> None:

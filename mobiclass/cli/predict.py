@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 from mobiclass.cli.options import ModelOptions, format_option, model_options, prediction_options, verbosity_options
-from mobiclass.cli.output import explain, row_writer
+from mobiclass.cli.output import StreamOutput, explain, row_writer
 from mobiclass.cli.streams import show_native_output
 from mobiclass.cli.text import safe_text
 
@@ -53,18 +53,16 @@ def predict(
         show_native_output()
     classifier = options.load()
     explain(classifier, quiet=quiet, verbose=verbose)
-    writer = row_writer(output_format, sys.stdout, several=len(images) > 1)
     failed = 0
-    for path in images:
-        image = _read_stdin() if path == STDIN else path
-        result = classifier.result(path, image, top_k=top_k, threshold=threshold, allow_truncated=allow_truncated)
-        writer.write(result_row(result, classifier.model.name, timing=timing))
-        sys.stdout.flush()
-        if result.error:
-            failed += 1
-            if not quiet:
-                click.echo(f"mobiclass: {safe_text(path)}: {safe_text(result.error.reason)}", err=True)
-    writer.close()
+    with StreamOutput(sys.stdout, row_writer(output_format, sys.stdout, several=len(images) > 1)) as rows:
+        for path in images:
+            image = _read_stdin() if path == STDIN else path
+            result = classifier.result(path, image, top_k=top_k, threshold=threshold, allow_truncated=allow_truncated)
+            rows.write(result_row(result, classifier.model.name, timing=timing))
+            if result.error:
+                failed += 1
+                if not quiet:
+                    click.echo(f"mobiclass: {safe_text(path)}: {safe_text(result.error.reason)}", err=True)
     if failed:
         click.get_current_context().exit(ImageError.exit_code)
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TextIO
+from io import BufferedReader, FileIO
+from typing import TextIO, cast
 
 _STDOUT, _STDERR = 1, 2
 
@@ -32,6 +33,13 @@ def show_native_output() -> None:
     if sys.stderr is not sys.__stderr__:  # inside another program the descriptors are not ours
         os.dup2(sys.stderr.fileno(), _STDOUT)
         os.dup2(sys.stderr.fileno(), _STDERR)
+
+
+def stdin_bytes() -> BufferedReader:
+    """Open standard input for bytes; an empty one where it was closed before we started."""
+    if sys.stdin is None:
+        return BufferedReader(FileIO(os.devnull))
+    return cast(BufferedReader, sys.stdin.buffer)
 
 
 def _private_copy(descriptor: int, stream: TextIO | None) -> TextIO:

@@ -90,7 +90,7 @@ def test_graph_and_alignment_survive(make_model: Any) -> None:
     before = make_model()
     after = metadata.write_metadata(before, _CARD)
     old, new = (schema.ModelT.InitFromPackedBuf(content, 0) for content in (before, after))
-    assert new.description == old.description
+    assert new.description == old.description == b"tiny"
     assert [tensor.name for tensor in new.subgraphs[0].tensors] == [b"image", b"shape", b"scores"]
     np.testing.assert_array_equal(new.buffers[1].data, old.buffers[1].data)
     parsed = schema.Model.GetRootAs(after, 0)
@@ -120,9 +120,11 @@ def test_the_model_still_runs_and_gives_the_same(make_model: Any) -> None:
         ({"labels": ("a",) * 13}, "13 labels do not fit the model's 12 outputs"),
         ({"labels": ("a\nb", *("a",) * 11)}, "line 0 holds a line break"),
         ({"labels": (*("a",) * 11, "b\r")}, "line 11 holds a line break"),
-        ({"mean": (1.0, 2.0)}, "one or three values"),
-        ({"std": (0.0,)}, "std over 0"),
-        ({"std": (1.0, 1.0, 1.0)}, "one or three values"),
+        ({"mean": (1.0, 2.0)}, "one or three finite values"),
+        ({"std": (0.0,)}, "must be over 0"),
+        ({"mean": (float("nan"),)}, "finite"),
+        ({"std": (float("inf"),)}, "finite"),
+        ({"std": (1.0, 1.0, 1.0)}, "one or three finite values"),
     ],
 )
 def test_a_card_that_does_not_fit_is_refused(make_model: Any, change: dict[str, Any], reason: str) -> None:

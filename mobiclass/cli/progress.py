@@ -1,0 +1,71 @@
+"""A batch's progress while it runs, and its summary when it is done: both for people, on stderr."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from mobiclass.cli.text import fit_text, safe_text
+
+if TYPE_CHECKING:
+    from mobiclass.batch import BatchSummary
+
+_FREQUENT_LABELS: Final = 5
+_LABEL_CELLS: Final = 40
+
+
+class ProgressBar:
+    """A line that says how far the batch is; nothing where stderr is no terminal."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        """Show the bar unless `quiet`."""
+        self._bar: Any = None
+        if not quiet and sys.stderr.isatty():
+            from tqdm import tqdm
+
+            tqdm.monitor_interval = 0  # no thread of its own
+            self._bar = tqdm(unit=" images", file=sys.stderr, dynamic_ncols=True, leave=False, smoothing=0.05)
+
+    def update(self, summary: BatchSummary, listed: int, all_listed: bool) -> None:
+        """Show `summary` so far; `listed` files are known of, and there may be more unless `all_listed`."""
+        if self._bar is None:
+            return
+        self._bar.total = listed
+        self._bar.set_description_str("" if all_listed else "listing", refresh=False)
+        if summary.failed:
+            self._bar.set_postfix_str(f"{summary.failed} failed", refresh=False)
+        self._bar.update(summary.images - self._bar.n)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+def summary_facts(summary: BatchSummary) -> dict[str, str]:
+    """List what a batch came to, name to value, for a report."""
+    new = summary.images - summary.kept
+    facts = {"images": str(summary.images), "time": f"{summary.seconds:.1f} s"}
+    if new and summary.seconds:
+        facts["speed"] = f"{new / summary.seconds:.1f} images/s"
+    return facts
+
+
+def summary_text(summary: BatchSummary) -> str:
+    """Describe what a batch came to, a fact a line."""
+    new = summary.images - summary.kept
+    rate = f", {new / summary.seconds:.1f} images/s" if new and summary.seconds else ""
+    lines = [f"{summary.images} images in {summary.seconds:.1f} s{rate}"]
+    if summary.kept:
+        lines.append(f"  {summary.kept} were done before")
+    if summary.failed:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in summary.failures.most_common())
+        lines.append(f"  {summary.failed} could not be classified: {kinds}")
+    if summary.slowest:
+        path, seconds = summary.slowest
+        lines.append(f"  slowest: {safe_text(path)} ({seconds * 1000:.0f} ms)")
+    if summary.labels:
+        lines.append("  most frequent:")
+        for label, count in summary.labels.most_common(_FREQUENT_LABELS):
+            lines.append(f"    {count:>8}  {fit_text(safe_text(label), _LABEL_CELLS).rstrip()}")
+    return "\n".join(lines)

@@ -1,0 +1,61 @@
+"""Result rows as CSV or Parquet files: one line a prediction, whole or not at all.
+
+They are written when a batch is complete, from its journal. Nothing is decided about the rows here.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+from collections.abc import Callable, Iterable
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from mobiclass.errors import SetupError
+from mobiclass.results import FLAT_FIELDS, CsvWriter, Row, flat_rows
+from mobiclass.whole_file import whole_file
+
+_IMAGES_A_ROW_GROUP: Final = 10_000
+
+
+def exporter(suffix: str) -> Callable[[Iterable[Row], Path], None]:
+    """Find the function that writes rows to a file with `suffix`, ``.csv`` or ``.parquet``.
+
+    Raises:
+        SetupError: Parquet is wanted and pyarrow is not installed.
+    """
+    if suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise SetupError("Parquet files need pyarrow: pip install 'mobiclass[parquet]', or write .csv or .jsonl")
+    return {".csv": write_csv, ".parquet": write_parquet}[suffix]
+
+
+def write_csv(rows: Iterable[Row], path: Path) -> None:
+    """Write `rows` to the CSV file `path` (UTF-8).
+
+    Raises:
+        SetupError: it cannot be written; what was there before is untouched.
+    """
+    with whole_file(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+        writer = CsvWriter(text)
+        for row in rows:
+            writer.write(row)
+        text.detach()  # flushed; the file itself is closed by whom it belongs to
+
+
+def write_parquet(rows: Iterable[Row], path: Path) -> None:
+    """Write `rows` to the Parquet file `path`.
+
+    Raises:
+        SetupError: it cannot be written; what was there before is untouched.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    types = (pyarrow.string(), pyarrow.int32(), pyarrow.int32(), pyarrow.string(), pyarrow.float32(), pyarrow.string())
+    schema = pyarrow.schema(list(zip(FLAT_FIELDS, types, strict=True)))
+    remaining = iter(rows)
+    with whole_file(path) as file, pyarrow.parquet.ParquetWriter(file, schema) as writer:
+        while images := list(islice(remaining, _IMAGES_A_ROW_GROUP)):
+            columns = zip(*(line for row in images for line in flat_rows(row)), strict=True)
+            writer.write_table(pyarrow.table([list(column) for column in columns], schema=schema))

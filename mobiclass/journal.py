@@ -1,0 +1,223 @@
+"""The journal of a batch: result rows as JSON lines that are only ever appended to, so that no crash loses one.
+
+A run that is taken up again appends what it does anew; of several rows for one path the last is the one that
+counts. Only when a run is complete is the file put in order, by writing it anew beside and renaming it over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import time
+from array import array
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+from mobiclass.errors import SetupError
+from mobiclass.journal_index import JournalIndex, parse_row, path_bytes
+from mobiclass.results import Row, json_line
+
+try:
+    import fcntl
+except ImportError:  # Windows has no lock of this kind; there two runs on one output are the user's care
+    fcntl = None  # type: ignore[assignment]
+
+SYNC_SECONDS: Final = 1.0
+_READ_BYTES: Final = 4096  # holds most rows
+
+
+class Journal:
+    """An open journal: this process alone writes it, until `close`.
+
+    Attributes:
+        path: its file, symbolic links resolved.
+    """
+
+    def __init__(self, path: Path, *, resume: bool = False, overwrite: bool = False) -> None:
+        """Open the journal at `path`: a new one, or with `resume` what an earlier run left, if it left any.
+
+        Raises:
+            SetupError: there is one already, and neither `resume` nor `overwrite` is given; another run is writing
+                it; it is no journal; or it cannot be written.
+        """
+        self.path = Path(os.path.realpath(path))
+        self._descriptor = _open_locked(self.path)
+        self._order = array("q")
+        self._synced = time.monotonic()
+        try:
+            if os.fstat(self._descriptor).st_size and not (resume or overwrite):
+                raise SetupError(
+                    f"{path}: there are results already: --resume goes on with them, --overwrite replaces them"
+                )
+            if overwrite and not resume:
+                os.ftruncate(self._descriptor, 0)
+            with open(self._descriptor, "rb", closefd=False) as file:
+                self._index = JournalIndex(file, str(path))
+            # A row that a crash cut short is taken away.
+            os.ftruncate(self._descriptor, self._index.end)
+        except OSError as error:
+            os.close(self._descriptor)
+            raise self._failure(error) from error
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+        self._end = self._index.end
+        self._lines = self._index.lines
+
+    def finished_row(self, path: str, size: int, mtime_ns: int, model_sha256: str) -> tuple[int, Row] | None:
+        """Find an earlier run's row for the file `path`, if neither the file nor the model has changed since.
+
+        Returns:
+            The row and its place, for `keep`; ``None`` where there is none, or only one with an error.
+        """
+        name = os.fsencode(path)
+        for offset in self._index.offsets(name):
+            row = parse_row(self._line(offset))
+            if row is None or path_bytes(row) != name:
+                continue  # another path with the same hash
+            known = (row.get("bytes"), row.get("mtime_ns"), row.get("model_sha256"))
+            return (offset, row) if known == (size, mtime_ns, model_sha256) and row["error"] is None else None
+        return None
+
+    def keep(self, offset: int) -> None:
+        """Let the earlier run's row at `offset` be the next of this run."""
+        self._order.append(offset)
+
+    def write(self, row: Row) -> None:
+        """Append `row`: the system has it at once, the disk within `SYNC_SECONDS`.
+
+        Raises:
+            SetupError: it cannot be written; the rows before it stay whole.
+        """
+        line = json_line(row).encode("utf-8")
+        try:
+            _write_all(self._descriptor, line)
+            if time.monotonic() - self._synced >= SYNC_SECONDS:
+                self._sync()
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, self._end)  # no half row stays behind
+            raise self._failure(error) from error
+        self._order.append(self._end)
+        self._end += len(line)
+        self._lines += 1
+
+    def finish(self) -> None:
+        """Let the file hold the rows of this run alone, in order.
+
+        Raises:
+            SetupError: it cannot be written; all rows are in the journal still.
+        """
+        try:
+            in_order = len(self._order) == self._lines and all(a < b for a, b in pairwise(self._order))
+            if not in_order:
+                self._rewrite()
+            self._sync()
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def rows(self) -> Iterator[Row]:
+        """Read the rows of this run, in order."""
+        for offset in self._order:
+            row = parse_row(self._line(offset))
+            if row is None:
+                raise SetupError(f"{self.path}: another program has changed the results")
+            yield row
+
+    def close(self) -> None:
+        """Close the file, and give up the lock with it."""
+        with contextlib.suppress(OSError):
+            os.fsync(self._descriptor)
+        os.close(self._descriptor)
+
+    def _line(self, offset: int) -> bytes:
+        line = b""
+        while b"\n" not in line:
+            block = os.pread(self._descriptor, max(_READ_BYTES, len(line)), offset + len(line))
+            if not block:
+                break
+            line += block
+        return line.partition(b"\n")[0]
+
+    def _sync(self) -> None:
+        if os.fstat(self._descriptor).st_nlink == 0:
+            raise OSError(errno.ENOENT, "the file was removed while it was written")
+        os.fsync(self._descriptor)
+        self._synced = time.monotonic()
+
+    def _rewrite(self) -> None:
+        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        # Locked before it gets its name, so that there is no moment at which another run could take it.
+        descriptor = _open_locked(beside)
+        try:
+            os.fchmod(descriptor, stat.S_IMODE(os.fstat(self._descriptor).st_mode))
+            order = array("q")
+            end = 0
+            for offset in self._order:
+                line = self._line(offset) + b"\n"
+                _write_all(descriptor, line)
+                order.append(end)
+                end += len(line)
+            os.fsync(descriptor)
+            os.replace(beside, self.path)  # noqa: PTH105 - no gain in Path.replace()
+        except BaseException:
+            os.close(descriptor)
+            beside.unlink(missing_ok=True)
+            raise
+        os.close(self._descriptor)
+        self._descriptor, self._order, self._end, self._lines = descriptor, order, end, len(order)
+
+    def _failure(self, error: OSError) -> SetupError:
+        return SetupError(
+            f"{self.path}: the results cannot be written ({error.strerror}); those written so far are kept, and "
+            "--resume goes on with them"
+        )
+
+
+def _open_locked(path: Path) -> int:
+    """Open `path` to read and append, created if need be, as the only run that does.
+
+    Returns:
+        A file descriptor that child processes do not inherit.
+    """
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o666)
+        except OSError as error:
+            raise SetupError(f"{path}: the results cannot be written there ({error.strerror})") from error
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise SetupError(f"{path}: not a regular file; results need one")
+            _lock(descriptor, path)
+            # Between opening and locking, another run may have finished and renamed its file over this one.
+            if os.path.samestat(os.fstat(descriptor), os.stat(path)):  # noqa: PTH116 - as above
+                return descriptor
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            raise SetupError(
+                f"{path}: another run is writing these results; wait for it, or choose another -o"
+            ) from error
+        # Some network file systems know no locks: better no lock than no results.
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -1,0 +1,267 @@
+"""Result rows to one self-contained HTML page: thumbnails by label, searchable, sortable, failures with reasons.
+
+It reads rows and image files, classifies nothing, and the page asks no network for anything. Rows and thumbnails
+are written as they come: what is kept is a hundred rows at most. The page itself lies in ``report_page/``.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import io
+import json
+import os
+import secrets
+import string
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+from unicodedata import category
+
+from PIL import Image
+
+from mobiclass.errors import ImageError, SetupError
+from mobiclass.images import load_image
+
+MAX_THUMBNAILS: Final = 20_000
+"""About 125 MB of page. Beyond that browsers open it slowly or not at all; later rows have no thumbnail."""
+
+_THUMBNAIL_SIDE: Final = 176  # the width of a card on the page
+_JPEG_QUALITY: Final = 65
+_ROWS_PER_BLOCK: Final = 100
+# Pillow decodes outside the interpreter lock: two threads on two cores make 1.5 to 1.8 times as many thumbnails.
+_THREADS: Final = min(4, os.cpu_count() or 1)
+_STDIN: Final = "-"
+_SCRIPTS: Final = ("rows.js", "theme.js", "grid.js", "cards.js", "detail.js", "facets.js", "page.js")
+_ROWS_MARK: Final = "<!-- rows -->"
+
+
+def write_report(
+    rows: Iterable[dict[str, Any]], output: Path, *, title: str, summary: Mapping[str, Any] | None = None
+) -> None:
+    """Write `rows` to the HTML page `output`, which appears whole or not at all.
+
+    Args:
+        rows: the JSON objects of results, in the order in which the page first shows them.
+        output: the page; a file that is there is replaced.
+        title: the page's heading.
+        summary: further facts for the heading, name to value; read after the last row.
+
+    Raises:
+        SetupError: the page cannot be written.
+    """
+    page = _Page(output)
+    try:
+        head, tail = (string.Template(part) for part in _resource("page.html").split(_ROWS_MARK))
+        page.write(head.substitute(title=_as_text(title), **_style_and_policy()))
+        totals = _write_rows(rows, page)
+        page.write(tail.substitute(totals=totals.as_html(), facts=_facts(summary or {}), script=_script()))
+        page.publish()
+    finally:
+        page.discard()
+
+
+class _Page:
+    """A temporary file that takes the place of `output` at the end; only its own errors become `SetupError`."""
+
+    def __init__(self, output: Path) -> None:
+        self._output = output
+        self._temporary = output.parent / f".mobiclass-{secrets.token_hex(6)}.tmp"
+        with self._as_setup_error():
+            if output.exists() and not output.is_file():
+                raise SetupError(f"{output}: not a regular file, so no report can take its place")
+            # What UTF-8 cannot write is shown as U+FFFD instead of ending the report.
+            self._file = self._temporary.open("x", encoding="utf-8", errors="xmlcharrefreplace", newline="\n")
+
+    def write(self, text: str) -> None:
+        with self._as_setup_error():
+            self._file.write(text)
+
+    def publish(self) -> None:
+        with self._as_setup_error():
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._temporary.replace(self._output)
+
+    def discard(self) -> None:
+        """Leave nothing behind; after `publish` there is nothing."""
+        with suppress(OSError):  # on a full disk closing fails again
+            self._file.close()
+        self._temporary.unlink(missing_ok=True)
+
+    @contextmanager
+    def _as_setup_error(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise SetupError(f"{self._output}: the report cannot be written ({reason})") from error
+
+
+class _Totals:
+    """What the heading says, counted while the rows go by."""
+
+    def __init__(self) -> None:
+        self.images = 0
+        self.failures: Counter[str] = Counter()
+        self.labels: Counter[str] = Counter()
+
+    def count(self, row: Mapping[str, Any]) -> None:
+        self.images += 1
+        if row.get("error"):
+            self.failures[_text(row["error"].get("kind"))] += 1
+        elif row.get("predictions"):
+            self.labels[_label(row["predictions"][0])] += 1
+
+    def as_html(self) -> str:
+        """Say it for a browser without JavaScript."""
+        failed = self.failures.total()
+        counts = {
+            "Images": self.images,
+            "Classified": self.images - failed,
+            "Failed": failed,
+            **{f"Failed: {kind}": count for kind, count in self.failures.most_common()},
+            **{f"Label: {label}": count for label, count in self.labels.most_common(20)},
+        }
+        return "".join(f"<li><bdi>{_as_text(name)}</bdi>: {count}</li>" for name, count in counts.items())
+
+
+def _write_rows(rows: Iterable[dict[str, Any]], page: _Page) -> _Totals:
+    """Write every thumbnail as an inert script element, and after each hundred the rows that they belong to."""
+    totals = _Totals()
+    known_labels: dict[tuple[int, str], int] = {}
+    new_labels: list[tuple[int, str]] = []
+    block: list[dict[str, Any]] = []
+    thumbnails = 0
+
+    def flush() -> None:
+        content = _script_json({"labels": new_labels, "rows": block})
+        page.write(f'<script type="application/json" class="rows">{content}</script>\n')
+        new_labels.clear()
+        block.clear()
+
+    for row, thumbnail in _with_thumbnails(rows):
+        totals.count(row)
+        record = _record(row)
+        record["scores"] = scores = []
+        for prediction in row.get("predictions") or ():
+            label = (int(prediction["index"]), _label(prediction))
+            if label not in known_labels:
+                known_labels[label] = len(known_labels)
+                new_labels.append(label)
+            scores.append((known_labels[label], prediction["score"]))
+        if isinstance(thumbnail, bytes):
+            record["thumbnail"] = f"t{thumbnails}"
+            encoded = base64.b64encode(thumbnail).decode("ascii")
+            page.write(f'<script type="text/plain" id="t{thumbnails}">{encoded}</script>\n')
+            thumbnails += 1
+        elif thumbnail:
+            record["no_thumbnail"] = thumbnail
+        block.append(record)
+        if len(block) == _ROWS_PER_BLOCK:
+            flush()
+    if block:
+        flush()
+    return totals
+
+
+def _record(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Take from `row` what the page shows, all but the predictions, whose labels are written only once."""
+    record = {name: row[name] for name in ("model", "device", "fallback", "error") if row.get(name)}
+    record["path"] = row["path"]
+    if row["path"] != _STDIN:
+        record["uri"] = Path(_file_name(row)).absolute().as_uri()
+    return record
+
+
+def _label(prediction: Mapping[str, Any]) -> str:
+    return _text(prediction.get("label")) or f"class {prediction['index']}"
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _file_name(row: Mapping[str, Any]) -> str:
+    """Find the name under which the file of `row` can be opened, UTF-8 or not."""
+    if encoded := row.get("path_base64"):
+        return os.fsdecode(base64.b64decode(encoded))
+    return str(row["path"])
+
+
+def _with_thumbnails(rows: Iterable[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], bytes | str | None]]:
+    """Pair each row with its thumbnail, or with the reason why it has none; in order, a few at a time in flight."""
+    pending: deque[tuple[dict[str, Any], Future[bytes | str | None]]] = deque()
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="thumbnail") as pool:
+        for number, row in enumerate(rows):
+            pending.append((row, pool.submit(_thumbnail, row, number)))
+            if len(pending) > 2 * _THREADS:
+                oldest, thumbnail = pending.popleft()
+                yield oldest, thumbnail.result()
+        for row, thumbnail in pending:
+            yield row, thumbnail.result()
+
+
+def _thumbnail(row: Mapping[str, Any], number: int) -> bytes | str | None:
+    """Make a JPEG of the file of `row`, or say why there is none; a row that failed has its own reason."""
+    if row.get("error"):
+        return None
+    if row["path"] == _STDIN:
+        return "read from standard input"
+    if number >= MAX_THUMBNAILS:
+        return f"only the first {MAX_THUMBNAILS:,} images have a thumbnail"
+    side = _THUMBNAIL_SIDE
+    try:
+        # The row was classified, so whatever of the file can be decoded is worth showing.
+        image = load_image(_file_name(row), min_height=side, min_width=side, allow_truncated=True)
+    except ImageError as error:
+        return error.reason
+    image.thumbnail((side, side), Image.Resampling.BICUBIC)
+    jpeg = io.BytesIO()
+    image.save(jpeg, "JPEG", quality=_JPEG_QUALITY, optimize=True)
+    return jpeg.getvalue()
+
+
+def _facts(summary: Mapping[str, Any]) -> str:
+    written = datetime.now().astimezone().isoformat(timespec="minutes")
+    return _script_json({"written": written, "summary": [[str(name), str(value)] for name, value in summary.items()]})
+
+
+def _style_and_policy() -> dict[str, str]:
+    style = _resource("page.css")
+    policy = (
+        f"default-src 'none'; img-src data:; style-src {_source_hash(style)}; script-src {_source_hash(_script())}; "
+        "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+    return {"style": style, "policy": policy}
+
+
+def _script() -> str:
+    return "".join(_resource(name) for name in _SCRIPTS)
+
+
+def _source_hash(source: str) -> str:
+    digest = hashlib.sha256(source.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def _resource(name: str) -> str:
+    return (files("mobiclass") / "report_page" / name).read_text(encoding="utf-8")
+
+
+def _script_json(value: object) -> str:
+    """Write `value` as JSON that stays inside its script element: ASCII, and without what could open or end a tag."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
+
+
+def _as_text(text: str) -> str:
+    """Escape `text` for HTML; characters that would reorder or hide others show as U+FFFD."""
+    return html.escape("".join("\ufffd" if category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c for c in text))

