@@ -36,7 +36,8 @@ def write_csv(rows: Iterable[Row], path: Path) -> None:
     Raises:
         SetupError: it cannot be written; what was there before is untouched.
     """
-    with whole_file(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+    with whole_file(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
         writer = CsvWriter(text)
         for row in rows:
             writer.write(row)

@@ -8,8 +8,9 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
@@ -21,6 +22,8 @@ from mobiclass.cli.streams import show_native_output, stdin_bytes
 if TYPE_CHECKING:
     from mobiclass.batch import Batch, BatchSummary
     from mobiclass.outputs import FileOutput
+
+_SAME_SIGNAL_SECONDS: Final = 0.5
 
 
 @click.command()
@@ -144,12 +147,13 @@ def _run(run: Batch, paths: Iterator[str], *, quiet: bool) -> tuple[BatchSummary
     Returns:
         The summary, and the number of the signal that interrupted the batch, if one did.
     """
-    received: list[int] = []
+    received: list[tuple[int, float]] = []
 
     def on_signal(number: int, frame: FrameType | None) -> None:
-        if received:
+        # timeout(1) and some shells send one signal twice, to the process and to its group.
+        if received and monotonic() - received[0][1] > _SAME_SIGNAL_SECONDS:
             _interrupt(number)
-        received.append(number)
+        received.append((number, monotonic()))
         run.stop()
 
     bar = ProgressBar(quiet=quiet)
@@ -160,7 +164,7 @@ def _run(run: Batch, paths: Iterator[str], *, quiet: bool) -> tuple[BatchSummary
         bar.close()
         for number, handler in handlers.items():
             signal.signal(number, handler)
-    return summary, received[0] if summary.interrupted else None
+    return summary, received[0][0] if summary.interrupted else None
 
 
 def _interrupt(number: int) -> NoReturn:
