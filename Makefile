@@ -5,9 +5,12 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 VENV_TFLITE ?= .venv-tflite
 VENV_TOOLS  ?= .venv-tools
+# The versions of Debian 12 (Raspberry Pi OS of 2023): the oldest that must work.
+VENV_OLDEST ?= .venv-oldest
+OLDEST       = click==8.1.3 numpy==1.24.2 pillow==9.4.0 platformdirs==2.6.2 tqdm==4.64.1 scikit-image==0.22.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-tflite test-tools check docs bench model wheel clean
+.PHONY: help demo test test-tflite test-tools test-oldest check docs bench model wheel clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +36,10 @@ $(VENV_TFLITE)/.installed: pyproject.toml
 $(VENV_TOOLS)/.installed: pyproject.toml
 	$(call environment,$(VENV_TOOLS),test$(comma)tools)
 
+$(VENV_OLDEST)/.installed: pyproject.toml
+	$(call environment,$(VENV_OLDEST),test$(comma)tflite-runtime)
+	$(VENV_OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check $(OLDEST)
+
 comma := ,
 
 demo: $(VENV)/.installed ## Name what is on three real photos
@@ -46,6 +53,9 @@ test-tflite: $(VENV_TFLITE)/.installed ## Run the tests on tflite-runtime (Pytho
 
 test-tools: $(VENV_TOOLS)/.installed ## Run the workstation's tests (downloads TensorFlow, 1.5 GB)
 	$(VENV_TOOLS)/bin/python -m pytest tests/tools $(PYTEST)
+
+test-oldest: $(VENV_OLDEST)/.installed ## Run the tests on the oldest dependencies (Python 3.10 or 3.11)
+	MOBICLASS_RUNTIME=tflite $(VENV_OLDEST)/bin/python -m pytest $(PYTEST)
 
 check: $(VENV)/.check-installed ## Check format, lint, types and the generated docs
 	$(BIN)/ruff format --check .
@@ -66,4 +76,4 @@ wheel: $(VENV)/.check-installed ## Build the wheel and the source distribution i
 	$(BIN)/python -m build --outdir dist .
 
 clean: ## Remove environments, caches and what was built
-	rm -rf $(VENV) $(VENV_TFLITE) $(VENV_TOOLS) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV_TFLITE) $(VENV_TOOLS) $(VENV_OLDEST) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Final
@@ -49,8 +50,9 @@ def find_model(name_or_path: str | os.PathLike[str] | None = None) -> Path:
     models = {path.name.removesuffix(_SUFFIX).lower(): path for path in _known_files()}
     if wanted.lower() in models:
         return models[wanted.lower()]
-    if len(wanted) < 256 and Path(wanted).is_file():
-        return Path(wanted)
+    with contextlib.suppress(OSError):  # a name that is too long for a file
+        if Path(wanted).is_file():
+            return Path(wanted)
     raise ModelError(
         f"there is no model named {wanted!r} here{_suggestion(wanted)}; "
         f"known: {', '.join(sorted(models))}, or the path of any {_SUFFIX} file"

@@ -177,7 +177,8 @@ def _record(row: Mapping[str, Any]) -> dict[str, Any]:
     record = {name: row[name] for name in ("model", "device", "fallback", "error") if row.get(name)}
     record["path"] = row["path"]
     if row["path"] != _STDIN:
-        record["uri"] = Path(_file_name(row)).absolute().as_uri()
+        with suppress(ValueError):  # no file can have that name
+            record["uri"] = Path(_file_name(row)).absolute().as_uri()
     return record
 
 
@@ -192,7 +193,8 @@ def _text(value: object) -> str:
 def _file_name(row: Mapping[str, Any]) -> str:
     """Find the name under which the file of `row` can be opened, UTF-8 or not."""
     if encoded := row.get("path_base64"):
-        return os.fsdecode(base64.b64decode(encoded))
+        with suppress(ValueError):  # somebody has edited it
+            return os.fsdecode(base64.b64decode(encoded))
     return str(row["path"])
 
 

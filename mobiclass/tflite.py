@@ -33,6 +33,7 @@ _OPERATORS: Final = {
     114: "QUANTIZE",
 }  # fmt: skip
 _KEEPS_VALUES: Final = {"DEQUANTIZE", "QUANTIZE", "RESHAPE", "SQUEEZE"}
+_ZIP_BEGINS: Final = (b"PK\x03\x04\x14\0", b"PK\x03\x04\x0a\0")  # with the version, too long to be there by chance
 _AXIS_LABELS: Final = 2  # AssociatedFileType.TENSOR_AXIS_LABELS
 _NORMALIZATION: Final = 1  # ProcessUnitOptions.NormalizationOptions
 _MAX_MEMBER_BYTES: Final = 16 << 20  # a label list is some kilobytes; a zip bomb is not
@@ -140,9 +141,12 @@ def read_zip_members(content: bytes, file: str, names: frozenset[str]) -> dict[s
                     raise NotImplementedError(f"{name!r} is compressed by method {info.compress_type}")
             return {name: _read_member(archive, info) for name, info in members.items()}
     except zipfile.BadZipFile as error:
-        # Most models carry no zip at all. One that begins like a zip's end but cannot be read is damaged.
-        if b"PK\x05\x06" in content[-66_000:]:
-            raise ModelError(f"{file}: the zip appended to the model is damaged ({error})") from error
+        # Most models carry no zip at all. Where one ends, or only begins, it is damaged or was cut short.
+        if b"PK\x05\x06" in content[-66_000:] or any(begin in content for begin in _ZIP_BEGINS):
+            raise ModelError(
+                f"{file}: the zip appended to the model is damaged or was cut short ({error}); copy or download the "
+                "model again"
+            ) from error
         return {}
     except (EOFError, NotImplementedError, OSError, RuntimeError, ValueError, struct.error, zlib.error) as error:
         raise ModelError(f"{file}: the zip appended to the model cannot be read ({error})") from error

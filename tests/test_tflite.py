@@ -205,6 +205,14 @@ def test_a_model_without_a_zip_has_no_members() -> None:
     assert read_zip_members(bare_model(), "m", frozenset({"labels.txt"})) == {}
 
 
+@pytest.mark.parametrize("missing", [1, 22, 40, 100])
+def test_a_zip_that_was_cut_short_is_told_apart_from_no_zip(missing: int) -> None:
+    # Without this, preprocessing that stands in the zip would silently be another one.
+    content = append_zip(bare_model(), {"mobiclass.json": "{}" + " " * 100})
+    with pytest.raises(ModelError, match="zip appended to the model is damaged or was cut short"):
+        read_zip_members(content[:-missing], "m", frozenset({"mobiclass.json"}))
+
+
 def test_a_zip_bomb_is_refused() -> None:
     bomb = append_zip(bare_model(), {"labels.txt": bytes(20 << 20)}, zipfile.ZIP_DEFLATED)
     with pytest.raises(ModelError, match=r"'labels\.txt' in the appended zip would be 20971520 bytes"):

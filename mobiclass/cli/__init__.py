@@ -53,7 +53,7 @@ class Program(click.Group):
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "-V", "--version", prog_name="mobiclass", message="%(prog)s %(version)s")
 def program() -> None:
-    r"""Classify images on small devices, offline, with any TFLite classifier.
+    """Classify images on small devices, offline, with any TFLite classifier.
 
     \b
     Examples:

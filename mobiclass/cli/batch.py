@@ -64,7 +64,7 @@ def batch(
     verbose: bool,
     **how: Any,
 ) -> None:
-    r"""Classify every image in each SOURCE: folders, files, globs, @FILE or - for a list of paths.
+    """Classify every image in each SOURCE: folders, files, globs, @FILE or - for a list of paths.
 
     Every file gets exactly one row, in order: one that cannot be read or decoded gets a row with the reason, and
     the others go on (exit code 4). Ctrl-C finishes what is under way; --resume goes on from there, and from any

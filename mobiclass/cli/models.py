@@ -15,7 +15,7 @@ def models() -> None:
 @models.command()
 @click.argument("name")
 def path(name: str) -> None:
-    r"""Print the path of the model NAME, and nothing else.
+    """Print the path of the model NAME, and nothing else.
 
     \b
     Example:
@@ -30,7 +30,7 @@ def path(name: str) -> None:
 @click.argument("model", metavar="NAME|PATH")
 @click.option("--format", "output_format", type=click.Choice(("table", "json")), default="table", show_default=True)
 def show(model: str, output_format: str) -> None:
-    r"""Show what a model says of itself, and where each fact comes from.
+    """Show what a model says of itself, and where each fact comes from.
 
     The model is not run: no runtime is needed.
 

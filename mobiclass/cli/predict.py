@@ -33,7 +33,7 @@ def predict(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    r"""Name what is on each IMAGE: a file, or - for one image on standard input.
+    """Name what is on each IMAGE: a file, or - for one image on standard input.
 
     Exits with 4 if some of the images could not be classified; the others are.
 

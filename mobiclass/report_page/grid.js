@@ -16,7 +16,6 @@ class Grid {
   #shape = null;
   #current = null;
   #width = 0;
-  #height = 0;
   #scheduled = false;
 
   /** `makeItem(item)` makes an item's button; `open(item)` is what a click or Enter on it does. */
@@ -70,8 +69,7 @@ class Grid {
         add(section.rows.slice(start, start + columns), height);
       }
     }
-    this.#height = Math.max(0, top - GAP_PX);
-    this.#root.style.height = `${this.#height}px`;
+    this.#root.style.height = `${Math.max(0, top - GAP_PX)}px`;
     this.#root.style.setProperty("--card-width", `${cardWidth}px`);
     this.#root.style.setProperty("--gap", `${GAP_PX}px`);
     this.#root.setAttribute("aria-rowcount", this.#lines.length);
@@ -92,11 +90,11 @@ class Grid {
   }
 
   #render() {
+    if (!this.#lines.length) return;
     const windowTop = -this.#root.getBoundingClientRect().top;
     const first = this.#lineAt(windowTop - OVERSCAN_PX);
     const last = this.#lineAt(windowTop + window.innerHeight + OVERSCAN_PX);
-    const inUse = this.#root.contains(document.activeElement);
-    if (!inUse && this.#lines.length) this.#tabInto(windowTop, first, last);
+    if (!this.#root.contains(document.activeElement)) this.#tabInto(windowTop, first, last);
     const wanted = new Set();
     for (let number = first; number <= last; number++) wanted.add(number);
     // The line that has the focus outlives being scrolled away, or the focus would be lost.
@@ -134,7 +132,7 @@ class Grid {
       if (this.#lines[middle].top <= offset) low = middle;
       else high = middle - 1;
     }
-    return Math.min(low, this.#lines.length - 1);
+    return low;
   }
 
   #makeLine(number) {

@@ -93,7 +93,7 @@ class Page {
     byId("fold").textContent = this.#sections.some((section) => section.open) ? "Fold all" : "Unfold all";
     byId("nothing").hidden = shown > 0;
     byId("clear").hidden = !filtered;
-    byId("nothing-text").textContent = rows.length ? "Nothing matches." : `There is no ${noun[0]}.`;
+    byId("nothing-text").textContent = rows.length ? "Nothing matches." : `No ${noun[1]}.`;
   }
 
   #open(item) {

@@ -1,0 +1,55 @@
+"""``make bench``: measure, and print a table with the bars beside the figures."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from datetime import datetime, timezone
+from pathlib import Path
+
+import click
+
+from tools.benchmarks.accuracy import measure_accuracy
+from tools.benchmarks.batch import measure_memory, measure_speed
+from tools.benchmarks.measure import machine
+from tools.benchmarks.photos import real_photos
+from tools.benchmarks.predict import measure_predict
+
+_PARTS = ("accuracy", "predict", "speed", "memory")
+
+
+@click.command()
+@click.argument("parts", nargs=-1, type=click.Choice(_PARTS))
+@click.option(
+    "--photos", type=click.Path(path_type=Path, exists=True), help="Real photos, in DIR/<wnid>/ for accuracy."
+)
+@click.option("--float-model", type=click.Path(path_type=Path, exists=True), help="The built-in model in float32.")
+@click.option("--mediapipe-python", help="A Python that has MediaPipe, if this one has not.")
+@click.option("--rounds", default=5, show_default=True, help="Runs of each command; the median counts.")
+def main(
+    parts: tuple[str, ...], photos: Path | None, float_model: Path | None, mediapipe_python: str | None, rounds: int
+) -> None:
+    """Measure PARTS (accuracy, predict, speed, memory; all by default) and print a table of Markdown."""
+    parts = parts or _PARTS
+    samples = real_photos(photos)
+    bars = []
+    with tempfile.TemporaryDirectory(prefix="mobiclass-bench-") as name:
+        folder = Path(name)
+        if "accuracy" in parts and photos:
+            bars += measure_accuracy(photos, float_model)
+        if "predict" in parts:
+            bars += measure_predict(samples, folder, 4 * rounds)
+        if "speed" in parts:
+            bars += measure_speed(samples, folder, rounds, mediapipe_python)
+        if "memory" in parts:
+            bars += measure_memory(samples, folder)
+    click.echo(
+        f"{machine()}, {datetime.now(timezone.utc):%Y-%m-%d}\n\n| what | measured | bar | reached |\n|---|---|---|---|"
+    )
+    for bar in bars:
+        click.echo(bar.markdown())
+    sys.exit(any(bar.reached is False for bar in bars))
+
+
+if __name__ == "__main__":
+    main()

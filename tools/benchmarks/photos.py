@@ -1,0 +1,50 @@
+"""Sets of photos to measure with, made of a few real ones: as small as thumbnails or as large as a phone's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from mobiclass.sources import ImageFinder
+
+_QUALITY: Final = 90
+_GRAIN: Final = 6.0  # grey levels of noise, without which an enlarged photo is no work for a decoder
+
+
+def real_photos(folder: Path | None) -> list[Path]:
+    """List the photos in `folder`, or those that scikit-image carries."""
+    if folder is None:
+        import skimage
+
+        data = Path(skimage.__file__).parent / "data"
+        return [
+            data / name for name in ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
+        ]
+    return [Path(path) for path in ImageFinder().find([str(folder)], stdin=None)]  # type: ignore[arg-type]
+
+
+def make_set(photos: list[Path], folder: Path, count: int, height: int, width: int) -> Path:
+    """Fill `folder` with `count` JPEGs of `height` × `width` pixels, no two of them the same; returns it."""
+    folder.mkdir(parents=True)
+    random = np.random.default_rng(0)
+    for number, photo in enumerate(_cycle(photos, count)):
+        with Image.open(photo) as image:
+            pixels = np.asarray(image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC), np.float32)
+        if height * width > 1_000_000:
+            # Grain of a tile, repeated: fresh noise for 12 million pixels takes longer than the benchmark.
+            tile = random.normal(0, _GRAIN, (250, 250, 1)).astype(np.float32)
+            pixels = pixels + np.tile(tile, (-(-height // 250), -(-width // 250), 1))[:height, :width]
+        subfolder = folder / f"{number // 500:03}"
+        subfolder.mkdir(exist_ok=True)
+        picture = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+        picture.save(subfolder / f"{number:06}.jpg", quality=_QUALITY - number % 5)
+    return folder
+
+
+def _cycle(photos: list[Path], count: int) -> Iterator[Path]:
+    for number in range(count):
+        yield photos[number % len(photos)]
