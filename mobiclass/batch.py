@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from queue import Empty, Full, Queue
 from time import perf_counter
-from typing import Final, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from mobiclass.classifier import Classifier
 from mobiclass.results import Row, result_row
@@ -25,8 +26,7 @@ _UNDER_WAY_A_WORKER: Final = 8
 _POLL_SECONDS: Final = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class PredictionOptions:
+class PredictionOptions(NamedTuple):
     """How images are classified; the fields are the arguments of `Classifier.classify`."""
 
     top_k: int = 5
@@ -88,8 +88,7 @@ class BatchSummary:
             self.slowest = (row["path"], seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class _Done:
+class _Done(NamedTuple):
     """One file's row; `offset` is its place in an earlier run, `seconds` what it took."""
 
     row: Row
@@ -130,21 +129,23 @@ class Batch:
         started = perf_counter()
         lister = _Lister(paths, self._stop)
         try:
-            for done in self._in_order(lister):
-                if done.offset is None:
-                    self._sink.write(done.row)
-                else:
-                    self._sink.keep(done.offset)
-                summary.add(done.row, done.seconds, kept=done.offset is not None)
-                if progress:
-                    progress(summary, lister.listed, lister.finished)
+            # Closed before the sink is: a worker may be asking it for an earlier row.
+            with closing(self._in_order(lister)) as rows:
+                for done in rows:
+                    if done.offset is None:
+                        self._sink.write(done.row)
+                    else:
+                        self._sink.keep(done.offset)
+                    summary.add(done.row, done.seconds, kept=done.offset is not None)
+                    if progress:
+                        progress(summary, lister.listed, lister.finished)
         finally:
             lister.close()
         summary.interrupted = self._stop.is_set() and not lister.exhausted
         summary.seconds = perf_counter() - started
         return summary
 
-    def _in_order(self, lister: _Lister) -> Iterator[_Done]:
+    def _in_order(self, lister: _Lister) -> Generator[_Done, None, None]:
         under_way: deque[Future[_Done]] = deque()
         with ThreadPoolExecutor(self._jobs, thread_name_prefix="classify") as pool:
             try:

@@ -7,30 +7,29 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from mobiclass.catalog import find_model
-from mobiclass.edgetpu import DEVICE_PATTERN, load_delegate
+from mobiclass.choices import Resize, RuntimeChoice, is_device
 from mobiclass.errors import DelegateError, ImageError, ModelError
-from mobiclass.facts import Resize, override_facts
+from mobiclass.facts import override_facts
 from mobiclass.images import ImageSource, load_image
 from mobiclass.interpreter import Interpreter
 from mobiclass.model import ModelInfo, read_labels, read_model
 from mobiclass.predictions import Prediction, predictions_from_scores, scores_from_output
 from mobiclass.preprocess import Preprocessor
 from mobiclass.rgb import rgb_from_array, upright_rgb
-from mobiclass.runtimes import Runtime, RuntimeChoice, choose_runtime
+from mobiclass.runtimes import Runtime, choose_runtime
 
 Classifiable: TypeAlias = "ImageSource | Image.Image | npt.NDArray[np.uint8]"
 """A path, the bytes of an image file, a Pillow image, or RGB pixels (uint8, height × width × 3)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(NamedTuple):
     """Where the time of one image went, in milliseconds."""
 
     decode_ms: float
@@ -236,7 +235,7 @@ class Classifier:
 
 def _delegate(model: ModelInfo, device: str, runtime: Runtime) -> Any:
     """Load the delegate that `device` and `model` call for; ``None`` for the CPU."""
-    if device not in ("auto", "cpu") and not DEVICE_PATTERN.fullmatch(device):
+    if not is_device(device):
         raise ValueError(f"device must be auto, cpu or edgetpu[:usb|:pci][:N], not {device!r}")
     if not model.edgetpu_compiled:
         if device in ("auto", "cpu"):
@@ -252,6 +251,8 @@ def _delegate(model: ModelInfo, device: str, runtime: Runtime) -> Any:
             f"{f'--model {sibling}' if sibling else 'the .tflite that it was compiled from'}, or install libedgetpu "
             "and plug an Edge TPU in"
         )
+    from mobiclass.edgetpu import load_delegate
+
     return load_delegate(runtime, "edgetpu" if device == "auto" else device)
 
 

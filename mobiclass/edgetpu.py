@@ -5,15 +5,12 @@ It says what is missing and how to get it. It does not decide what happens witho
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import Any, Final
 
+from mobiclass.choices import EDGETPU_PATTERN
 from mobiclass.errors import DelegateError
 from mobiclass.runtimes import Runtime, import_runtime, one_line
-
-DEVICE_PATTERN: Final = re.compile(r"edgetpu(?::(?P<device>(?:usb|pci)(?::\d+)?|\d+))?")
-"""``edgetpu``, ``edgetpu:usb``, ``edgetpu:pci``, ``edgetpu:N``, ``edgetpu:usb:N`` or ``edgetpu:pci:N``."""
 
 _LIBRARIES: Final = {"linux": "libedgetpu.so.1", "darwin": "libedgetpu.1.dylib", "win32": "edgetpu.dll"}
 _LIBRARY: Final = _LIBRARIES.get(sys.platform, "libedgetpu.so.1")
@@ -25,12 +22,12 @@ _INSTALL: Final = {
 
 
 def load_delegate(runtime: Runtime, device: str) -> Any:
-    """Load the Edge TPU's delegate into `runtime` for `device` (see `DEVICE_PATTERN`).
+    """Load the Edge TPU's delegate into `runtime` for `device` (see `EDGETPU_PATTERN`).
 
     Raises:
         DelegateError: the library is missing or cannot be loaded, or it finds no device that it may use.
     """
-    match = DEVICE_PATTERN.fullmatch(device)
+    match = EDGETPU_PATTERN.fullmatch(device)
     if match is None:
         raise ValueError(f"not an Edge TPU device: {device!r}")
     name = match["device"] or ""

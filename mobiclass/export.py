@@ -16,7 +16,7 @@ from mobiclass.errors import SetupError
 from mobiclass.results import FLAT_FIELDS, CsvWriter, Row, flat_rows
 from mobiclass.whole_file import whole_file
 
-_IMAGES_A_ROW_GROUP: Final = 10_000
+_LINES_A_ROW_GROUP: Final = 50_000  # some 10 MB on their way into the file, whatever --top-k is
 
 
 def exporter(suffix: str) -> Callable[[Iterable[Row], Path], None]:
@@ -37,11 +37,13 @@ def write_csv(rows: Iterable[Row], path: Path) -> None:
         SetupError: it cannot be written; what was there before is untouched.
     """
     with whole_file(path) as file:
-        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-        writer = CsvWriter(text)
-        for row in rows:
-            writer.write(row)
-        text.detach()  # flushed; the file itself is closed by whom it belongs to
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+        try:
+            writer = CsvWriter(text)
+            for row in rows:
+                writer.write(row)
+        finally:
+            text.detach()  # the file is closed by whom it belongs to
 
 
 def write_parquet(rows: Iterable[Row], path: Path) -> None:
@@ -55,8 +57,8 @@ def write_parquet(rows: Iterable[Row], path: Path) -> None:
 
     types = (pyarrow.string(), pyarrow.int32(), pyarrow.int32(), pyarrow.string(), pyarrow.float32(), pyarrow.string())
     schema = pyarrow.schema(list(zip(FLAT_FIELDS, types, strict=True)))
-    remaining = iter(rows)
+    lines = (line for row in rows for line in flat_rows(row))
     with whole_file(path) as file, pyarrow.parquet.ParquetWriter(file, schema) as writer:
-        while images := list(islice(remaining, _IMAGES_A_ROW_GROUP)):
-            columns = zip(*(line for row in images for line in flat_rows(row)), strict=True)
-            writer.write_table(pyarrow.table([list(column) for column in columns], schema=schema))
+        while group := list(islice(lines, _LINES_A_ROW_GROUP)):
+            columns = [list(column) for column in zip(*group, strict=True)]
+            writer.write_table(pyarrow.table(columns, schema=schema))

@@ -6,16 +6,11 @@ Here the sources are read and checked; which of them wins is decided in `mobicla
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Any, Final, NamedTuple, TypeAlias, get_args
 
+from mobiclass.choices import Interpolation, Resize
 from mobiclass.errors import ModelError
 from mobiclass.tflite import Metadata, TensorSpec
-
-Resize: TypeAlias = Literal["crop", "squash", "pad"]
-"""How an image meets the input's height and width: a centre crop of its aspect ratio, stretched, or padded."""
-
-Interpolation: TypeAlias = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 
 PerChannel: TypeAlias = tuple[float, float, float]
 """One value each for red, green and blue, in pixel units of 0–255."""
@@ -25,8 +20,7 @@ CONFIG_FORMAT: Final = 1
 _LIMIT: Final = 1e12  # far beyond any mean or std of pixels; infinity and what is not a number lie beyond it too
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What one source says of a model.
 
     Attributes:

@@ -113,6 +113,8 @@ class Journal:
             SetupError: it cannot be written; all rows are in the journal still.
         """
         try:
+            if os.fstat(self._descriptor).st_size != self._end:
+                raise self._changed()
             in_order = len(self._order) == self._lines and all(a < b for a, b in pairwise(self._order))
             if not in_order:
                 self._rewrite()
@@ -125,7 +127,7 @@ class Journal:
         for offset in self._order:
             row = parse_row(self._line(offset))
             if row is None:
-                raise SetupError(f"{self.path}: another program has changed the results")
+                raise self._changed()
             yield row
 
     def close(self) -> None:
@@ -145,16 +147,19 @@ class Journal:
 
     def _sync(self) -> None:
         if os.fstat(self._descriptor).st_nlink == 0:
-            raise OSError(errno.ENOENT, "the file was removed while it was written")
+            raise SetupError(f"{self.path}: the file was removed while results were written to it: they are lost")
         os.fsync(self._descriptor)
         self._synced = time.monotonic()
 
     def _rewrite(self) -> None:
-        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        # One name for all runs: what a crash has left of it here is cleared away. It is ours, as the journal is.
+        beside = self.path.with_name(f".{self.path.name}.new")
+        beside.unlink(missing_ok=True)
         # Locked before it gets its name, so that there is no moment at which another run could take it.
         descriptor = _open_locked(beside)
         try:
-            os.fchmod(descriptor, stat.S_IMODE(os.fstat(self._descriptor).st_mode))
+            with contextlib.suppress(OSError):  # a memory card's file system keeps no modes, and says so
+                os.fchmod(descriptor, stat.S_IMODE(os.fstat(self._descriptor).st_mode))
             order = array("q")
             end = 0
             for offset in self._order:
@@ -170,6 +175,9 @@ class Journal:
             raise
         os.close(self._descriptor)
         self._descriptor, self._order, self._end, self._lines = descriptor, order, end, len(order)
+
+    def _changed(self) -> SetupError:
+        return SetupError(f"{self.path}: another program has changed the results; --resume mends them")
 
     def _failure(self, error: OSError) -> SetupError:
         return SetupError(

@@ -11,12 +11,15 @@ import os
 from array import array
 from collections.abc import Iterator
 from hashlib import blake2b
-from typing import IO
+from typing import IO, Final
 
 import numpy as np
 
 from mobiclass.errors import SetupError
 from mobiclass.results import Row
+
+_ROW_BEGINS: Final = b'{"path": "'
+_BLOCK_BYTES: Final = 1 << 20
 
 
 class JournalIndex:
@@ -47,7 +50,7 @@ class JournalIndex:
             # A later line that is no row is what a power cut leaves; its photo is classified again.
             self.end += len(line)
             self.lines += 1
-        if self.lines == 0 and self.end != os.fstat(file.fileno()).st_size and not _may_be_torn(file):
+        if self.lines == 0 and not _may_be_torn(file):
             raise SetupError(f"{name}: these are no results of mobiclass; --overwrite would replace them")
         unsorted = np.frombuffer(hashes, np.uint64) if hashes else np.empty(0, np.uint64)
         order = np.argsort(unsorted, kind="stable")
@@ -70,6 +73,10 @@ def parse_row(line: bytes) -> Row | None:
         return None
     if not isinstance(row, dict) or not isinstance(row.get("path"), str) or "error" not in row:
         return None
+    try:
+        path_bytes(row)
+    except (TypeError, ValueError):  # somebody has edited it
+        return None
     return row if isinstance(row.get("predictions"), list) else None
 
 
@@ -81,8 +88,12 @@ def path_bytes(row: Row) -> bytes:
 
 
 def _may_be_torn(file: IO[bytes]) -> bool:
+    """Whether a file without a whole line is empty, the beginning of a first row, or what a power cut left of it."""
     file.seek(0)
-    return file.read(1) == b"{"
+    begin = file.read(len(_ROW_BEGINS))
+    if begin.strip(b"\0"):
+        return _ROW_BEGINS.startswith(begin.rstrip(b"\0"))
+    return not any(block.strip(b"\0") for block in iter(lambda: file.read(_BLOCK_BYTES), b""))
 
 
 def _path_hash(path: bytes) -> int:

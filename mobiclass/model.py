@@ -7,21 +7,19 @@ appended to the model, the TFLite Metadata, the input's quantization, the defaul
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
+from mobiclass.choices import Interpolation, Resize
 from mobiclass.errors import LabelsError, ModelError
 from mobiclass.facts import (
     CONFIG_NAME,
     DEFAULTS,
     Facts,
-    Interpolation,
     PerChannel,
-    Resize,
     facts_from_metadata,
     facts_from_quantization,
     parse_config,
@@ -95,6 +93,8 @@ class ModelInfo:
     @property
     def sha256(self) -> str:
         """The SHA-256 of the file, in hexadecimal."""
+        import hashlib
+
         return hashlib.sha256(self.content).hexdigest()
 
     @property

@@ -38,6 +38,7 @@ _ROWS_PER_BLOCK: Final = 100
 # Pillow decodes outside the interpreter lock: two threads on two cores make 1.5 to 1.8 times as many thumbnails.
 _THREADS: Final = min(4, os.cpu_count() or 1)
 _STDIN: Final = "-"
+_STYLES: Final = ("base.css", "tools.css", "cards.css", "detail.css", "small_and_print.css")
 _SCRIPTS: Final = ("rows.js", "theme.js", "grid.js", "cards.js", "detail.js", "facets.js", "page.js")
 _ROWS_MARK: Final = "<!-- rows -->"
 
@@ -61,7 +62,7 @@ def write_report(
         head, tail = (string.Template(part) for part in _resource("page.html").split(_ROWS_MARK))
         page.write(head.substitute(title=_as_text(title), **_style_and_policy()))
         totals = _write_rows(rows, page)
-        page.write(tail.substitute(totals=totals.as_html(), facts=_facts(summary or {}), script=_script()))
+        page.write(tail.substitute(totals=totals.as_html(), facts=_facts(summary or {}), script=_resources(_SCRIPTS)))
         page.publish()
     finally:
         page.discard()
@@ -133,43 +134,53 @@ class _Totals:
         return "".join(f"<li><bdi>{_as_text(name)}</bdi>: {count}</li>" for name, count in counts.items())
 
 
+class _Labels:
+    """Numbers the labels, so that each is written once."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[int, str], int] = {}
+        self._new: list[tuple[int, str]] = []
+
+    def number(self, prediction: Mapping[str, Any]) -> int:
+        label = (int(prediction["index"]), _label(prediction))
+        if label not in self._numbers:
+            self._numbers[label] = len(self._numbers)
+            self._new.append(label)
+        return self._numbers[label]
+
+    def take_new(self) -> list[tuple[int, str]]:
+        """Hand out the labels that no block before this one has."""
+        new, self._new = self._new, []
+        return new
+
+
 def _write_rows(rows: Iterable[dict[str, Any]], page: _Page) -> _Totals:
     """Write every thumbnail as an inert script element, and after each hundred the rows that they belong to."""
     totals = _Totals()
-    known_labels: dict[tuple[int, str], int] = {}
-    new_labels: list[tuple[int, str]] = []
+    labels = _Labels()
     block: list[dict[str, Any]] = []
-    thumbnails = 0
-
-    def flush() -> None:
-        content = _script_json({"labels": new_labels, "rows": block})
-        page.write(f'<script type="application/json" class="rows">{content}</script>\n')
-        new_labels.clear()
-        block.clear()
-
     for row, thumbnail in _with_thumbnails(rows):
-        totals.count(row)
         record = _record(row)
-        record["scores"] = scores = []
-        for prediction in row.get("predictions") or ():
-            label = (int(prediction["index"]), _label(prediction))
-            if label not in known_labels:
-                known_labels[label] = len(known_labels)
-                new_labels.append(label)
-            scores.append((known_labels[label], prediction["score"]))
+        record["scores"] = [(labels.number(each), each["score"]) for each in row.get("predictions") or ()]
         if isinstance(thumbnail, bytes):
-            record["thumbnail"] = f"t{thumbnails}"
+            record["thumbnail"] = f"t{totals.images}"
             encoded = base64.b64encode(thumbnail).decode("ascii")
-            page.write(f'<script type="text/plain" id="t{thumbnails}">{encoded}</script>\n')
-            thumbnails += 1
+            page.write(f'<script type="text/plain" id="{record["thumbnail"]}">{encoded}</script>\n')
         elif thumbnail:
             record["no_thumbnail"] = thumbnail
+        totals.count(row)
         block.append(record)
         if len(block) == _ROWS_PER_BLOCK:
-            flush()
+            _write_block(page, labels.take_new(), block)
+            block.clear()
     if block:
-        flush()
+        _write_block(page, labels.take_new(), block)
     return totals
+
+
+def _write_block(page: _Page, labels: list[tuple[int, str]], rows: list[dict[str, Any]]) -> None:
+    content = _script_json({"labels": labels, "rows": rows})
+    page.write(f'<script type="application/json" class="rows">{content}</script>\n')
 
 
 def _record(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -237,21 +248,23 @@ def _facts(summary: Mapping[str, Any]) -> str:
 
 
 def _style_and_policy() -> dict[str, str]:
-    style = _resource("page.css")
+    style = _resources(_STYLES)
+    script = _resources(_SCRIPTS)
     policy = (
-        f"default-src 'none'; img-src data:; style-src {_source_hash(style)}; script-src {_source_hash(_script())}; "
+        "default-src 'none'; img-src data:; "
+        f"style-src {_source_hash(style)}; script-src {_source_hash(script)}; "
         "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     )
     return {"style": style, "policy": policy}
 
 
-def _script() -> str:
-    return "".join(_resource(name) for name in _SCRIPTS)
-
-
 def _source_hash(source: str) -> str:
     digest = hashlib.sha256(source.encode("utf-8")).digest()
     return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def _resources(names: Iterable[str]) -> str:
+    return "".join(_resource(name) for name in names)
 
 
 def _resource(name: str) -> str:

@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, NamedTuple
 
+from mobiclass.choices import RuntimeChoice, RuntimeName
 from mobiclass.errors import ModelError, SetupError
 
-RuntimeName: TypeAlias = Literal["litert", "tflite"]
-RuntimeChoice: TypeAlias = Literal["auto", "litert", "tflite"]
 
-
-@dataclass(frozen=True, slots=True)
-class Runtime:
+class Runtime(NamedTuple):
     """One of the runtimes.
 
     Attributes:

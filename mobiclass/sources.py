@@ -6,14 +6,16 @@ cannot be listed comes as a path of its own, which then cannot be read either an
 
 from __future__ import annotations
 
-import glob
 import os
+import select
+import stat
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
-from io import BufferedReader
-from typing import Final
+from io import BufferedReader, RawIOBase
+from typing import Final, cast
 
 from mobiclass.errors import SetupError
+from mobiclass.wildcards import has_wildcards, is_folder, matching_paths
 
 IMAGE_SUFFIXES: Final = {
     ".apng", ".avif", ".avifs", ".bmp", ".dib", ".gif", ".heic", ".heics", ".heif", ".hif", ".ico", ".j2c", ".j2k",
@@ -25,6 +27,7 @@ IMAGE_SUFFIXES: Final = {
 STDIN: Final = "-"
 _BLOCK_BYTES: Final = 1 << 16
 _MAX_PATH_BYTES: Final = 1 << 16  # no system has longer ones; a binary file taken for a list has
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 class ImageFinder:
@@ -49,15 +52,16 @@ class ImageFinder:
         self._single_files: set[bytes] = set()
 
     def check(self, sources: Iterable[str]) -> None:
-        """Refuse lists that cannot be opened, before anything is done.
+        """Refuse lists that cannot be read or are none, before anything is done.
 
         Raises:
             SetupError: a list cannot be read.
         """
         for source in sources:
-            if source.startswith("@"):
-                with _open_list(source):
-                    pass
+            # A pipe can be read only once: its turn comes.
+            if source.startswith("@") and not _is_pipe_or_device(source[1:]):
+                with _open_list(source) as file:
+                    next(_split(file, self._separator, source[1:]), None)
 
     def find(self, sources: Iterable[str], stdin: BufferedReader) -> Iterator[str]:
         """Give the paths of the images in `sources`, in their order.
@@ -71,18 +75,25 @@ class ImageFinder:
         """
         for source in sources:
             if source == STDIN:
-                yield from self._from_list(stdin, "standard input")
+                # Unbuffered: a thread that waits in a buffered reader when the process ends would make it crash.
+                yield from self._from_list(cast(RawIOBase, stdin.raw), "standard input")
             elif source.startswith("@"):
                 with _open_list(source) as file:
                     yield from self._from_list(file, source[1:])
-            elif glob.has_magic(source) and not os.path.lexists(source):
-                matches = sorted(glob.glob(source, recursive=True))
-                for match in matches or [source]:  # nothing found: the pattern itself is what is missing
-                    yield from self._from_name(match)
+            elif has_wildcards(source) and not os.path.lexists(source):
+                yield from self._from_pattern(source)
             else:
                 yield from self._from_name(source)
 
-    def _from_list(self, file: BufferedReader, name: str) -> Iterator[str]:
+    def _from_pattern(self, pattern: str) -> Iterator[str]:
+        nothing_found = True
+        for path in matching_paths(pattern):
+            nothing_found = False
+            yield from self._from_name(path)
+        if nothing_found:  # then the pattern itself is what is missing
+            yield from self._from_name(pattern)
+
+    def _from_list(self, file: RawIOBase, name: str) -> Iterator[str]:
         for entry in _split(file, self._separator, name):
             yield from self._from_name(os.fsdecode(entry))
 
@@ -104,7 +115,8 @@ class ImageFinder:
             try:
                 files, links, subfolders = self._scan(folder)
             except OSError:
-                yield folder  # a row that says why, in place of the files that nobody can see
+                if self._is_first_time(real_folder):
+                    yield folder  # a row that says why, in place of the files that nobody can see
                 continue
             self._listed_folders.add(real_folder)
             for name in files:
@@ -121,7 +133,7 @@ class ImageFinder:
             for entry in entries:
                 if entry.name.startswith("."):
                     continue
-                if _is_folder(entry):
+                if is_folder(entry):
                     subfolders.append(entry.name)
                 elif self._is_wanted(entry.name):
                     files.append(entry.name)
@@ -143,20 +155,17 @@ class ImageFinder:
         except (OSError, ValueError):
             return True
         folder, name = os.path.split(real)
-        if folder in self._listed_folders and self._is_wanted(name) and not name.startswith("."):
+        listed = folder in self._listed_folders and self._is_wanted(name) and not name.startswith(".")
+        if listed and os.path.exists(real):  # what is not there was not in the folder's list either
             return False
-        key = _key(real)
+        return self._is_first_time(real)
+
+    def _is_first_time(self, real_path: str) -> bool:
+        key = _key(real_path)
         if key in self._single_files:
             return False
         self._single_files.add(key)
         return True
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a loop of symbolic links: let it be a file that cannot be read
-        return False
 
 
 def _key(real_path: str) -> bytes:
@@ -164,24 +173,54 @@ def _key(real_path: str) -> bytes:
     return blake2b(os.fsencode(real_path), digest_size=16).digest()
 
 
-def _open_list(source: str) -> BufferedReader:
+def _is_pipe_or_device(path: str) -> bool:
     try:
-        return open(source[1:], "rb")
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _open_list(source: str) -> RawIOBase:
+    try:
+        return open(source[1:], "rb", buffering=0)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise SetupError(f"{source[1:]}: the list of images cannot be read ({reason})") from error
+        raise _unreadable(source[1:], error) from error
 
 
-def _split(file: BufferedReader, separator: bytes, name: str) -> Iterator[bytes]:
+def _split(file: RawIOBase, separator: bytes, name: str) -> Iterator[bytes]:
     """Split the bytes of `file` into paths as they arrive; line ends may be those of Windows."""
     rest = b""
-    while block := file.read1(_BLOCK_BYTES):
+    start = True
+    while block := _read(file, name):
+        if start and separator == b"\n":
+            block = block.removeprefix(_BYTE_ORDER_MARK)
+        start = False
+        if separator == b"\n" and b"\0" in block:
+            raise SetupError(
+                f"{name}: not a list of paths, one a line (it has NUL bytes); -0 if they separate the paths"
+            )
         *entries, rest = (rest + block).split(separator)
-        yield from filter(None, (_clean(entry, separator) for entry in entries))
-        if len(rest) > _MAX_PATH_BYTES:
-            raise SetupError(f"{name}: not a list of paths (more than {_MAX_PATH_BYTES} bytes without a separator)")
+        paths = [path for entry in entries if (path := _clean(entry, separator))]
+        if len(rest) > _MAX_PATH_BYTES or (len(block) == _BLOCK_BYTES and not paths and not rest):
+            raise SetupError(f"{name}: not a list of paths ({_BLOCK_BYTES} bytes, and no path ends in them)")
+        yield from paths
     if rest := _clean(rest, separator):
         yield rest
+
+
+def _read(file: RawIOBase, name: str) -> bytes:
+    """Read what there is, and wait only where there is nothing; empty at the end."""
+    try:
+        while (block := file.read(_BLOCK_BYTES)) is None:  # somebody has made our standard input non-blocking
+            select.select([file], [], [])
+    except OSError as error:
+        raise _unreadable(name, error) from error
+    return block
+
+
+def _unreadable(name: str, error: OSError | ValueError) -> SetupError:
+    return SetupError(f"{name}: the list of images cannot be read ({getattr(error, 'strerror', None) or error})")
 
 
 def _clean(entry: bytes, separator: bytes) -> bytes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import struct
-from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
@@ -39,16 +38,14 @@ _NORMALIZATION: Final = 1  # ProcessUnitOptions.NormalizationOptions
 _MAX_MEMBER_BYTES: Final = 16 << 20  # a label list is some kilobytes; a zip bomb is not
 
 
-@dataclass(frozen=True, slots=True)
-class Quantization:
+class Quantization(NamedTuple):
     """The affine mapping ``real = (quantized − zero_point) · scale`` of one tensor."""
 
     scale: float
     zero_point: int
 
 
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
+class TensorSpec(NamedTuple):
     """A tensor's name, static shape, dtype (NumPy's name) and quantization (``None``: the values are real)."""
 
     name: str
@@ -57,16 +54,14 @@ class TensorSpec:
     quantization: Quantization | None
 
 
-@dataclass(frozen=True, slots=True)
-class Normalization:
+class Normalization(NamedTuple):
     """``real = (pixel − mean) / std`` with pixels of 0–255; one value, or one a channel."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Metadata:
+class Metadata(NamedTuple):
     """What the TFLite Metadata say; ``None`` or empty where they are silent."""
 
     name: str | None = None
@@ -78,8 +73,7 @@ class Metadata:
     labels_file: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(NamedTuple):
     """The main subgraph from outside.
 
     Attributes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -27,8 +28,8 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        # A temporary file is its owner's alone; the file that it becomes is for whom the umask allows.
-        beside.chmod(0o666 & ~_umask())
+        with suppress(OSError):  # a memory card's file system keeps no modes, and says so
+            beside.chmod(_mode(path))
         beside.replace(path)
     except OSError as error:
         raise SetupError(f"{path}: cannot be written ({error.strerror or error})") from error
@@ -37,7 +38,11 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
             beside.unlink(missing_ok=True)
 
 
-def _umask() -> int:
-    current = os.umask(0o022)
-    os.umask(current)
-    return current
+def _mode(path: Path) -> int:
+    """Give the mode that the file at `path` has or would get: a temporary file is its owner's alone."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        umask = os.umask(0o022)
+        os.umask(umask)
+        return 0o666 & ~umask

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-import shlex
+import os
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -103,7 +102,7 @@ def _check_outputs(
 ) -> None:
     """Refuse what cannot work before anything is done."""
     from mobiclass.errors import SetupError
-    from mobiclass.outputs import OUTPUT_SUFFIXES
+    from mobiclass.outputs import OUTPUT_SUFFIXES, journal_path
 
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite exclude each other")
@@ -119,7 +118,7 @@ def _check_outputs(
     for path in (output, report):
         if path is not None and not path.absolute().parent.is_dir():
             raise SetupError(f"{path}: the folder {path.parent} does not exist; create it first")
-    if report is not None and report.absolute() == output.absolute():
+    if report is not None and os.path.realpath(report) in map(os.path.realpath, (output, journal_path(output))):
         raise click.UsageError("--report and -o name the same file")
 
 
@@ -128,7 +127,7 @@ def _for_throughput(options: ModelOptions, jobs: int | None) -> tuple[ModelOptio
     from mobiclass.interpreter import available_cores
 
     threads = options.num_threads or 1
-    return dataclasses.replace(options, num_threads=threads), jobs or max(1, available_cores() // threads)
+    return options._replace(num_threads=threads), jobs or max(1, available_cores() // threads)
 
 
 def _open_output(
@@ -152,7 +151,8 @@ def _run(run: Batch, paths: Iterator[str], *, quiet: bool) -> tuple[BatchSummary
     def on_signal(number: int, frame: FrameType | None) -> None:
         # timeout(1) and some shells send one signal twice, to the process and to its group.
         if received and monotonic() - received[0][1] > _SAME_SIGNAL_SECONDS:
-            _interrupt(number)
+            # Not by an exception: the workers would be waited for, and one may hang in a dead network drive.
+            os._exit(128 + number)
         received.append((number, monotonic()))
         run.stop()
 
@@ -165,12 +165,6 @@ def _run(run: Batch, paths: Iterator[str], *, quiet: bool) -> tuple[BatchSummary
         for number, handler in handlers.items():
             signal.signal(number, handler)
     return summary, received[0][0] if summary.interrupted else None
-
-
-def _interrupt(number: int) -> NoReturn:
-    if number == signal.SIGINT:
-        raise KeyboardInterrupt
-    sys.exit(128 + number)
 
 
 def _write_report(rows: FileOutput | StreamOutput, report: Path, model: str, summary: BatchSummary) -> None:
@@ -188,7 +182,8 @@ def _conclude(summary: BatchSummary, interrupted_by: int | None, *, resumable: b
     context = click.get_current_context()
     if interrupted_by:
         if resumable and not quiet:
-            click.echo(f"interrupted; to go on:\n  {_resume_command(sys.argv[1:])}", err=True)
+            listed = ", with the same list on standard input" if "-" in sys.argv else ""
+            click.echo(f"interrupted; to go on{listed}:\n  {_resume_command(sys.argv[1:])}", err=True)
         context.exit(128 + interrupted_by)
     if summary.failed:
         context.exit(ImageError.exit_code)
@@ -197,4 +192,13 @@ def _conclude(summary: BatchSummary, interrupted_by: int | None, *, resumable: b
 def _resume_command(arguments: list[str]) -> str:
     """Give the command that goes on with the run that these `arguments` started."""
     kept = [argument for argument in arguments if argument not in ("--overwrite", "--resume")]
-    return shlex.join(["mobiclass", kept[0], "--resume", *kept[1:]] if kept else ["mobiclass"])
+    return " ".join(map(_shell_word, ["mobiclass", *kept[:1], "--resume", *kept[1:]]))
+
+
+def _shell_word(text: str) -> str:
+    """Write `text` so that a shell takes it for one word, and a terminal for nothing else."""
+    import shlex
+
+    if text.isprintable():
+        return shlex.quote(text)
+    return "$'" + "".join(f"\\{byte:03o}" for byte in os.fsencode(text)) + "'"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 
@@ -45,6 +43,8 @@ def show(model: str, output_format: str) -> None:
 
     info = read_model(find_model(model))
     if output_format == "json":
+        import json
+
         click.echo(json.dumps(model_json(info), ensure_ascii=False, indent=2))
     else:
         click.echo(facts_text(model_facts(info)))

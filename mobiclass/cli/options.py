@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import functools
+import gc
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
 
 import click
 
-from mobiclass.edgetpu import DEVICE_PATTERN
-from mobiclass.facts import Resize, override_facts
-from mobiclass.runtimes import RuntimeChoice
+from mobiclass.choices import Resize, RuntimeChoice, is_device
 
 if TYPE_CHECKING:
     from mobiclass.classifier import Classifier
@@ -19,8 +17,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, slots=True)
-class ModelOptions:
+class ModelOptions(NamedTuple):
     """Which model, and how it is to run; the fields are the arguments of `Classifier.load`."""
 
     model: str | None
@@ -36,7 +33,7 @@ class ModelOptions:
         """Load the classifier."""
         from mobiclass.classifier import Classifier
 
-        return Classifier.load(
+        classifier = Classifier.load(
             self.model,
             labels=self.labels,
             device=self.device,
@@ -46,10 +43,12 @@ class ModelOptions:
             mean=self.mean,
             std=self.std,
         )
+        gc.enable()  # `main` had switched it off for the imports
+        return classifier
 
 
 def _device(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    if value in ("auto", "cpu") or DEVICE_PATTERN.fullmatch(value):
+    if is_device(value):
         return value
     raise click.BadParameter(f"{value!r} is not one of auto, cpu, edgetpu, edgetpu:usb, edgetpu:pci, edgetpu:N")
 
@@ -58,6 +57,8 @@ def _per_channel(ctx: click.Context, param: click.Parameter, value: str | None) 
     """Parse one number, or three with commas between them, and check them as what the option is named after."""
     if value is None:
         return None
+    from mobiclass.facts import override_facts
+
     try:
         numbers = tuple(float(number) for number in value.split(","))
         override_facts(std=numbers) if param.name == "std" else override_facts(mean=numbers)
@@ -132,7 +133,7 @@ def model_options(command: Command) -> Command:
 
     @functools.wraps(command)
     def with_options(**arguments: Any) -> Any:
-        fields = {name: arguments.pop(name) for name in ModelOptions.__slots__}
+        fields = {name: arguments.pop(name) for name in ModelOptions._fields}
         return command(options=ModelOptions(**fields), **arguments)
 
     return _with(_MODEL_OPTIONS, with_options)  # type: ignore[return-value]

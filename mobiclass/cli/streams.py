@@ -19,13 +19,14 @@ def separate_streams() -> None:
 
     Results are UTF-8 with ``\\n`` line ends wherever they go; on a terminal, what it cannot show is replaced.
     """
+    silence = os.open(os.devnull, os.O_RDWR)
+    while silence <= _STDERR:  # closed before we started: without this, a private copy would come to lie there
+        silence = os.open(os.devnull, os.O_RDWR)
     sys.stdout = _private_copy(_STDOUT, sys.stdout)
     sys.stderr = _private_copy(_STDERR, sys.stderr)
-    silence = os.open(os.devnull, os.O_RDWR)
     os.dup2(silence, _STDOUT)
     os.dup2(silence, _STDERR)
-    if silence > _STDERR:
-        os.close(silence)
+    os.close(silence)
 
 
 def show_native_output() -> None:

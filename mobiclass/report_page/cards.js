@@ -31,7 +31,12 @@ function makeItem(item) {
 }
 
 function makeHeading(section) {
-  const button = make("button", "section", outside(section.heading, "", 120), make("span", "", count(section.rows.length)));
+  const button = make(
+    "button",
+    "section",
+    outside(section.heading, "", 120),
+    make("span", "", count(section.rows.length)),
+  );
   button.setAttribute("aria-expanded", section.open);
   return button;
 }
@@ -42,10 +47,14 @@ function makeCard(row) {
   words.append(pair("top", row.top.name, best && percent(best.score)), bar(row.score));
   const rest = make("span", "others");
   // What scored nothing is in the list only because the list has a fixed length.
-  for (const { label, score } of others.filter((other) => other.score > 0).slice(0, 2)) rest.append(pair("", label.name, percent(score)));
+  for (const { label, score } of others.filter((other) => other.score > 0).slice(0, 2))
+    rest.append(pair("", label.name, percent(score)));
   words.append(rest, outside(row.name, "file", 120));
   const card = make("button", "card", picture(row), words);
-  card.setAttribute("aria-label", printable([row.top.name, best && percent(best.score), row.name].filter(Boolean).join(", ")));
+  card.setAttribute(
+    "aria-label",
+    printable([row.top.name, best && percent(best.score), row.name].filter(Boolean).join(", ")),
+  );
   return card;
 }
 

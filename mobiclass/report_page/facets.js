@@ -53,7 +53,13 @@ class Facets {
     box.type = "checkbox";
     box.checked = this.#collection.chosen.has(facet);
     box.facet = facet;
-    const label = make("label", "", box, outside(facetName(facet), "", 80), make("span", "tally", size.toLocaleString("en")));
+    const label = make(
+      "label",
+      "",
+      box,
+      outside(facetName(facet), "", 80),
+      make("span", "tally", size.toLocaleString("en")),
+    );
     label.title = printable(facetName(facet));
     return make("li", "", label);
   }

@@ -196,15 +196,24 @@ class Grid {
     const beside = (line) => lines[line] && lines[line].items[Math.min(column, lines[line].items.length - 1)];
     const page = Math.max(1, Math.floor(window.innerHeight / (lines[number].height + GAP_PX)) - 1);
     switch (key) {
-      case "ArrowRight": return items[column + 1] ?? lines[number + 1]?.items[0];
-      case "ArrowLeft": return items[column - 1] ?? lines[number - 1]?.items.at(-1);
-      case "ArrowDown": return beside(number + 1);
-      case "ArrowUp": return beside(number - 1);
-      case "PageDown": return beside(Math.min(number + page, lines.length - 1));
-      case "PageUp": return beside(Math.max(number - page, 0));
-      case "Home": return ctrlKey ? lines[0].items[0] : items[0];
-      case "End": return ctrlKey ? lines.at(-1).items.at(-1) : items.at(-1);
-      default: return null;
+      case "ArrowRight":
+        return items[column + 1] ?? lines[number + 1]?.items[0];
+      case "ArrowLeft":
+        return items[column - 1] ?? lines[number - 1]?.items.at(-1);
+      case "ArrowDown":
+        return beside(number + 1);
+      case "ArrowUp":
+        return beside(number - 1);
+      case "PageDown":
+        return beside(Math.min(number + page, lines.length - 1));
+      case "PageUp":
+        return beside(Math.max(number - page, 0));
+      case "Home":
+        return ctrlKey ? lines[0].items[0] : items[0];
+      case "End":
+        return ctrlKey ? lines.at(-1).items.at(-1) : items.at(-1);
+      default:
+        return null;
     }
   }
 }

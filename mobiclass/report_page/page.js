@@ -4,8 +4,18 @@ const PRINTED = 500;
 
 class Page {
   #rows = readRows();
-  #photos = collect(this.#rows.filter((row) => !row.error), (row) => row.top, "Labels", ["photo", "photos"]);
-  #failures = collect(this.#rows.filter((row) => row.error), kindOf, "Reasons", ["failure", "failures"]);
+  #photos = collect(
+    this.#rows.filter((row) => !row.error),
+    (row) => row.top,
+    "Labels",
+    ["photo", "photos"],
+  );
+  #failures = collect(
+    this.#rows.filter((row) => row.error),
+    kindOf,
+    "Reasons",
+    ["failure", "failures"],
+  );
   #view = "all";
   #sections = [];
   #sectionOf = new Map();
@@ -49,7 +59,10 @@ class Page {
     byId("failure-count").textContent = failed ? failed.toLocaleString("en") : "";
     const fallback = this.#rows.filter((row) => row.fallback).length;
     byId("notice").hidden = !fallback;
-    byId("notice").append(`The CPU stood in for the accelerator on ${count(fallback)}: `, outside(distinct("fallback"), "", 500));
+    byId("notice").append(
+      `The CPU stood in for the accelerator on ${count(fallback)}: `,
+      outside(distinct("fallback"), "", 500),
+    );
   }
 
   #addTile(name, value, className = "") {
@@ -70,10 +83,11 @@ class Page {
   #update() {
     const { orders, facetOf, chosen } = this.#collection;
     const query = fold(byId("search").value.trim());
-    const rows = orders.by(byId("sort").value).filter(
-      (row) => (!chosen.size || chosen.has(facetOf(row))) && (!query || nameMatches(row, query)),
-    );
-    this.#sections = this.#view === "groups" ? groupBy(rows, facetOf).map((group) => this.#section(...group)) : [{ open: true, rows }];
+    const rows = orders
+      .by(byId("sort").value)
+      .filter((row) => (!chosen.size || chosen.has(facetOf(row))) && (!query || nameMatches(row, query)));
+    this.#sections =
+      this.#view === "groups" ? groupBy(rows, facetOf).map((group) => this.#section(...group)) : [{ open: true, rows }];
     this.#grid.show(this.#sections, this.#view === "failures" ? failureShape : cardShape);
     this.#say(rows.length, query || chosen.size);
   }
@@ -87,7 +101,8 @@ class Page {
   #say(shown, filtered) {
     const { rows, noun } = this.#collection;
     const grouped = this.#view === "groups" && shown > 0;
-    const number = shown === rows.length ? count(shown, ...noun) : `${shown.toLocaleString("en")} of ${count(rows.length, ...noun)}`;
+    const number =
+      shown === rows.length ? count(shown, ...noun) : `${shown.toLocaleString("en")} of ${count(rows.length, ...noun)}`;
     byId("status").textContent = grouped ? `${number}, ${count(this.#sections.length, "label", "labels")}` : number;
     byId("fold").hidden = !grouped;
     byId("fold").textContent = this.#sections.some((section) => section.open) ? "Fold all" : "Unfold all";
@@ -98,7 +113,10 @@ class Page {
 
   #open(item) {
     if (!item.heading) {
-      this.#detail.open(item, this.#sections.flatMap((section) => (section.open ? section.rows : [])));
+      this.#detail.open(
+        item,
+        this.#sections.flatMap((section) => (section.open ? section.rows : [])),
+      );
       return;
     }
     item.open = !item.open;
@@ -132,7 +150,15 @@ class Page {
 
 /** What is filtered and counted together: the photos, or the failures. */
 function collect(rows, facetOf, facetTitle, noun) {
-  return { rows, facetOf, facetTitle, noun, orders: new Orders(rows), facets: groupBy(rows, facetOf), chosen: new Set() };
+  return {
+    rows,
+    facetOf,
+    facetTitle,
+    noun,
+    orders: new Orders(rows),
+    facets: groupBy(rows, facetOf),
+    chosen: new Set(),
+  };
 }
 
 function kindOf(row) {

@@ -102,7 +102,8 @@ function byId(id) {
 /** Make characters visible that hide or reorder their neighbours, and cut what is too long to be read anyway. */
 function printable(text, limit = 300) {
   const cut = text.length > limit ? `${text.slice(0, limit)}…` : text;
-  return cut.replace(
+  // Half a character (a lone surrogate) becomes U+FFFD, where the browser can.
+  return (cut.toWellFormed?.() ?? cut).replace(
     /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
     (character) => `⟨U+${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`,
   );

@@ -1,0 +1,98 @@
+"""Whatever a decoder raises, as an `ImageError` that says what is wrong and what to do about it.
+
+Decoders signal the same fault in many ways, and a different one for every format: what counts here is what the
+reader of the message can do. It decodes nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Final
+
+from PIL import Image, UnidentifiedImageError
+
+from mobiclass.errors import ImageError, ImageErrorKind
+from mobiclass.image_files import TooLargeError
+
+HEIF_BRANDS: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+"""ISO/IEC 23008-12: what may stand after ``ftyp`` in a HEIC photo."""
+
+_CONVERT: Final = "convert it to JPEG or PNG"
+_OTHER_KINDS: Final = (
+    (rb"%!PS|\xc5\xd0\xd3\xc6", f"a PostScript file, not a photo; {_CONVERT}"),
+    (rb"%PDF", f"a PDF document, not a photo; {_CONVERT}"),
+    (rb"\s*(<\?xml.{0,40})?\s*<svg", f"an SVG drawing, not a photo; {_CONVERT}"),
+    (rb"\xd7\xcd\xc6\x9a|\x01\0\0\0.{36} EMF", f"a Windows metafile, not a photo; {_CONVERT}"),
+    (rb"\xff\x0a|\0\0\0\x0cJXL ", f"a JPEG XL image, which cannot be read; {_CONVERT}"),
+    (rb"....ftypcrx |FUJIFILMCCD-RAW|IIRO|IIU\0", f"a camera's raw file; {_CONVERT}"),
+    (rb"....ftypavi[fs]", "an AVIF image, which this Pillow cannot read: pip install 'pillow>=11.3'"),
+    (rb"....ftyp(isom|iso\d|mp4|avc1|M4V|qt  |3g)|\x1aE\xdf\xa3|RIFF....AVI ", "a video, not an image"),
+)
+_BEGINNINGS: Final = re.compile(
+    rb"\xff\xd8\xff|\x89PNG|GIF8|BM....\0\0\0\0|II[*+]\0|MM\0[*+]|RIFF....WEBP|8BPS|\0\0\0\x0cjP  |\xff\x4f\xff\x51"
+    rb"|....ftypavi[fs]|....ftyp(%s)" % b"|".join(HEIF_BRANDS),
+    re.DOTALL,
+)
+_UNSUPPORTED: Final = ("not supported", "unsupported", "not available", "conversion from", "cannot handle", "floating-")
+_TOO_LARGE: Final = ("too large", "too much memory", "out of memory")
+
+
+@contextmanager
+def as_image_errors(file: IO[bytes], path: str | None, *, truncated_allowed: bool = False) -> Iterator[None]:
+    """Turn whatever decoding `file` raises into an `ImageError` about `path`."""
+    try:
+        yield
+    except ImageError:
+        raise
+    except Exception as error:
+        kind, reason = _diagnose(error, file)
+        if kind == "truncated" and is_truncation(error) and not truncated_allowed:
+            reason += "; --allow-truncated takes what there is of it"
+        raise ImageError(reason, kind=kind, path=path) from error
+
+
+def is_truncation(error: Exception) -> bool:
+    """Whether a decoder raised `error` because the file ends too early."""
+    return isinstance(error, EOFError) or any(word in str(error).lower() for word in ("truncated", "unexpected end"))
+
+
+def _diagnose(error: Exception, file: IO[bytes]) -> tuple[ImageErrorKind, str]:
+    text = str(error)
+    if isinstance(error, Image.DecompressionBombError):
+        pixels = re.search(r"\((\d+) pixels\)", text)
+        return "too_large", f"too large: {int(pixels[1]) / 1e6:,.0f} megapixels" if pixels else f"too large: {text}"
+    if isinstance(error, (TooLargeError, MemoryError)) or any(word in text.lower() for word in _TOO_LARGE):
+        return "too_large", f"too large: {text or 'out of memory'}"
+    if isinstance(error, UnidentifiedImageError) or "not identified by this driver" in text:
+        return _what_it_is_instead(file)
+    # A decoder that seeks to before the beginning of the file gets EINVAL: the file's fault, not the system's.
+    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+        return "unreadable", f"cannot be read ({error.strerror})"
+    if isinstance(error, NotImplementedError) or any(word in text.lower() for word in _UNSUPPORTED):
+        return "unsupported", f"this kind of image cannot be read: {text}"
+    if is_truncation(error):
+        return "truncated", f"the file is cut short ({text})"
+    return "truncated", f"the image is damaged ({type(error).__name__}: {text})"
+
+
+def _what_it_is_instead(file: IO[bytes]) -> tuple[ImageErrorKind, str]:
+    """Say what a file is that no decoder knows, by its first bytes."""
+    file.seek(0)
+    head = file.read(64)
+    if not head:
+        return "not_an_image", "the file is empty"
+    if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS and "HEIF" not in Image.OPEN:
+        return "unsupported", "a HEIC photo; to read those: pip install 'mobiclass[heif]'"
+    if head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"avis") and _reads_avif():
+        return "truncated", "it begins like an image, but is damaged or cut short"
+    for pattern, description in _OTHER_KINDS:
+        if re.match(pattern, head, re.DOTALL):
+            return "unsupported", description
+    if _BEGINNINGS.match(head):
+        return "truncated", "it begins like an image, but is damaged, cut short or of a rare kind"
+    if re.match(rb"\s*<(!doctype|html)", head, re.IGNORECASE):
+        return "not_an_image", "a web page, not an image"
+    return "not_an_image", "not an image in any known format"

@@ -1,0 +1,102 @@
+"""A path or bytes to an open binary file that no decoder can read for ever. It decodes nothing.
+
+Some of Pillow's readers look for the next marker one byte at a time, and some take in whatever length a file
+claims. A damaged card or a sparse file of a few gigabytes would cost them an hour, or all memory.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from typing import Final, TypeAlias
+
+from mobiclass.errors import ImageError
+
+ImageSource: TypeAlias = "str | os.PathLike[str] | bytes"
+
+_MAX_READ_BYTES: Final = 384 << 20  # 64 megapixels of 16-bit RGB, uncompressed
+_MAX_READS: Final = 10_000_000  # a few seconds; an honest image takes thousands
+_LONGEST_LINE: Final = 1 << 20
+
+
+class TooLargeError(Exception):
+    """Decoding would take more memory or time than one image may."""
+
+
+class _Allowance:
+    """What a decoder may still read of one file."""
+
+    __slots__ = ("bytes_left", "reads_left")
+
+    def __init__(self) -> None:
+        self.bytes_left = _MAX_READ_BYTES
+        self.reads_left = _MAX_READS
+
+    def clip(self, size: int | None) -> int:
+        """Limit the argument of a ``read(size)``: one byte more than allowed shows that there is more."""
+        return min(size, self.bytes_left + 1) if size is not None and size >= 0 else self.bytes_left + 1
+
+    def spend(self, data: bytes) -> bytes:
+        self.bytes_left -= len(data)
+        self.reads_left -= 1
+        if self.bytes_left < 0 or self.reads_left < 0:
+            raise TooLargeError("there is no end to what a decoder reads of it; the file is damaged, or no image")
+        return data
+
+
+class _DiskFile(io.BufferedReader):
+    def __init__(self, raw: io.FileIO) -> None:
+        super().__init__(raw)
+        self._allowance = _Allowance()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return self._allowance.spend(super().read(self._allowance.clip(size)))
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        return self._allowance.spend(super().readline(min(self._allowance.clip(size), _LONGEST_LINE)))
+
+
+class _MemoryFile(io.BytesIO):
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self._allowance = _Allowance()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return self._allowance.spend(super().read(self._allowance.clip(size)))
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        return self._allowance.spend(super().readline(min(self._allowance.clip(size), _LONGEST_LINE)))
+
+
+ImageFile: TypeAlias = "_DiskFile | _MemoryFile"
+
+
+def open_image_file(source: ImageSource) -> ImageFile:
+    """Open the file at a path, or bytes, for a decoder.
+
+    Raises:
+        ImageError: there is no such file, it cannot be read, or it is a folder, a pipe or a device.
+    """
+    if isinstance(source, bytes):
+        return _MemoryFile(source)
+    path = os.fspath(source)
+    try:
+        # Looked at before it is opened: opening alone wakes the writer of a pipe, and starts some devices.
+        mode = os.stat(path).st_mode  # noqa: PTH116 - a path that is no valid str must reach the system as it is
+        if stat.S_ISDIR(mode):
+            raise ImageError("a folder, not an image file", kind="unreadable", path=path)
+        if not stat.S_ISREG(mode):
+            reason = "a pipe or a device, not an image file; an image on standard input is given as -"
+            raise ImageError(reason, kind="unreadable", path=path)
+        return _DiskFile(io.FileIO(path, opener=_open_without_waiting))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ImageError("there is no such file", kind="not_found", path=path) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ImageError(f"cannot be read ({reason})", kind="unreadable", path=path) from error
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open `path`, which a pipe may have replaced since it was looked at, without waiting for its writer."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
