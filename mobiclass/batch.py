@@ -11,7 +11,7 @@ import os
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field
 from queue import Empty, Full, Queue
@@ -24,6 +24,7 @@ from mobiclass.results import Row, result_row
 _LISTED_AHEAD: Final = 10_000  # paths: enough for a total to show, little enough for a small memory
 _UNDER_WAY_A_WORKER: Final = 8
 _POLL_SECONDS: Final = 0.1
+_IDLE_SECONDS: Final = 0.5
 
 
 class PredictionOptions(NamedTuple):
@@ -46,6 +47,9 @@ class RowSink(Protocol):
 
     def write(self, row: Row) -> None:
         """Take a new row as the next."""
+
+    def idle(self) -> None:
+        """Do what is due: called again and again while no row comes."""
 
 
 @dataclass(slots=True)
@@ -97,7 +101,7 @@ class _Done(NamedTuple):
 
 
 Progress: TypeAlias = "Callable[[BatchSummary, int, bool], None]"
-"""Called after each row with the summary so far, the number of files listed so far, and whether those are all."""
+"""Called after each row, and while none comes, with the summary so far, the number of files listed so far, and whether those are all."""
 
 
 class Batch:
@@ -132,11 +136,10 @@ class Batch:
             # Closed before the sink is: a worker may be asking it for an earlier row.
             with closing(self._in_order(lister)) as rows:
                 for done in rows:
-                    if done.offset is None:
-                        self._sink.write(done.row)
+                    if done is None:
+                        self._sink.idle()
                     else:
-                        self._sink.keep(done.offset)
-                    summary.add(done.row, done.seconds, kept=done.offset is not None)
+                        self._take(done, summary)
                     if progress:
                         progress(summary, lister.listed, lister.finished)
         finally:
@@ -145,7 +148,15 @@ class Batch:
         summary.seconds = perf_counter() - started
         return summary
 
-    def _in_order(self, lister: _Lister) -> Generator[_Done, None, None]:
+    def _take(self, done: _Done, summary: BatchSummary) -> None:
+        if done.offset is None:
+            self._sink.write(done.row)
+        else:
+            self._sink.keep(done.offset)
+        summary.add(done.row, done.seconds, kept=done.offset is not None)
+
+    def _in_order(self, lister: _Lister) -> Generator[_Done | None, None, None]:
+        """Give what becomes of the files, in their order; ``None`` again and again while there is nothing yet."""
         under_way: deque[Future[_Done]] = deque()
         with ThreadPoolExecutor(self._jobs, thread_name_prefix="classify") as pool:
             try:
@@ -155,9 +166,12 @@ class Batch:
                         if path is None:
                             break
                         under_way.append(pool.submit(self._process, path))
-                    if not under_way:
+                    if under_way and (under_way[0].done() or wait((under_way[0],), _IDLE_SECONDS).done):
+                        yield under_way.popleft().result()
+                    elif under_way or not lister.ended:
+                        yield None
+                    else:
                         return
-                    yield under_way.popleft().result()
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
@@ -209,25 +223,28 @@ class _Lister:
         threading.Thread(target=self._list, args=(paths,), name="list", daemon=True).start()
 
     def next(self, *, wait: bool) -> str | None:
-        """Give the next path; ``None`` where there is none, or none yet and `wait` is not set.
+        """Give the next path; ``None`` where there is none, or none yet; with `wait`, wait a moment for it.
 
         Raises:
             SetupError: what the listing raised, after all that it had listed was given out.
         """
-        while not self._stop.is_set() and not self.exhausted:
-            try:
-                # With a time-out, so that a signal's handler gets its turn while a slow list keeps us waiting.
-                path = self._queue.get(block=wait, timeout=_POLL_SECONDS)
-            except Empty:
-                if wait:
-                    continue
-                return None
-            if path is None:
-                self.exhausted = True
-                if self._error:
-                    raise self._error
-            return path
-        return None
+        if self.ended:
+            return None
+        try:
+            # With a time-out, so that a signal's handler gets its turn while a slow list keeps us waiting.
+            path = self._queue.get(block=wait, timeout=_POLL_SECONDS)
+        except Empty:
+            return None
+        if path is None:
+            self.exhausted = True
+            if self._error:
+                raise self._error
+        return path
+
+    @property
+    def ended(self) -> bool:
+        """Whether no path will be given out any more: that was the last, or the batch was stopped."""
+        return self.exhausted or self._stop.is_set()
 
     def close(self) -> None:
         """Let the listing end; a thread that waits for standard input is left to the end of the process."""

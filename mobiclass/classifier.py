@@ -212,7 +212,7 @@ class Classifier:
         raw = self._interpreter.invoke(tensor)
         invoked = perf_counter()
         scores = scores_from_output(raw, self.model.output.quantization, self.model.output_kind)
-        if not np.isfinite(scores).all():
+        if raw.dtype.kind == "f" and not np.isfinite(scores).all():
             raise ModelError(f"{self.model.path}: the model's output is not a number; the model is damaged")
         predictions = predictions_from_scores(scores, self.model.labels, top_k, threshold)
         done = perf_counter()

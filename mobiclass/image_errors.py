@@ -10,12 +10,12 @@ import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Final
+from typing import Final
 
 from PIL import Image, UnidentifiedImageError
 
 from mobiclass.errors import ImageError, ImageErrorKind
-from mobiclass.image_files import TooLargeError
+from mobiclass.image_files import ImageFile, TooLargeError
 
 HEIF_BRANDS: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 """ISO/IEC 23008-12: what may stand after ``ftyp`` in a HEIC photo."""
@@ -28,7 +28,6 @@ _OTHER_KINDS: Final = (
     (rb"\xd7\xcd\xc6\x9a|\x01\0\0\0.{36} EMF", f"a Windows metafile, not a photo; {_CONVERT}"),
     (rb"\xff\x0a|\0\0\0\x0cJXL ", f"a JPEG XL image, which cannot be read; {_CONVERT}"),
     (rb"....ftypcrx |FUJIFILMCCD-RAW|IIRO|IIU\0", f"a camera's raw file; {_CONVERT}"),
-    (rb"....ftypavi[fs]", "an AVIF image, which this Pillow cannot read: pip install 'pillow>=11.3'"),
     (rb"....ftyp(isom|iso\d|mp4|avc1|M4V|qt  |3g)|\x1aE\xdf\xa3|RIFF....AVI ", "a video, not an image"),
 )
 _BEGINNINGS: Final = re.compile(
@@ -41,7 +40,7 @@ _TOO_LARGE: Final = ("too large", "too much memory", "out of memory")
 
 
 @contextmanager
-def as_image_errors(file: IO[bytes], path: str | None, *, truncated_allowed: bool = False) -> Iterator[None]:
+def as_image_errors(file: ImageFile, path: str | None, *, truncated_allowed: bool = False) -> Iterator[None]:
     """Turn whatever decoding `file` raises into an `ImageError` about `path`."""
     try:
         yield
@@ -59,7 +58,7 @@ def is_truncation(error: Exception) -> bool:
     return isinstance(error, EOFError) or any(word in str(error).lower() for word in ("truncated", "unexpected end"))
 
 
-def _diagnose(error: Exception, file: IO[bytes]) -> tuple[ImageErrorKind, str]:
+def _diagnose(error: Exception, file: ImageFile) -> tuple[ImageErrorKind, str]:
     text = str(error)
     if isinstance(error, Image.DecompressionBombError):
         pixels = re.search(r"\((\d+) pixels\)", text)
@@ -78,16 +77,18 @@ def _diagnose(error: Exception, file: IO[bytes]) -> tuple[ImageErrorKind, str]:
     return "truncated", f"the image is damaged ({type(error).__name__}: {text})"
 
 
-def _what_it_is_instead(file: IO[bytes]) -> tuple[ImageErrorKind, str]:
+def _what_it_is_instead(file: ImageFile) -> tuple[ImageErrorKind, str]:
     """Say what a file is that no decoder knows, by its first bytes."""
     file.seek(0)
-    head = file.read(64)
+    buffer = bytearray(64)
+    head = bytes(buffer[: file.readinto(buffer)])  # not read(): that may have been used up
     if not head:
         return "not_an_image", "the file is empty"
-    if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS and "HEIF" not in Image.OPEN:
+    brand = head[8:12] if head[4:8] == b"ftyp" else None
+    if brand in HEIF_BRANDS and "HEIF" not in Image.OPEN:
         return "unsupported", "a HEIC photo; to read those: pip install 'mobiclass[heif]'"
-    if head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"avis") and _reads_avif():
-        return "truncated", "it begins like an image, but is damaged or cut short"
+    if brand in (b"avif", b"avis") and "AVIF" not in Image.OPEN:
+        return "unsupported", "an AVIF image; to read those: pip install 'pillow>=11.3'"
     for pattern, description in _OTHER_KINDS:
         if re.match(pattern, head, re.DOTALL):
             return "unsupported", description

@@ -65,7 +65,7 @@ class Journal:
         except BaseException:
             os.close(self._descriptor)
             raise
-        self._end = self._index.end
+        self._end = self._synced_end = self._index.end
         self._lines = self._index.lines
 
     def finished_row(self, path: str, size: int, mtime_ns: int, model_sha256: str) -> tuple[int, Row] | None:
@@ -96,8 +96,6 @@ class Journal:
         line = json_line(row).encode("utf-8")
         try:
             _write_all(self._descriptor, line)
-            if time.monotonic() - self._synced >= SYNC_SECONDS:
-                self._sync()
         except OSError as error:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, self._end)  # no half row stays behind
@@ -105,6 +103,20 @@ class Journal:
         self._order.append(self._end)
         self._end += len(line)
         self._lines += 1
+        self.idle()
+
+    def idle(self) -> None:
+        """Bring what was written to the disk, if it has been waiting for `SYNC_SECONDS`.
+
+        Raises:
+            SetupError: it cannot be written.
+        """
+        if self._end == self._synced_end or time.monotonic() - self._synced < SYNC_SECONDS:
+            return
+        try:
+            self._sync()
+        except OSError as error:
+            raise self._failure(error) from error
 
     def finish(self) -> None:
         """Let the file hold the rows of this run alone, in order.
@@ -149,7 +161,7 @@ class Journal:
         if os.fstat(self._descriptor).st_nlink == 0:
             raise SetupError(f"{self.path}: the file was removed while results were written to it: they are lost")
         os.fsync(self._descriptor)
-        self._synced = time.monotonic()
+        self._synced, self._synced_end = time.monotonic(), self._end
 
     def _rewrite(self) -> None:
         # One name for all runs: what a crash has left of it here is cleared away. It is ours, as the journal is.

@@ -168,7 +168,8 @@ def _read_file(path: Path) -> bytes:
     except IsADirectoryError as error:
         raise ModelError(f"{path}: a folder, not a .tflite file") from error
     except (OSError, MemoryError, ValueError) as error:
-        raise ModelError(f"{path}: the model cannot be read ({getattr(error, 'strerror', None) or error})") from error
+        reason = getattr(error, "strerror", None) or str(error) or "out of memory"
+        raise ModelError(f"{path}: the model cannot be read ({reason})") from error
 
 
 def _check_classifier(graph: Graph, path: Path) -> tuple[TensorSpec, TensorSpec]:

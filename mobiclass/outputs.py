@@ -64,6 +64,10 @@ class FileOutput:
         """Take a new row as the next."""
         self._journal.write(row)
 
+    def idle(self) -> None:
+        """Bring to the disk what has been waiting for it."""
+        self._journal.idle()
+
     def finish(self) -> None:
         """Complete the output: all rows are there, in order.
 

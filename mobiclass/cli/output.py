@@ -59,6 +59,9 @@ class StreamOutput:
         self._writer.write(row)
         self._stream.flush()
 
+    def idle(self) -> None:
+        """Do nothing: every row has been flushed."""
+
     def finish(self) -> None:
         """Write nothing more than `__exit__` does."""
 
