@@ -114,7 +114,7 @@ def test_the_page_names_no_other_address(output: Path) -> None:
 
 
 def test_the_script_never_makes_markup_from_text() -> None:
-    script = report._script()
+    script = report._resources(report._SCRIPTS)
     for dangerous in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "</script", "<!--"):
         assert dangerous not in script
 

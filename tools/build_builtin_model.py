@@ -13,7 +13,7 @@ from typing import Final
 import click
 
 from mobiclass.errors import MobiclassError, SetupError
-from tools.atomic_file import write_whole
+from mobiclass.whole_file import whole_file
 
 _DEFAULT_OUTPUT: Final = Path(__file__).resolve().parents[1] / "models" / "efficientnet_lite0.tflite"
 
@@ -65,7 +65,8 @@ def _build(output: Path, float_output: Path | None) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    write_whole(path, content)
+    with whole_file(path) as file:
+        file.write(content)
     click.echo(f"{path}: {len(content)} bytes, sha256 {hashlib.sha256(content).hexdigest()}", err=True)
 
 
