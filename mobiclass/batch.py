@@ -101,7 +101,8 @@ class _Done(NamedTuple):
 
 
 Progress: TypeAlias = "Callable[[BatchSummary, int, bool], None]"
-"""Called after each row, and while none comes, with the summary so far, the number of files listed so far, and whether those are all."""
+"""Called after each row, and while none comes, with the summary so far, the number of files listed so far, and
+whether those are all."""
 
 
 class Batch:
@@ -171,6 +172,7 @@ class Batch:
                     elif under_way or not lister.ended:
                         yield None
                     else:
+                        lister.raise_error()
                         return
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
@@ -223,11 +225,7 @@ class _Lister:
         threading.Thread(target=self._list, args=(paths,), name="list", daemon=True).start()
 
     def next(self, *, wait: bool) -> str | None:
-        """Give the next path; ``None`` where there is none, or none yet; with `wait`, wait a moment for it.
-
-        Raises:
-            SetupError: what the listing raised, after all that it had listed was given out.
-        """
+        """Give the next path; ``None`` where there is none, or none yet; with `wait`, wait a moment for it."""
         if self.ended:
             return None
         try:
@@ -235,16 +233,22 @@ class _Lister:
             path = self._queue.get(block=wait, timeout=_POLL_SECONDS)
         except Empty:
             return None
-        if path is None:
-            self.exhausted = True
-            if self._error:
-                raise self._error
+        self.exhausted = path is None
         return path
 
     @property
     def ended(self) -> bool:
         """Whether no path will be given out any more: that was the last, or the batch was stopped."""
         return self.exhausted or self._stop.is_set()
+
+    def raise_error(self) -> None:
+        """Raise what the listing has raised, if all that it had listed before was given out.
+
+        Raises:
+            SetupError: a list cannot be read.
+        """
+        if self.exhausted and self._error:
+            raise self._error
 
     def close(self) -> None:
         """Let the listing end; a thread that waits for standard input is left to the end of the process."""
@@ -256,7 +260,7 @@ class _Lister:
                 self.listed += 1
                 if not self._put(path):
                     return
-        except BaseException as error:  # noqa: BLE001 - it is raised again where the path would have been taken
+        except BaseException as error:  # noqa: BLE001 - raise_error() raises it again
             self._error = error
         self.finished = True
         self._put(None)

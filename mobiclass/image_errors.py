@@ -16,6 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from mobiclass.errors import ImageError, ImageErrorKind
 from mobiclass.image_files import ImageFile, TooLargeError
+from mobiclass.image_limits import MAX_DECODED_BYTES
 
 HEIF_BRANDS: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 """ISO/IEC 23008-12: what may stand after ``ftyp`` in a HEIC photo."""
@@ -30,10 +31,9 @@ _OTHER_KINDS: Final = (
     (rb"....ftypcrx |FUJIFILMCCD-RAW|IIRO|IIU\0", f"a camera's raw file; {_CONVERT}"),
     (rb"....ftyp(isom|iso\d|mp4|avc1|M4V|qt  |3g)|\x1aE\xdf\xa3|RIFF....AVI ", "a video, not an image"),
 )
-_BEGINNINGS: Final = re.compile(
+_BEGINNINGS: Final = (
     rb"\xff\xd8\xff|\x89PNG|GIF8|BM....\0\0\0\0|II[*+]\0|MM\0[*+]|RIFF....WEBP|8BPS|\0\0\0\x0cjP  |\xff\x4f\xff\x51"
-    rb"|....ftypavi[fs]|....ftyp(%s)" % b"|".join(HEIF_BRANDS),
-    re.DOTALL,
+    rb"|....ftypavi[fs]|....ftyp(%s)" % b"|".join(HEIF_BRANDS)
 )
 _UNSUPPORTED: Final = ("not supported", "unsupported", "not available", "conversion from", "cannot handle", "floating-")
 _TOO_LARGE: Final = ("too large", "too much memory", "out of memory")
@@ -62,8 +62,11 @@ def _diagnose(error: Exception, file: ImageFile) -> tuple[ImageErrorKind, str]:
     text = str(error)
     if isinstance(error, Image.DecompressionBombError):
         pixels = re.search(r"\((\d+) pixels\)", text)
-        return "too_large", f"too large: {int(pixels[1]) / 1e6:,.0f} megapixels" if pixels else f"too large: {text}"
-    if isinstance(error, (TooLargeError, MemoryError)) or any(word in text.lower() for word in _TOO_LARGE):
+        megapixels = f"{int(pixels[1]) / 1e6:,.0f} megapixels" if pixels else text
+        return "too_large", f"too large: {megapixels}, and the limit is {MAX_DECODED_BYTES >> 22}; scale it down first"
+    if isinstance(error, (TooLargeError, MemoryError)) or (
+        any(word in text.lower() for word in _TOO_LARGE) and not isinstance(error, OverflowError)
+    ):
         return "too_large", f"too large: {text or 'out of memory'}"
     if isinstance(error, UnidentifiedImageError) or "not identified by this driver" in text:
         return _what_it_is_instead(file)
@@ -92,7 +95,7 @@ def _what_it_is_instead(file: ImageFile) -> tuple[ImageErrorKind, str]:
     for pattern, description in _OTHER_KINDS:
         if re.match(pattern, head, re.DOTALL):
             return "unsupported", description
-    if _BEGINNINGS.match(head):
+    if re.match(_BEGINNINGS, head, re.DOTALL):
         return "truncated", "it begins like an image, but is damaged, cut short or of a rare kind"
     if re.match(rb"\s*<(!doctype|html)", head, re.IGNORECASE):
         return "not_an_image", "a web page, not an image"

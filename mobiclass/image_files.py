@@ -24,49 +24,36 @@ class TooLargeError(Exception):
     """Decoding would take more memory or time than one image may."""
 
 
-class _Allowance:
-    """What a decoder may still read of one file."""
+class _LimitedFile(io.BufferedIOBase):
+    """A file of which only so much can be read, in so many calls."""
 
-    __slots__ = ("bytes_left", "reads_left")
+    _bytes_left = _MAX_READ_BYTES
+    _reads_left = _MAX_READS
 
-    def __init__(self) -> None:
-        self.bytes_left = _MAX_READ_BYTES
-        self.reads_left = _MAX_READS
+    def read(self, size: int | None = -1, /) -> bytes:
+        return self._count(super().read(self._clip(size)))
 
-    def clip(self, size: int | None) -> int:
-        """Limit the argument of a ``read(size)``: one byte more than allowed shows that there is more."""
-        return min(size, self.bytes_left + 1) if size is not None and size >= 0 else self.bytes_left + 1
+    def readline(self, size: int | None = -1, /) -> bytes:
+        return self._count(super().readline(min(self._clip(size), _LONGEST_LINE)))
 
-    def spend(self, data: bytes) -> bytes:
-        self.bytes_left -= len(data)
-        self.reads_left -= 1
-        if self.bytes_left < 0 or self.reads_left < 0:
+    def _clip(self, size: int | None) -> int:
+        # One byte more than allowed shows that there is more.
+        return size if size is not None and 0 <= size <= self._bytes_left else self._bytes_left + 1
+
+    def _count(self, data: bytes) -> bytes:
+        self._bytes_left -= len(data)
+        self._reads_left -= 1
+        if self._bytes_left < 0 or self._reads_left < 0:
             raise TooLargeError("there is no end to what a decoder reads of it; the file is damaged, or no image")
         return data
 
 
-class _DiskFile(io.BufferedReader):
-    def __init__(self, raw: io.FileIO) -> None:
-        super().__init__(raw)
-        self._allowance = _Allowance()
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        return self._allowance.spend(super().read(self._allowance.clip(size)))
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        return self._allowance.spend(super().readline(min(self._allowance.clip(size), _LONGEST_LINE)))
+class _DiskFile(_LimitedFile, io.BufferedReader):
+    pass
 
 
-class _MemoryFile(io.BytesIO):
-    def __init__(self, content: bytes) -> None:
-        super().__init__(content)
-        self._allowance = _Allowance()
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        return self._allowance.spend(super().read(self._allowance.clip(size)))
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        return self._allowance.spend(super().readline(min(self._allowance.clip(size), _LONGEST_LINE)))
+class _MemoryFile(_LimitedFile, io.BytesIO):
+    pass
 
 
 ImageFile: TypeAlias = "_DiskFile | _MemoryFile"

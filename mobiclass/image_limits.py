@@ -19,13 +19,11 @@ While it is decoded, laid on white and turned upright it takes about twice that.
 # Some decoders need more than Pillow's pixels and a copy of them. Half of their peak, in bytes a pixel, as measured
 # with Pillow 9.4 and 13 and pi-heif 1.4; the second is for images with transparency.
 _BYTES_PER_PIXEL: Final = {"AVIF": (5, 8), "HEIF": (4, 7), "WEBP": (8, 10), "JPEG2000": (10, 12)}
-_MAX_PYTHON_PIXELS: Final = 8 << 20  # decoded in Python, at about a microsecond each
+_MAX_PYTHON_PIXELS: Final = 5_000_000  # decoded in Python, at about a microsecond each
 _MAX_SCANS: Final = 200  # encoders write about ten; each costs a pass over the whole image
 _NESTING_MAGICS: Final = (b"\0\0\1\0", b"icns", b"BLP1")
-_NESTED_SIZE: Final = re.compile(
-    rb"(?:IHDR|ihdr|\xff\x4f\xff\x51.{4})(?P<u32>.{8})|\xff[\xc0-\xc2]..\x08(?P<u16>.{4})", re.DOTALL
-)
-_NEXT_MARKER: Final = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+_NESTED_SIZE: Final = rb"(?:IHDR|ihdr|\xff\x4f\xff\x51.{4})(?P<u32>.{8})|\xff[\xc0-\xc2]..\x08(?P<u16>.{4})"
+_MARKER: Final = rb"\xff[\x02-\xcf\xd8-\xfe]"
 
 
 def check_nested(file: ImageFile, head: bytes) -> None:
@@ -36,7 +34,7 @@ def check_nested(file: ImageFile, head: bytes) -> None:
     """
     if not head.startswith(_NESTING_MAGICS):
         return
-    for match in _NESTED_SIZE.finditer(file.read()):
+    for match in re.finditer(_NESTED_SIZE, file.read(), re.DOTALL):
         first, second = struct.unpack(">II", match["u32"]) if match["u32"] else struct.unpack(">HH", match["u16"])
         _check_bytes(first, second, first * second * 8)
     file.seek(0)
@@ -49,11 +47,14 @@ def check_image(image: Image.Image) -> None:
         TooLargeError: see `MAX_DECODED_BYTES`.
     """
     pixels = image.height * image.width
-    opaque, transparent = _BYTES_PER_PIXEL.get(image.format or "", (4, 4))
-    _check_bytes(image.height, image.width, pixels * (transparent if image.mode in ("RGBA", "LA", "PA") else opaque))
+    opaque, transparent = _BYTES_PER_PIXEL.get(image.format or "", (4, 6 if image.mode == "RGB" else 4))
+    has_transparency = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+    _check_bytes(image.height, image.width, pixels * (transparent if has_transparency else opaque))
     # Image.DECODERS has the decoders that are written in Python.
     if pixels > _MAX_PYTHON_PIXELS and any(tile[0] in Image.DECODERS for tile in getattr(image, "tile", ())):
-        raise TooLargeError(f"{image.width}×{image.height} pixels of {image.format} would take too long to decode")
+        raise TooLargeError(
+            f"{image.width}×{image.height} pixels of {image.format} would take too long to decode; convert it"
+        )
 
 
 def check_jpeg(image: JpegImagePlugin.JpegImageFile, file: ImageFile, full_height: int, full_width: int) -> None:
@@ -86,8 +87,9 @@ def _check_scans(file: ImageFile) -> None:
     position = file.tell()
     data = file.read()
     file.seek(position)
+    next_marker = re.compile(_MARKER).search
     scans, at = 1, 0
-    while marker := _NEXT_MARKER.search(data, at):
+    while marker := next_marker(data, at):
         if marker[0] == b"\xff\xd9":
             return
         scans += marker[0] == b"\xff\xda"

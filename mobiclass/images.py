@@ -14,7 +14,7 @@ from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 from mobiclass.image_errors import HEIF_BRANDS, as_image_errors, is_truncation
 from mobiclass.image_files import ImageFile, ImageSource, open_image_file
 from mobiclass.image_limits import MAX_DECODED_BYTES, check_image, check_jpeg, check_nested
-from mobiclass.lenient import leniently, strictly
+from mobiclass.image_truncation import leniently, strictly
 from mobiclass.rgb import exif_orientation, to_rgb, turn_upright
 
 __all__ = ["MAX_DECODED_BYTES", "ImageSource", "load_image"]

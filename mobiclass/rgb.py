@@ -112,8 +112,8 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     result = Image.new("L", image.size)
     if image.mode == "F":
         # An image that was resampled as floats runs a little over either end.
-        limit = next((limit for limit in (1, 255, 65535) if -0.05 * limit <= lowest <= highest <= 1.05 * limit), None)
-        if limit is None:
+        limit = next((limit for limit in (1, 255, 65535) if highest <= 1.05 * limit), None)
+        if limit is None or not lowest >= -0.05 * highest:
             raise ValueError("floating-point pixels outside 0–65535; save the image with 8 or 16 bits")
         for top, values in _strips(image):
             scaled = np.clip(values * np.float32(255 / limit) + np.float32(0.5), 0, 255)

@@ -37,10 +37,13 @@ class Runtime(NamedTuple):
 
     @property
     def version(self) -> str:
-        """The version of its package."""
+        """The version of its package; ``unknown`` where it was installed by other means."""
         import importlib.metadata
 
-        return importlib.metadata.version(self.package)
+        try:
+            return importlib.metadata.version(self.package)
+        except importlib.metadata.PackageNotFoundError:
+            return "unknown"
 
 
 RUNTIMES: Final[dict[RuntimeName, Runtime]] = {

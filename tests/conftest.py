@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from tiny_models import colour_model
 
 MakeModel = Callable[..., Path]
+# A busy machine must not fail a test, and nothing is written into the checkout.
+settings.register_profile("mobiclass", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mobiclass")
+
 PHOTOS = ("chelsea.png", "coffee.png", "rocket.jpg")
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from mobiclass import edgetpu
-from mobiclass.edgetpu import DEVICE_PATTERN, load_delegate
+from mobiclass.choices import is_device
+from mobiclass.edgetpu import load_delegate
 from mobiclass.errors import DelegateError
 from mobiclass.runtimes import choose_runtime
 
@@ -21,12 +22,12 @@ DEVICES = {
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_devices_have_names(device: str) -> None:
-    assert DEVICE_PATTERN.fullmatch(device)
+    assert is_device(device)
 
 
 @pytest.mark.parametrize("device", ["", "tpu", "edgetpu:", "edgetpu:usb:", "edgetpu:x", "edgetpu:usb:1:2", "EDGETPU"])
 def test_other_names_are_no_devices(device: str) -> None:
-    assert not DEVICE_PATTERN.fullmatch(device)
+    assert not is_device(device)
     with pytest.raises(ValueError, match="not an Edge TPU device"):
         load_delegate(choose_runtime(), device)
 

@@ -116,7 +116,7 @@ def test_tables_that_share_one_huge_vector_are_refused_before_they_are_read() ->
     assert len(root.integers(0)) == count
 
     def read_over_and_over() -> Iterator[int]:
-        for _ in range(count):
+        for _ in range(9):  # of as many as there are pointers: enough to be noticed
             yield len(root.integers(0))
 
     with pytest.raises(FlatbufferError, match="overlap"):

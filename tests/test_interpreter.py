@@ -43,7 +43,7 @@ def test_a_tensor_of_another_shape_is_a_model_error(make_model: MakeModel) -> No
 def test_a_model_that_gives_other_outputs_than_it_says_is_damaged(make_model: MakeModel) -> None:
     # The runtimes work out a layer's shape anew, and what stands in the file is overruled.
     info = read_model(make_model(classes=4, labels=None))
-    lying = dataclasses.replace(info, output=dataclasses.replace(info.output, shape=(1, 3)))
+    lying = dataclasses.replace(info, output=info.output._replace(shape=(1, 3)))
     interpreter = Interpreter(lying, runtime=choose_runtime())
     with pytest.raises(ModelError, match="says that it has 3 outputs and gives 4"):
         interpreter.invoke(np.zeros((1, 8, 8, 3), np.uint8))
@@ -80,6 +80,6 @@ def test_only_a_runtime_that_can_crash_tries_a_model_first(
 ) -> None:
     tried = []
     monkeypatch.setattr(interpreter_module, "require_loadable", lambda model, runtime: tried.append(model.name))
-    runtime = dataclasses.replace(choose_runtime(), crashes_on_damage=crashes)
+    runtime = choose_runtime()._replace(crashes_on_damage=crashes)
     Interpreter(read_model(make_model()), runtime=runtime)
     assert tried == (["colours"] if crashes else [])

@@ -167,7 +167,7 @@ def test_the_crop_lies_in_the_image_centred_and_of_the_input_s_shape(
     assert share == pytest.approx(fraction)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(*[st.integers(1, 400)] * 2, *[st.integers(2, 40)] * 2, st.sampled_from(["crop", "squash", "pad"]))
 def test_an_image_of_any_shape_meets_an_input_of_any_shape(
     image_height: int, image_width: int, height: int, width: int, resize: str

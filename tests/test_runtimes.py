@@ -50,6 +50,10 @@ def test_the_installed_runtime_has_a_version() -> None:
     assert choose_runtime().version[0].isdigit()
 
 
+def test_a_runtime_that_pip_does_not_know_has_no_known_version() -> None:
+    assert choose_runtime()._replace(package="no-such-package-here").version == "unknown"
+
+
 def test_tflite_runtime_beside_numpy_2_is_an_error_before_it_crashes(monkeypatch: pytest.MonkeyPatch) -> None:
     import numpy as np
 

@@ -12,7 +12,6 @@ import struct
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import flatbuffers
@@ -305,8 +304,3 @@ def edgetpu_model(labels: Sequence[str] | None = COLOURS) -> bytes:
     metadata = tflite_metadata(labels_file="labels.txt") if labels is not None else None
     content = bare_model(code="edgetpu-custom-op", metadata=metadata)
     return append_zip(content, {"labels.txt": "\n".join(labels) + "\n"}) if labels is not None else content
-
-
-def elements(shape: Sequence[int]) -> int:
-    """Count the elements of a tensor."""
-    return prod(shape)

@@ -53,6 +53,12 @@ def _device(ctx: click.Context, param: click.Parameter, value: str) -> str:
     raise click.BadParameter(f"{value!r} is not one of auto, cpu, edgetpu, edgetpu:usb, edgetpu:pci, edgetpu:N")
 
 
+def _fraction(ctx: click.Context, param: click.Parameter, value: float) -> float:
+    if not 0 <= value <= 1:  # nor "nan", which click.FloatRange lets pass
+        raise click.BadParameter(f"{value} is not in the range 0<=x<=1.")
+    return value
+
+
 def _per_channel(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, ...] | None:
     """Parse one number, or three with commas between them, and check them as what the option is named after."""
     if value is None:
@@ -109,7 +115,7 @@ _PREDICTION_OPTIONS = (
         help="Predictions an image.",
     ),
     click.option(
-        "--threshold", metavar="P", type=click.FloatRange(0, 1), default=0.0,
+        "--threshold", metavar="P", type=float, callback=_fraction, default=0.0,
         help="Drop predictions with a score under P (0-1).  [default: 0]",
     ),
     click.option("--allow-truncated", is_flag=True, help="Take what there is of image files that were cut short."),
