@@ -126,7 +126,11 @@ class Classifier:
             ValueError: an argument is impossible.
         """
         overrides = override_facts(
-            labels=read_labels(Path(labels)) if labels is not None else None, resize=resize, mean=mean, std=std
+            labels=read_labels(Path(labels)) if labels is not None else None,
+            labels_file=os.fspath(labels) if labels is not None else None,
+            resize=resize,
+            mean=mean,
+            std=std,
         )
         info = read_model(find_model(model), overrides)
         chosen = choose_runtime(runtime)

@@ -31,6 +31,7 @@ class Facts(NamedTuple):
         crop_fraction: the part of the image's shorter side that the centre crop keeps, over 0 and up to 1.
         interpolation: the filter that resizes.
         labels: one label an output, in the order of the outputs.
+        labels_file: the file that they stand in, for messages.
         description: what the model is, in a sentence.
         author: who made it.
         license: the licence of its weights.
@@ -43,6 +44,7 @@ class Facts(NamedTuple):
     crop_fraction: float | None = None
     interpolation: Interpolation | None = None
     labels: tuple[str, ...] | None = None
+    labels_file: str | None = None
     description: str | None = None
     author: str | None = None
     license: str | None = None
@@ -62,6 +64,7 @@ DEFAULTS: Final = Facts(
 def override_facts(
     *,
     labels: tuple[str, ...] | None = None,
+    labels_file: str | None = None,
     resize: Resize | None = None,
     mean: float | Sequence[float] | None = None,
     std: float | Sequence[float] | None = None,
@@ -81,7 +84,7 @@ def override_facts(
             f"std is in pixel units of 0–255 and {min(stds):g} is too small: for a std of 0–1 units give 255 times as "
             f"much ({min(stds) * 255:g})"
         )
-    return Facts("command line", labels=labels, resize=resize, mean=means, std=stds)
+    return Facts("command line", labels=labels, labels_file=labels_file, resize=resize, mean=means, std=stds)
 
 
 def facts_from_quantization(tensor: TensorSpec) -> Facts:
@@ -118,6 +121,7 @@ def facts_from_metadata(metadata: Metadata, labels: tuple[str, ...] | None, file
         mean=mean,
         std=std,
         labels=labels,
+        labels_file=file if labels else None,
         description=metadata.description or metadata.name,
         author=metadata.author,
         license=metadata.license,

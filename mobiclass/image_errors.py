@@ -59,7 +59,8 @@ def is_truncation(error: Exception) -> bool:
 
 
 def _diagnose(error: Exception, file: ImageFile) -> tuple[ImageErrorKind, str]:
-    text = str(error)
+    # Some messages quote the file, whose bytes must not reach a terminal.
+    text = "".join(character if character.isprintable() else "?" for character in str(error)[:200])
     if isinstance(error, Image.DecompressionBombError):
         pixels = re.search(r"\((\d+) pixels\)", text)
         megapixels = f"{int(pixels[1]) / 1e6:,.0f} megapixels" if pixels else text

@@ -40,8 +40,8 @@ def check_nested(file: ImageFile, head: bytes) -> None:
     file.seek(0)
 
 
-def check_image(image: Image.Image) -> None:
-    """Refuse an opened image that is no JPEG if decoding it would cost too much.
+def check_image(image: Image.Image, file: ImageFile) -> None:
+    """Refuse an image, opened from `file`, that is no JPEG if decoding it would cost too much.
 
     Raises:
         TooLargeError: see `MAX_DECODED_BYTES`.
@@ -50,11 +50,11 @@ def check_image(image: Image.Image) -> None:
     opaque, transparent = _BYTES_PER_PIXEL.get(image.format or "", (4, 6 if image.mode == "RGB" else 4))
     has_transparency = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
     _check_bytes(image.height, image.width, pixels * (transparent if has_transparency else opaque))
-    # Image.DECODERS has the decoders that are written in Python.
-    if pixels > _MAX_PYTHON_PIXELS and any(tile[0] in Image.DECODERS for tile in getattr(image, "tile", ())):
-        raise TooLargeError(
-            f"{image.width}×{image.height} pixels of {image.format} would take too long to decode; convert it"
-        )
+    # Image.DECODERS has the decoders that are written in Python. Some of them read a pixel at a time.
+    if any(tile[0] in Image.DECODERS for tile in getattr(image, "tile", ())):
+        if pixels > _MAX_PYTHON_PIXELS:
+            raise TooLargeError(f"{image.width}×{image.height} pixels of {image.format} would take too long to decode")
+        file.allow_reads(3 * pixels)
 
 
 def check_jpeg(image: JpegImagePlugin.JpegImageFile, file: ImageFile, full_height: int, full_width: int) -> None:

@@ -65,7 +65,7 @@ def _decode(file: ImageFile, min_height: int, min_width: int) -> Image.Image:
     else:
         check_nested(file, head)
         image = _open_other(file, head)
-        check_image(image)
+        check_image(image, file)
     image.load()
     orientation = exif_orientation(image)
     rgb = to_rgb(image)

@@ -137,7 +137,8 @@ def read_model(path: Path, overrides: Facts | None = None) -> ModelInfo:
     ]
     labels, labels_source = _strongest(layers, "labels")
     if labels is not None:
-        check_labels(labels, scores.shape[-1], labels_source, path.name)
+        labels_file, _ = _strongest(layers, "labels_file")
+        check_labels(labels, scores.shape[-1], labels_file or labels_source, path.name)
     elif graph.head in _FEATURE_HEADS and _output_kind(graph.head, scores) == "logits":
         raise ModelError(
             f"{path}: no image classifier but, it seems, a feature extractor: its {scores.shape[-1]} outputs are "
@@ -215,7 +216,7 @@ def _sidecar_facts(path: Path) -> list[Facts]:
     facts = []
     labels = path.with_name(f"{stem}.labels.txt")
     if labels.is_file():
-        facts.append(Facts(source=labels.name, labels=read_labels(labels)))
+        facts.append(Facts(source=labels.name, labels=read_labels(labels), labels_file=str(labels)))
     config = path.with_name(f"{stem}.json")
     if config.is_file():
         facts.append(parse_config(_read_file(config), config.name, str(config)))

@@ -111,6 +111,11 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.005)
 
 
+def names_in(folder: str | Path = ".") -> list[str]:
+    """Give the names of all that is in a folder, hidden or not."""
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
 def lines_in(path: Path) -> int:
     """Count the whole lines of a file that may not be there yet."""
     return path.read_bytes().count(b"\n") if path.exists() else 0

@@ -1,9 +1,13 @@
-"""Result rows for journals that are written without a model."""
+"""Result rows and journals that are written without a model."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from mobiclass.journal import Journal
 from mobiclass.results import path_fields
 
 MODEL = "0" * 64
@@ -23,3 +27,36 @@ def make_row(
         "mtime_ns": mtime_ns,
         "model_sha256": model,
     }
+
+
+@contextmanager
+def journal(path: Path, *, resume: bool = False, overwrite: bool = False) -> Iterator[Journal]:
+    opened = Journal(path, resume=resume, overwrite=overwrite)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def write(path: Path, *names: str, finish: bool = True) -> bytes:
+    with journal(path, overwrite=True) as rows:
+        for name in names:
+            rows.write(make_row(name))
+        if finish:
+            rows.finish()
+    return path.read_bytes()
+
+
+def resume(path: Path, *names: str) -> list[str]:
+    """Do what a resumed batch does, and give the names that had to be done anew."""
+    anew = []
+    with journal(path, resume=True) as rows:
+        for name in names:
+            earlier = rows.finished_row(name, 10, 1, MODEL)
+            if earlier:
+                rows.keep(earlier[0])
+            else:
+                anew.append(name)
+                rows.write(make_row(name))
+        rows.finish()
+    return anew

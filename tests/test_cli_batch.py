@@ -7,11 +7,12 @@ import io
 import json
 import os
 import subprocess
+from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from batch_runs import Row, colour_of, jpeg, make_photos, patched, paths_of, read_rows, running, wait_until
+from batch_runs import Row, colour_of, jpeg, make_photos, names_in, patched, paths_of, read_rows, running, wait_until
 from program import Outcome, run
 
 Batch = Callable[..., Outcome]
@@ -124,7 +125,7 @@ class TestStdout:
             assert process.wait(60) == 141
 
     def test_a_full_device_is_an_error(self, photos: list[Path]) -> None:
-        with open("/dev/full", "wb") as full:
+        with Path("/dev/full").open("wb") as full:
             outcome = batch("photos", stdout=full)
         assert outcome.exit_code == 3
         assert outcome.stderr == "mobiclass: error: the results cannot be written: No space left on device\n"
@@ -153,11 +154,11 @@ class TestRefusing:
         self, photos: list[Path], tmp_path: Path, arguments: list[str], reason: str
     ) -> None:
         (tmp_path / "folder.jsonl").mkdir()
-        before = sorted(os.listdir())
+        before = names_in()
         outcome = batch("photos", *arguments)
         assert outcome.exit_code == 2
         assert reason in " ".join(outcome.stderr.split())
-        assert (outcome.stdout, sorted(os.listdir())) == ("", before)
+        assert (outcome.stdout, names_in()) == ("", before)
 
     def test_no_source_is_a_usage_error(self) -> None:
         assert batch("-o", "o.jsonl").exit_code == 2
@@ -175,13 +176,13 @@ class TestRefusing:
         ],
     )
     def test_a_setup_that_cannot_work_does_nothing(self, photos: list[Path], arguments: list[str], reason: str) -> None:
-        before = sorted(os.listdir())
+        before = names_in()
         outcome = batch("photos", *arguments)
         assert outcome.exit_code == 3
         assert outcome.stderr.startswith("mobiclass: error: ")
         assert reason in outcome.stderr
         assert outcome.stderr.count("\n") == 1
-        assert sorted(os.listdir()) == before
+        assert names_in() == before
 
     def test_an_endless_list_is_refused_without_filling_the_memory(self, photos: list[Path]) -> None:
         for null in ([], ["-0"]):
@@ -190,15 +191,6 @@ class TestRefusing:
             assert outcome.exit_code == 3
             assert "/dev/zero: not a list of paths" in outcome.stderr
             assert len(read_rows(Path("o.jsonl"))) == 6  # what came before is kept
-
-    def test_a_list_with_standard_input_that_is_a_folder(self, tmp_path: Path) -> None:
-        descriptor = os.open(tmp_path, os.O_RDONLY)
-        try:
-            outcome = batch("-", stdin=descriptor)  # type: ignore[arg-type]
-        finally:
-            os.close(descriptor)
-        assert outcome.exit_code in (1, 3)  # Python itself refuses to start with it
-        assert outcome.stdout == ""
 
     @pytest.mark.parametrize("name", ["o.jsonl", "o.csv"])
     def test_results_that_are_there_are_left_alone(self, photos: list[Path], name: str) -> None:
@@ -223,7 +215,7 @@ class TestRefusing:
         outcome = batch("photos", "-o", "o.parquet", command=patched(WITHOUT_PYARROW))
         assert outcome.exit_code == 3
         assert "pip install 'mobiclass[parquet]'" in outcome.stderr
-        assert sorted(os.listdir()) == ["photos"]
+        assert names_in() == ["photos"]
 
 
 def test_overwriting_replaces_all(photos: list[Path]) -> None:
@@ -235,7 +227,7 @@ def test_overwriting_replaces_all(photos: list[Path]) -> None:
 def test_a_report_is_written_beside(photos: list[Path]) -> None:
     assert batch("photos", "-o", "o.csv", "--report", "r.html").exit_code == 0
     assert Path("r.html").read_text(encoding="utf-8").count("p00003.jpg") >= 1
-    assert sorted(os.listdir()) == ["o.csv", "o.csv.jsonl", "photos", "r.html"]
+    assert names_in() == ["o.csv", "o.csv.jsonl", "photos", "r.html"]
 
 
 class TestQuiet:
@@ -284,15 +276,12 @@ class TestSources:
         (tmp_path / "f").mkdir()
         path = b"f/" + name
         try:
-            with open(path, "wb") as file:
-                file.write(jpeg("blue"))
+            Path(os.fsdecode(path)).write_bytes(jpeg("blue"))
         except OSError:
             pytest.skip("NOT TESTED: this file system refuses such names")
         assert batch("f", "-o", "o.jsonl").exit_code == 0
         (row,) = read_rows(Path("o.jsonl"))
         assert row["predictions"][0]["label"] == "blue"
-        from base64 import b64decode
-
         found = b64decode(row["path_base64"]) if "path_base64" in row else row["path"].encode()
         assert found == path
         again = batch("-0", "-", "-o", "o.jsonl", "--resume", stdin=found + b"\0")

@@ -180,11 +180,12 @@ def test_a_truncated_image_is_refused_unless_it_is_allowed(predict: Predict, tmp
     assert (outcome.exit_code, outcome.stderr, rows(outcome)[0]["error"]) == (0, "", None)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="NOT TESTED: root may read every file")
 def test_a_file_without_permission(predict: Predict, tmp_path: Path) -> None:
     path = tmp_path / "secret.png"
     path.write_bytes(b"x")
     path.chmod(0)
+    if os.access(path, os.R_OK):
+        pytest.skip("NOT TESTED: this user, root perhaps, may read every file")
     outcome = predict(path)
     assert (outcome.exit_code, rows(outcome)[0]["error"]["kind"]) == (4, "unreadable")
     assert "Permission denied" in outcome.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import importlib.util
-import os
 import resource
 import signal
 import tracemalloc
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from batch_runs import names_in
 from journal_rows import make_row
 
 from mobiclass.errors import SetupError
@@ -136,7 +136,7 @@ def test_a_disk_that_fills_leaves_what_was_there(
     with pytest.raises(SetupError, match=r"out: cannot be written \(File too large\)"), file_limit(limit):
         write(many, path)
     assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["out"]
+    assert names_in(tmp_path) == ["out"]
     assert capfd.readouterr() == ("", "")
 
 
@@ -151,7 +151,7 @@ def test_rows_that_cannot_be_read_leave_what_was_there(tmp_path: Path, write: Wr
     with pytest.raises(SetupError, match="another program"):
         write(failing(), tmp_path / "out")
     assert (tmp_path / "out").read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["out"]
+    assert names_in(tmp_path) == ["out"]
 
 
 def test_the_suffix_decides() -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
-from batch_runs import read_rows
+from batch_runs import names_in, read_rows
 from journal_rows import MODEL, make_row
 
 from mobiclass.errors import SetupError
@@ -40,16 +39,16 @@ def test_jsonl_is_its_own_journal_and_others_have_one_beside(output: str, journa
 def test_jsonl_has_the_rows_and_nothing_beside(tmp_path: Path) -> None:
     write(tmp_path / "o.jsonl", *NAMES)
     assert read_rows(tmp_path / "o.jsonl") == [make_row(name) for name in NAMES]
-    assert os.listdir(tmp_path) == ["o.jsonl"]
+    assert names_in(tmp_path) == ["o.jsonl"]
 
 
 @pytest.mark.parametrize("name", ["o.csv", "o.CSV"])
 def test_csv_appears_when_the_batch_is_complete(tmp_path: Path, name: str) -> None:
     write(tmp_path / name, *NAMES, finish=False)
-    assert os.listdir(tmp_path) == [f"{name}.jsonl"]
+    assert names_in(tmp_path) == [f"{name}.jsonl"]
     write(tmp_path / name, *NAMES, "c.jpg", resume=True)
     assert [line.split(",")[0] for line in (tmp_path / name).read_text().splitlines()] == ["path", *NAMES, "c.jpg"]
-    assert sorted(os.listdir(tmp_path)) == [name, f"{name}.jsonl"]
+    assert names_in(tmp_path) == [name, f"{name}.jsonl"]
 
 
 @pytest.mark.parametrize("name", ["o.jsonl", "o.csv"])
@@ -74,7 +73,7 @@ def test_a_csv_whose_journal_is_gone_cannot_be_gone_on_with(tmp_path: Path) -> N
     with pytest.raises(SetupError, match=r"its journal o\.csv\.jsonl is gone.*--overwrite begins anew"):
         FileOutput(tmp_path / "o.csv", resume=True, overwrite=False)
     assert (tmp_path / "o.csv").read_bytes() == content
-    assert os.listdir(tmp_path) == ["o.csv"]
+    assert names_in(tmp_path) == ["o.csv"]
 
 
 @pytest.mark.parametrize("name", ["o.jsonl", "o.csv"])
@@ -114,4 +113,4 @@ def test_parquet_is_refused_before_anything_is_done(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SetupError, match="pyarrow"):
         FileOutput(tmp_path / "o.parquet", resume=False, overwrite=False)
-    assert os.listdir(tmp_path) == []
+    assert names_in(tmp_path) == []

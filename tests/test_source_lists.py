@@ -74,7 +74,7 @@ def test_paths_are_whole_wherever_the_blocks_of_a_long_list_end(tmp_path: Path) 
 
 def test_paths_come_as_soon_as_their_line_ends() -> None:
     reader, writer = os.pipe()
-    with open(reader, "rb") as file:
+    with os.fdopen(reader, "rb") as file:
         found = ImageFinder().find(["-"], file)
         os.write(writer, b"a.jpg\nb.j")
         assert next(found) == "a.jpg"  # would wait for ever if it wanted more
@@ -87,7 +87,7 @@ def test_paths_come_as_soon_as_their_line_ends() -> None:
 def test_a_standard_input_that_does_not_block_is_waited_for() -> None:
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
-    with open(reader, "rb") as file:
+    with os.fdopen(reader, "rb") as file:
         timer = threading.Timer(0.2, lambda: (os.write(writer, b"a.jpg\n"), os.close(writer)))
         timer.start()
         assert list(ImageFinder().find(["-"], file)) == ["a.jpg"]

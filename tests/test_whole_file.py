@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from batch_runs import names_in
 
 from mobiclass.errors import SetupError
 from mobiclass.whole_file import whole_file
@@ -20,7 +21,7 @@ def test_the_file_appears_when_it_is_whole(tmp_path: Path) -> None:
         file.flush()
         assert not path.exists()
     assert path.read_bytes() == b"content"
-    assert os.listdir(tmp_path) == ["out.csv"]
+    assert names_in(tmp_path) == ["out.csv"]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(143), ValueError("a bug")])
@@ -31,20 +32,20 @@ def test_whatever_ends_the_block_leaves_what_was_there(tmp_path: Path, error: Ba
         file.write(b"new")
         raise error
     assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["out.csv"]
+    assert names_in(tmp_path) == ["out.csv"]
 
 
 def test_the_systems_errors_are_a_setup_error_with_the_reason(tmp_path: Path) -> None:
     path = tmp_path / "out.csv"
     with pytest.raises(SetupError, match=r"out\.csv: cannot be written \(No space left on device\)"), whole_file(path):
         raise OSError(errno.ENOSPC, "No space left on device")
-    assert os.listdir(tmp_path) == []
+    assert names_in(tmp_path) == []
     with pytest.raises(SetupError, match="No such file"), whole_file(tmp_path / "gone" / "out.csv"):
         pytest.fail("there is no folder to write to")
     (tmp_path / "folder").mkdir()
     with pytest.raises(SetupError, match="folder: cannot be written .Is a directory"), whole_file(tmp_path / "folder"):
         pass
-    assert os.listdir(tmp_path) == ["folder"]
+    assert names_in(tmp_path) == ["folder"]
 
 
 def test_a_new_file_is_for_whom_the_umask_allows(tmp_path: Path) -> None:

@@ -45,21 +45,24 @@ class Program(click.Group):
         command: click.Command = getattr(importlib.import_module(f"mobiclass.cli.{cmd_name}"), cmd_name)
         return command
 
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        """Parse the command line, which may print the help or the version."""
+        try:
+            return super().make_context(*arguments, **options)
+        except OSError as error:
+            _cannot_write(error)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
         except MobiclassError as error:
-            _fail(ctx, str(error), error.exit_code)
+            _fail(str(error), error.exit_code)
         except KeyboardInterrupt:
-            _fail(ctx, "interrupted", EXIT_INTERRUPTED)
+            _fail("interrupted", EXIT_INTERRUPTED)
         except OSError as error:
-            # All others are translated where they arise: what is left is the writing of the results.
-            _discard_stdout()
-            if error.errno == errno.EPIPE:
-                ctx.exit(EXIT_CLOSED_PIPE)
-            _fail(ctx, f"the results cannot be written: {error.strerror or error}", MobiclassError.exit_code)
+            _cannot_write(error)
         return result
 
 
@@ -100,15 +103,19 @@ def _end(exit_code: int) -> NoReturn:
         os._exit(exit_code)
 
 
-def _fail(ctx: click.Context, message: str, exit_code: int) -> NoReturn:
+def _fail(message: str, exit_code: int) -> NoReturn:
     click.echo(f"mobiclass: error: {safe_text(message)}", err=True)
-    ctx.exit(exit_code)
+    raise click.exceptions.Exit(exit_code)
+
+
+def _cannot_write(error: OSError) -> NoReturn:
+    """End the program after an error on stdout; all other errors of the system are translated where they arise."""
+    # What is still buffered goes nowhere, so that it does not fail again at the process's end.
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    if error.errno == errno.EPIPE:
+        raise click.exceptions.Exit(EXIT_CLOSED_PIPE) from error
+    _fail(f"the results cannot be written: {error.strerror or error}", MobiclassError.exit_code)
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
     sys.exit(EXIT_TERMINATED)
-
-
-def _discard_stdout() -> None:
-    """Let what is still buffered for stdout go nowhere, so that it does not fail again at the process's end."""
-    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115

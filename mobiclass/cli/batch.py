@@ -26,7 +26,7 @@ _SAME_SIGNAL_SECONDS: Final = 0.5
 
 
 @click.command()
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path())
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @click.option(
     "-o", "--output", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
     help="Write the results to a .jsonl, .csv or .parquet file.  [default: stdout]",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 
@@ -21,7 +23,8 @@ def path(name: str) -> None:
     """
     from mobiclass.catalog import find_model
 
-    click.echo(str(find_model(name)))
+    # As the bytes that the file system has: a name that is not UTF-8 must still lead to the file.
+    click.echo(os.fsencode(find_model(name)))
 
 
 @models.command()

@@ -79,7 +79,7 @@ _MODEL_OPTIONS = (
         help="A known model's name, or any .tflite classifier.  [default: the built-in model]",
     ),
     click.option(
-        "--labels", metavar="FILE", type=click.Path(), help="One label a line, UTF-8.  [default: the model's own]"
+        "--labels", metavar="FILE", help="One label a line, UTF-8.  [default: the model's own]"
     ),
     click.option(
         "--device", callback=_device, metavar="DEVICE", default="auto", show_default=True,

@@ -17,7 +17,7 @@ _MAX_STDIN_BYTES: Final = 512 << 20  # no photo is larger; an endless stream mus
 
 
 @click.command()
-@click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path())
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(readable=False))
 @model_options
 @prediction_options
 @format_option

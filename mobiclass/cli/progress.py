@@ -24,7 +24,10 @@ class ProgressBar:
             from tqdm import tqdm
 
             tqdm.monitor_interval = 0  # no thread of its own
-            self._bar = tqdm(unit=" images", file=sys.stderr, dynamic_ncols=True, leave=False, smoothing=0.05)
+            # miniters=0: otherwise it would wait for as many images as before when they come more slowly.
+            self._bar = tqdm(
+                unit=" images", file=sys.stderr, dynamic_ncols=True, leave=False, smoothing=0.05, miniters=0
+            )
 
     def update(self, summary: BatchSummary, listed: int, all_listed: bool) -> None:
         """Show `summary` so far; `listed` files are known of, and there may be more unless `all_listed`."""

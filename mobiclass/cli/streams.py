@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from io import BufferedReader, FileIO
-from typing import TextIO, cast
+from io import BufferedReader, BufferedWriter, FileIO, TextIOWrapper
+from typing import Any, TextIO, cast
 
 _STDOUT, _STDERR = 1, 2
 
@@ -47,11 +47,22 @@ def _private_copy(descriptor: int, stream: TextIO | None) -> TextIO:
     if stream is None:  # it was closed before we started
         return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123
     on_terminal = stream.isatty()
-    return open(  # noqa: PTH123
-        os.dup(descriptor),
-        "w",
-        buffering=1 if on_terminal or descriptor == _STDERR else -1,
+    raw = (_UnfailingFile if descriptor == _STDERR else FileIO)(os.dup(descriptor), "w")
+    return TextIOWrapper(
+        BufferedWriter(raw),
+        line_buffering=on_terminal or descriptor == _STDERR,
         encoding=stream.encoding if on_terminal else "utf-8",
         errors="replace" if on_terminal else "backslashreplace",
         newline="\n",
     )
+
+
+class _UnfailingFile(FileIO):
+    """A file whose writing cannot fail: what nobody can be told any more must not cost the results."""
+
+    def write(self, content: Any, /) -> int:
+        """Write `content`, a buffer; pretend that all of it was written where it was not."""
+        try:
+            return super().write(content)
+        except OSError:
+            return len(memoryview(content).cast("B"))
