@@ -76,6 +76,7 @@ def open_image_file(source: ImageSource) -> ImageFile:
         # Looked at before it is opened: opening alone wakes the writer of a pipe, and starts some devices.
         mode = os.stat(path).st_mode  # noqa: PTH116 - a path that is no valid str must reach the system as it is
         if stat.S_ISDIR(mode):
+            os.scandir(path).close()  # one that cannot be listed comes here in place of its files: say why
             raise ImageError("a folder, not an image file", kind="unreadable", path=path)
         if not stat.S_ISREG(mode):
             reason = "a pipe or a device, not an image file; an image on standard input is given as -"

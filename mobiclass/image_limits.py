@@ -51,7 +51,7 @@ def check_image(image: Image.Image, file: ImageFile) -> None:
     has_transparency = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
     _check_bytes(image.height, image.width, pixels * (transparent if has_transparency else opaque))
     # Image.DECODERS has the decoders that are written in Python. Some of them read a pixel at a time.
-    if any(tile[0] in Image.DECODERS for tile in getattr(image, "tile", ())):
+    if any(tile[0] in Image.DECODERS for tile in getattr(image, "tile", None) or ()):
         if pixels > _MAX_PYTHON_PIXELS:
             raise TooLargeError(f"{image.width}×{image.height} pixels of {image.format} would take too long to decode")
         file.allow_reads(3 * pixels)

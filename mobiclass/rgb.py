@@ -44,7 +44,7 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     """Convert `image` to RGB and turn it as its Exif orientation says.
 
     Raises:
-        ValueError: the mode has no meaning as a colour photo (floating point outside 0–65535, LAB, …).
+        ValueError: the mode has no meaning as a colour photo (floating point outside 0–65535).
     """
     image.load()
     return turn_upright(to_rgb(image), exif_orientation(image))
@@ -84,7 +84,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in ("RGBA", "LA"):
         return _on_white(image)
     if image.mode in ("RGBa", "La", "PA"):
-        return _on_white(image.convert("RGBA"))
+        return _on_white(image.convert("LA" if image.mode == "La" else "RGBA"))
     if transparency is not None:
         return _on_white(_with_alpha(image, transparency))
     return image.convert("RGB")

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import select
 import stat
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from io import BufferedReader, RawIOBase
@@ -33,8 +35,8 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 class ImageFinder:
     """Finds images, each file once, however many arguments and symbolic links lead to it.
 
-    Whole folders are remembered, not each of their files; files are remembered where they were reached by name or
-    through a symbolic link. Hard links are files of their own.
+    Of what a folder gave it remembers eight bytes a file; files that were reached by name or through a symbolic link
+    are remembered one by one. Hard links are files of their own.
     """
 
     def __init__(self, *, recursive: bool = True, all_files: bool = False, null_separated: bool = False) -> None:
@@ -48,7 +50,7 @@ class ImageFinder:
         self._recursive = recursive
         self._all_files = all_files
         self._separator = b"\0" if null_separated else b"\n"
-        self._listed_folders: set[str] = set()
+        self._listed_folders: dict[str, array[int]] = {}  # the hashes of the names that each gave, sorted
         self._single_files: set[bytes] = set()
 
     def check(self, sources: Iterable[str]) -> None:
@@ -118,7 +120,7 @@ class ImageFinder:
                 if self._is_first_time(real_folder):
                     yield folder  # a row that says why, in place of the files that nobody can see
                 continue
-            self._listed_folders.add(real_folder)
+            self._listed_folders[real_folder] = array("q", sorted(hash(name) for name in files if name not in links))
             for name in files:
                 path = os.path.join(folder, name)
                 if self._is_new_file(path) if name in links else not self._was_given(os.path.join(real_folder, name)):
@@ -155,8 +157,9 @@ class ImageFinder:
         except (OSError, ValueError):
             return True
         folder, name = os.path.split(real)
-        listed = folder in self._listed_folders and self._is_wanted(name) and not name.startswith(".")
-        if listed and os.path.exists(real):  # what is not there was not in the folder's list either
+        given = self._listed_folders.get(folder, ())
+        place = bisect_left(given, hash(name))
+        if place < len(given) and given[place] == hash(name):
             return False
         return self._is_first_time(real)
 

@@ -65,7 +65,7 @@ class TestKilling:
         assert read_rows(OUT) == whole
         # Each kill cost at most what was under way in that moment, and the broken photo is tried every time.
         window = 8 * (os.cpu_count() or 1)
-        assert begun <= rows_before + 5 * window
+        assert begun <= rows_before + 5 * (window + 1)
 
     def test_while_the_results_are_put_in_order(self, tmp_path: Path) -> None:
         expected = [str(path.relative_to(tmp_path)) for path in make_photos(tmp_path / "photos", 60)]

@@ -8,14 +8,13 @@ import json
 import os
 import subprocess
 from base64 import b64decode
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from batch_runs import Row, colour_of, jpeg, make_photos, names_in, patched, paths_of, read_rows, running, wait_until
 from program import Outcome, run
 
-Batch = Callable[..., Outcome]
+OUT = Path("o.jsonl")
 WITHOUT_PYARROW = """
 import sys
 class Missing:
@@ -69,7 +68,7 @@ class TestRows:
     @pytest.mark.parametrize("timing", [False, True])
     def test_say_what_a_resume_compares(self, photos: list[Path], timing: bool) -> None:
         assert batch("photos", "-o", "o.jsonl", *(["--timing"] if timing else [])).exit_code == 0
-        rows = read_rows(Path("o.jsonl"))
+        rows = read_rows(OUT)
         assert paths_of(rows) == [str(path) for path in photos]
         assert labels(rows) == [colour_of(number) for number in range(6)]
         for row, path in zip(rows, photos, strict=True):
@@ -87,7 +86,7 @@ class TestRows:
         assert outcome.exit_code == 4
         assert "1 could not be classified: 1 not_found" in outcome.stderr
         assert "7 images" in outcome.stderr
-        assert read_rows(Path("o.jsonl"))[-1]["error"]["kind"] == "not_found"
+        assert read_rows(OUT)[-1]["error"]["kind"] == "not_found"
 
     def test_an_empty_folder_is_no_error(self, tmp_path: Path) -> None:
         (tmp_path / "empty").mkdir()
@@ -187,10 +186,10 @@ class TestRefusing:
     def test_an_endless_list_is_refused_without_filling_the_memory(self, photos: list[Path]) -> None:
         for null in ([], ["-0"]):
             limited = ("sh", "-c", 'ulimit -v 4000000; exec "$@"', "sh", *patched())
-            outcome = batch("photos", "@/dev/zero", *null, "-o", "o.jsonl", "--overwrite", command=limited)
+            outcome = batch("photos", "@/dev/zero", *null, "-o", OUT, "--overwrite", "--jobs", "2", command=limited)
             assert outcome.exit_code == 3
             assert "/dev/zero: not a list of paths" in outcome.stderr
-            assert len(read_rows(Path("o.jsonl"))) == 6  # what came before is kept
+            assert len(read_rows(OUT)) == 6  # what came before is kept
 
     @pytest.mark.parametrize("name", ["o.jsonl", "o.csv"])
     def test_results_that_are_there_are_left_alone(self, photos: list[Path], name: str) -> None:
@@ -221,7 +220,7 @@ class TestRefusing:
 def test_overwriting_replaces_all(photos: list[Path]) -> None:
     assert batch("photos", "-o", "o.jsonl").exit_code == 0
     assert batch("photos/p00001.jpg", "-o", "o.jsonl", "--overwrite").exit_code == 0
-    assert paths_of(read_rows(Path("o.jsonl"))) == ["photos/p00001.jpg"]
+    assert paths_of(read_rows(OUT)) == ["photos/p00001.jpg"]
 
 
 def test_a_report_is_written_beside(photos: list[Path]) -> None:
@@ -280,25 +279,25 @@ class TestSources:
         except OSError:
             pytest.skip("NOT TESTED: this file system refuses such names")
         assert batch("f", "-o", "o.jsonl").exit_code == 0
-        (row,) = read_rows(Path("o.jsonl"))
+        (row,) = read_rows(OUT)
         assert row["predictions"][0]["label"] == "blue"
         found = b64decode(row["path_base64"]) if "path_base64" in row else row["path"].encode()
         assert found == path
         again = batch("-0", "-", "-o", "o.jsonl", "--resume", stdin=found + b"\0")
         assert again.exit_code == 0
         assert "1 were done before" in again.stderr
-        assert read_rows(Path("o.jsonl")) == [row]
+        assert read_rows(OUT) == [row]
 
 
 class TestStreaming:
     def test_the_first_photo_is_classified_before_the_rest_is_listed(self, photos: list[Path], tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "list")  # the listing of the second source waits here
         with running("batch", "photos", "@list", "-o", "o.jsonl") as process:
-            wait_until(lambda: Path("o.jsonl").exists() and len(read_rows(Path("o.jsonl"))) == 6, "the first rows")
+            wait_until(lambda: OUT.exists() and len(read_rows(OUT)) == 6, "the first rows")
             assert process.poll() is None
             (tmp_path / "list").write_bytes(b"gone.jpg\n")
             assert process.wait(60) == 4
-        assert len(read_rows(Path("o.jsonl"))) == 7
+        assert len(read_rows(OUT)) == 7
 
     @pytest.mark.parametrize("output", [True, False])
     def test_a_row_is_out_while_the_run_waits_for_more(self, photos: list[Path], output: bool) -> None:
@@ -310,7 +309,7 @@ class TestStreaming:
                 process.stdin.flush()
                 if output:
                     wait_until(
-                        lambda count=number + 1: Path("o.jsonl").exists() and len(read_rows(Path("o.jsonl"))) == count,
+                        lambda count=number + 1: OUT.exists() and len(read_rows(OUT)) == count,
                         f"row {number}",
                     )
                 else:

@@ -74,6 +74,15 @@ def test_a_missing_file_of_a_folder_that_was_listed_is_given(tmp_path: Path) -> 
     assert find("f", "f/gone.jpg", "f/a.jpg") == ["f/a.jpg", "f/gone.jpg"]
 
 
+def test_a_file_that_came_after_its_folder_was_listed_is_given(tmp_path: Path) -> None:
+    # As when a list of what arrives is piped in: inotifywait … | mobiclass batch f -
+    touch(tmp_path, "f/a.jpg")
+    found = ImageFinder().find(["f", "f/new.jpg", "f/a.jpg", "f/new.jpg"], io.BufferedReader(io.BytesIO()))
+    assert next(found) == "f/a.jpg"
+    touch(tmp_path, "f/new.jpg")
+    assert list(found) == ["f/new.jpg"]
+
+
 @pytest.mark.parametrize(
     ("sources", "expected"),
     [
