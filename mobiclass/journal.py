@@ -135,9 +135,16 @@ class Journal:
             raise self._failure(error) from error
 
     def rows(self) -> Iterator[Row]:
-        """Read the rows of this run, in order."""
+        """Read the rows of this run, in order.
+
+        Raises:
+            SetupError: they cannot be read back.
+        """
         for offset in self._order:
-            row = parse_row(self._line(offset))
+            try:
+                row = parse_row(self._line(offset))
+            except OSError as error:
+                raise SetupError(f"{self.path}: the results cannot be read back ({error.strerror})") from error
             if row is None:
                 raise self._changed()
             yield row

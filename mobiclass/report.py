@@ -12,22 +12,22 @@ import html
 import io
 import json
 import os
-import secrets
 import string
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 from unicodedata import category
 
 from PIL import Image
 
-from mobiclass.errors import ImageError, SetupError
+from mobiclass.errors import ImageError
 from mobiclass.images import load_image
+from mobiclass.whole_file import whole_file
 
 MAX_THUMBNAILS: Final = 20_000
 """About 125 MB of page. Beyond that browsers open it slowly or not at all; later rows have no thumbnail."""
@@ -57,53 +57,14 @@ def write_report(
     Raises:
         SetupError: the page cannot be written.
     """
-    page = _Page(output)
-    try:
-        head, tail = (string.Template(part) for part in _resource("page.html").split(_ROWS_MARK))
+    head, tail = (string.Template(part) for part in _resource("page.html").split(_ROWS_MARK))
+    with whole_file(output) as file:
+        # What UTF-8 cannot write is shown as U+FFFD instead of ending the report.
+        page = io.TextIOWrapper(file, encoding="utf-8", errors="xmlcharrefreplace", newline="\n")
         page.write(head.substitute(title=_as_text(title), **_style_and_policy()))
         totals = _write_rows(rows, page)
         page.write(tail.substitute(totals=totals.as_html(), facts=_facts(summary or {}), script=_resources(_SCRIPTS)))
-        page.publish()
-    finally:
-        page.discard()
-
-
-class _Page:
-    """A temporary file that takes the place of `output` at the end; only its own errors become `SetupError`."""
-
-    def __init__(self, output: Path) -> None:
-        self._output = output
-        self._temporary = output.parent / f".mobiclass-{secrets.token_hex(6)}.tmp"
-        with self._as_setup_error():
-            if output.exists() and not output.is_file():
-                raise SetupError(f"{output}: not a regular file, so no report can take its place")
-            # What UTF-8 cannot write is shown as U+FFFD instead of ending the report.
-            self._file = self._temporary.open("x", encoding="utf-8", errors="xmlcharrefreplace", newline="\n")
-
-    def write(self, text: str) -> None:
-        with self._as_setup_error():
-            self._file.write(text)
-
-    def publish(self) -> None:
-        with self._as_setup_error():
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-            self._temporary.replace(self._output)
-
-    def discard(self) -> None:
-        """Leave nothing behind; after `publish` there is nothing."""
-        with suppress(OSError):  # on a full disk closing fails again
-            self._file.close()
-        self._temporary.unlink(missing_ok=True)
-
-    @contextmanager
-    def _as_setup_error(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise SetupError(f"{self._output}: the report cannot be written ({reason})") from error
+        page.detach()  # flushed; the file is closed by whom it belongs to
 
 
 class _Totals:
@@ -154,7 +115,7 @@ class _Labels:
         return new
 
 
-def _write_rows(rows: Iterable[dict[str, Any]], page: _Page) -> _Totals:
+def _write_rows(rows: Iterable[dict[str, Any]], page: TextIO) -> _Totals:
     """Write every thumbnail as an inert script element, and after each hundred the rows that they belong to."""
     totals = _Totals()
     labels = _Labels()
@@ -178,7 +139,7 @@ def _write_rows(rows: Iterable[dict[str, Any]], page: _Page) -> _Totals:
     return totals
 
 
-def _write_block(page: _Page, labels: list[tuple[int, str]], rows: list[dict[str, Any]]) -> None:
+def _write_block(page: TextIO, labels: list[tuple[int, str]], rows: list[dict[str, Any]]) -> None:
     content = _script_json({"labels": labels, "rows": rows})
     page.write(f'<script type="application/json" class="rows">{content}</script>\n')
 

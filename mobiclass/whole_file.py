@@ -18,12 +18,15 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a file to write that takes the name `path` when the block ends, and vanishes when it fails.
 
     Raises:
-        SetupError: the folder is missing, full or read-only; `path` is then what it was before.
+        SetupError: the folder is missing, full or read-only, or at `path` is something else than a file; what is
+            there then stays as it was.
     """
     path = Path(os.path.realpath(path))  # through a symbolic link: the file is replaced, not the link
+    if path.exists() and not path.is_file():
+        raise SetupError(f"{path}: not a regular file, so no other file can take its place")
     beside: Path | None = None
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".mobiclass-", delete=False) as file:
             beside = Path(file.name)
             yield file
             file.flush()
