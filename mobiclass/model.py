@@ -53,7 +53,7 @@ class Preprocessing:
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ModelInfo:
     """One image classifier.
 

@@ -72,10 +72,10 @@ class StreamOutput:
 
 def explain(classifier: Classifier, *, quiet: bool, verbose: bool) -> None:
     """Say on stderr what was chosen (with -v), and what was guessed or stood in (unless -q)."""
-    from mobiclass.cli.description import facts_text, model_facts
-
     model = classifier.model
     if verbose:
+        from mobiclass.cli.description import facts_text, model_facts
+
         click.echo(facts_text(model_facts(model)), err=True)
         click.echo(
             f"runtime  {classifier.runtime.package} {classifier.runtime.version}, "

@@ -9,7 +9,7 @@ from typing import Final
 
 from mobiclass.catalog import find_model
 from mobiclass.interpreter import available_cores
-from tools.benchmarks.measure import Bar, Command, peak_pss_mb, ratio
+from tools.benchmarks.measure import Bar, Command, mobiclass_command, peak_pss_mb, ratio
 from tools.benchmarks.photos import make_set
 
 _PEERS = Path(__file__).parent / "peers"
@@ -59,7 +59,7 @@ def measure_memory(photos: list[Path], folder: Path) -> list[Bar]:
 
 
 def _batch(images: str, output: Path) -> list[str]:
-    return [sys.executable, "-m", "mobiclass", "batch", images, "-o", str(output), "--overwrite", "--quiet"]
+    return [*mobiclass_command(), "batch", images, "-o", str(output), "--overwrite", "--quiet"]
 
 
 def _peer(name: str, *arguments: str, python: str = sys.executable) -> list[str]:

@@ -32,6 +32,12 @@ class Bar:
         return f"| {self.what} | {self.figure} | {self.bar} | {verdict} |"
 
 
+def mobiclass_command() -> list[str]:
+    """Give the command that runs the program: its console script, as people call it, where it is installed."""
+    script = Path(sys.executable).with_name("mobiclass")
+    return [str(script)] if script.is_file() else [sys.executable, "-m", "mobiclass"]
+
+
 def ratio(ours: Sequence[Command], theirs: Sequence[Command], rounds: int) -> tuple[float, float, float]:
     """Time two sets of commands in turn, each set side by side, and take the ratio of each pair.
 

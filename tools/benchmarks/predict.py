@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from mobiclass.catalog import find_model
-from tools.benchmarks.measure import Bar, peak_rss_mb, ratio
+from tools.benchmarks.measure import Bar, mobiclass_command, peak_rss_mb, ratio
 from tools.benchmarks.photos import make_set
 
 _PEERS = Path(__file__).parent / "peers"
@@ -17,7 +17,7 @@ def measure_predict(photos: list[Path], folder: Path, rounds: int) -> list[Bar]:
     """Measure `mobiclass predict` and `--help` against the barest script; sets of photos go below `folder`."""
     small = next(make_set(photos[:1], folder / "one", 1, 375, 500).rglob("*.jpg"))
     large = next(make_set(photos[:1], folder / "one-large", 1, 3000, 4000).rglob("*.jpg"))
-    mobiclass = [sys.executable, "-m", "mobiclass"]
+    mobiclass = mobiclass_command()
     bare = [sys.executable, str(_PEERS / "bare_predict.py"), str(find_model()), str(small)]
     ours, theirs, over = ratio([[*mobiclass, "predict", str(small)]], [bare], rounds)
     help_seconds, _, help_over = ratio([[*mobiclass, "--help"]], [bare], rounds)
