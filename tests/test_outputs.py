@@ -94,7 +94,7 @@ def test_an_old_csv_stands_until_the_new_one_is_whole(tmp_path: Path) -> None:
 
 def test_a_failing_export_leaves_the_journal_to_go_on_from(tmp_path: Path) -> None:
     (tmp_path / "o.csv").mkdir()
-    with pytest.raises(SetupError, match=r"o\.csv: cannot be written \(Is a directory\)"):
+    with pytest.raises(SetupError, match=r"o\.csv: not a regular file"):
         write(tmp_path / "o.csv", *NAMES, overwrite=True)
     (tmp_path / "o.csv").rmdir()
     write(tmp_path / "o.csv", *NAMES, resume=True)
