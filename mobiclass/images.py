@@ -6,6 +6,7 @@ or open a second image of any kind inside the first (IPTC) are never tried. It n
 
 from __future__ import annotations
 
+import re
 from os import fspath
 from typing import Final
 
@@ -94,6 +95,7 @@ def _open_other(file: ImageFile, head: bytes) -> Image.Image:
         Image.init()
         if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
             _register_heif()
+            _check_heif_items(file)
         return Image.open(file, formats=[name for name in Image.ID if name in _FORMATS])
 
 
@@ -103,3 +105,16 @@ def _register_heif() -> None:
     except ImportError:  # the message about an unidentified image says how to install it
         return
     pi_heif.register_heif_opener()
+
+
+def _check_heif_items(file: ImageFile) -> None:
+    """Refuse a HEIC photo of which an item's type or name is no text: that crashes pi-heif (seen with 1.4)."""
+    content = file.read()
+    file.seek(0)
+    for entry in re.finditer(rb"(?P<size>\0\0..)infe(?P<version>[\2\3])", content, re.DOTALL):
+        box = content[entry.start() : entry.start() + int.from_bytes(entry["size"], "big")]
+        try:
+            # ISO/IEC 14496-12, 8.11.6: what precedes is the box's header, version and flags, the item's numbers
+            box[16 if entry["version"] == b"\2" else 18 :].decode()
+        except UnicodeDecodeError as error:
+            raise ValueError("the list of what it holds is damaged") from error

@@ -239,3 +239,9 @@ def test_no_program_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
                 assert error.kind in IMAGE_ERROR_KINDS
     assert not traces.exists()
     assert not list(here.iterdir())
+
+
+@pytest.mark.parametrize("item", [b"Exif", b"hvc1"])
+def test_a_heic_whose_items_have_no_names(item: bytes) -> None:
+    pytest.importorskip("pi_heif", reason="pi-heif, which is optional, is not installed", exc_type=ImportError)
+    assert outcome(TURNED_HEIC.replace(item, b"\xff" + item[1:], 1)) == "truncated"  # this crashed pi-heif
