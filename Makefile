@@ -7,6 +7,8 @@ VENV_TFLITE ?= .venv-tflite
 VENV_TOOLS  ?= .venv-tools
 # The versions of Debian 12 (Raspberry Pi OS of 2023): the oldest that must work.
 VENV_OLDEST ?= .venv-oldest
+# Newer ones need NumPy 2, and tflite-runtime needs NumPy 1.
+NUMPY_1_PYARROW = pyarrow==17.0.0
 OLDEST       = click==8.1.3 numpy==1.24.2 pillow==9.4.0 platformdirs==2.6.2 tqdm==4.64.1 scikit-image==0.22.0
 
 .DEFAULT_GOAL := help
@@ -19,26 +21,25 @@ help: ## List the targets
 define environment
 	$(PYTHON) -c 'import sys; sys.exit("mobiclass needs Python 3.10 or newer: make PYTHON=python3.11" if sys.version_info < (3, 10) else 0)'
 	$(PYTHON) -m venv $(1)
-	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[$(2)]'
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[$(2)]' $(3)
 	@touch $(1)/.installed
 endef
 
 $(VENV)/.installed: pyproject.toml
-	$(call environment,$(VENV),test)
+	$(call environment,$(VENV),test$(comma)heif)
 
 $(VENV)/.check-installed: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,check]'
 	@touch $@
 
 $(VENV_TFLITE)/.installed: pyproject.toml
-	$(call environment,$(VENV_TFLITE),test$(comma)tflite-runtime)
+	$(call environment,$(VENV_TFLITE),test$(comma)tflite-runtime,$(NUMPY_1_PYARROW))
 
 $(VENV_TOOLS)/.installed: pyproject.toml
 	$(call environment,$(VENV_TOOLS),test$(comma)tools)
 
 $(VENV_OLDEST)/.installed: pyproject.toml
-	$(call environment,$(VENV_OLDEST),test$(comma)tflite-runtime)
-	$(VENV_OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check $(OLDEST)
+	$(call environment,$(VENV_OLDEST),test$(comma)tflite-runtime,$(NUMPY_1_PYARROW) $(OLDEST))
 
 comma := ,
 

@@ -5,7 +5,7 @@ They are written when a batch is complete, from its journal. Nothing is decided 
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import io
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -23,10 +23,15 @@ def exporter(suffix: str) -> Callable[[Iterable[Row], Path], None]:
     """Find the function that writes rows to a file with `suffix`, ``.csv`` or ``.parquet``.
 
     Raises:
-        SetupError: Parquet is wanted and pyarrow is not installed.
+        SetupError: Parquet is wanted, and pyarrow is not installed or not for this NumPy.
     """
-    if suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
-        raise SetupError("Parquet files need pyarrow: pip install 'mobiclass[parquet]', or write .csv or .jsonl")
+    if suffix == ".parquet":
+        try:
+            importlib.import_module("pyarrow")
+        except ImportError as error:
+            raise SetupError(
+                f"Parquet files need pyarrow ({error}): pip install 'mobiclass[parquet]', or write .csv or .jsonl"
+            ) from error
     return {".csv": write_csv, ".parquet": write_parquet}[suffix]
 
 

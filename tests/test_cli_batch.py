@@ -23,9 +23,6 @@ class Missing:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Missing())
 sys.modules["pyarrow"] = None
-import importlib.util
-found = importlib.util.find_spec
-importlib.util.find_spec = lambda name, package=None: None if name == "pyarrow" else found(name, package)
 """
 
 

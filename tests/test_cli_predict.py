@@ -364,7 +364,7 @@ def test_verbose_explains_each_fact_with_its_source(make_model: MakeModel, red: 
     assert lines["interpolation"].endswith("nearest  [m.json]")
     assert lines["mean"].endswith("120  [embedded mobiclass.json]")
     assert lines["std"].endswith("127.5  [TFLite Metadata]")
-    runtime = choose_runtime()
+    runtime = choose_runtime(os.environ.get("MOBICLASS_RUNTIME", "auto"))
     assert lines["runtime"] == f"runtime  {runtime.package} {runtime.version}, 2 threads, on cpu"
 
 

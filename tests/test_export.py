@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import sys
 import resource
 import signal
 import tracemalloc
@@ -159,6 +160,6 @@ def test_the_suffix_decides() -> None:
 
 
 def test_parquet_without_pyarrow_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(SetupError, match=r"pip install 'mobiclass\[parquet\]'"):
         exporter(".parquet")
