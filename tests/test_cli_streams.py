@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from program import Outcome, run
+from PIL import Image
+from program import COMMAND, Outcome, environment, run
 
 CHATTER = """
 import os, sys
@@ -58,3 +61,30 @@ def test_a_stream_that_was_closed_takes_no_other_with_it(closed: str, stdout: st
     program = CHATTER.format(extra="")
     outcome = run("-c", script, "sh", sys.executable, "-c", program, command=("sh",))
     assert outcome == Outcome(0, stdout, stderr)
+
+
+@pytest.mark.parametrize(("options", "shown"), [((), False), (("-v",), True)])
+def test_warnings_of_other_libraries_are_shown_only_on_request(
+    options: tuple[str, ...], shown: bool, tmp_path: Path, colours: Path
+) -> None:
+    Image.new("RGB", (20, 20)).save(tmp_path / "p.png")
+    program = (
+        "import warnings\nfrom mobiclass import classifier\nload = classifier.load_image\n"
+        "def warn(*given, **how):\n    warnings.warn('odd image')\n    return load(*given, **how)\n"
+        "classifier.load_image = warn\nfrom mobiclass.cli import main\nmain()"
+    )
+    outcome = run("-c", program, "predict", "--model", colours, *options, tmp_path / "p.png", command=(sys.executable,))
+    assert outcome.exit_code == 0, outcome.stderr
+    assert ("odd image" in outcome.stderr) == shown
+    assert "odd image" not in outcome.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="NOT TESTED: there is no /dev/full here")
+def test_a_full_stderr_costs_no_result(tmp_path: Path, colours: Path, pictures: Path) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run(
+            [*COMMAND, "predict", "-v", "--model", colours, pictures / "red.png", tmp_path / "none.png"],
+            stdout=subprocess.PIPE, stderr=full, env=environment(), check=False,
+        )  # fmt: skip
+    assert done.returncode == 4
+    assert len(done.stdout.splitlines()) == 2

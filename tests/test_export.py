@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import importlib.util
-import sys
 import resource
 import signal
+import sys
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Keep the C libraries' chatter out of the results: they write to file descriptors 1 and 2 behind Python's back.
+"""Keep the libraries' chatter out of the results: those in C write to descriptors 1 and 2 behind Python's back.
 
 The program's own output goes to private copies of the two; what stands at 1 and 2 then leads nowhere, or, once
 `show_native_output` was called, to stderr.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from io import BufferedReader, BufferedWriter, FileIO, TextIOWrapper
-from typing import Any, TextIO, cast
+from typing import Any, Literal, TextIO, cast
 
 _STDOUT, _STDERR = 1, 2
 
@@ -27,10 +28,12 @@ def separate_streams() -> None:
     os.dup2(silence, _STDOUT)
     os.dup2(silence, _STDERR)
     os.close(silence)
+    _on_warnings("ignore")  # Pillow warns of what it then decodes, or of what ends in an error anyway
 
 
 def show_native_output() -> None:
-    """Let the C libraries' output appear on stderr, whichever descriptor they write it to."""
+    """Let the libraries' warnings and output appear on stderr, whichever descriptor they write it to."""
+    _on_warnings("default")
     if sys.stderr is not sys.__stderr__:  # inside another program the descriptors are not ours
         os.dup2(sys.stderr.fileno(), _STDOUT)
         os.dup2(sys.stderr.fileno(), _STDERR)
@@ -41,6 +44,12 @@ def stdin_bytes() -> BufferedReader:
     if sys.stdin is None:
         return BufferedReader(FileIO(os.devnull))
     return cast(BufferedReader, sys.stdin.buffer)
+
+
+def _on_warnings(action: Literal["default", "ignore"]) -> None:
+    if not sys.warnoptions:  # whoever gives -W has decided
+        for category in (RuntimeWarning, UserWarning):
+            warnings.simplefilter(action, category)
 
 
 def _private_copy(descriptor: int, stream: TextIO | None) -> TextIO:
