@@ -50,13 +50,13 @@ test: $(VENV)/.installed ## Run the tests (on LiteRT)
 	$(BIN)/python -m pytest $(PYTEST)
 
 test-tflite: $(VENV_TFLITE)/.installed ## Run the tests on tflite-runtime (Python 3.10 or 3.11)
-	MOBICLASS_RUNTIME=tflite $(VENV_TFLITE)/bin/python -m pytest $(PYTEST)
+	MOBICLASS_RUNTIME=tflite $(VENV_TFLITE)/bin/python -m pytest --ignore tests/tools $(PYTEST)
 
 test-tools: $(VENV_TOOLS)/.installed ## Run the workstation's tests (downloads TensorFlow, 1.5 GB)
 	$(VENV_TOOLS)/bin/python -m pytest tests/tools $(PYTEST)
 
 test-oldest: $(VENV_OLDEST)/.installed ## Run the tests on the oldest dependencies (Python 3.10 or 3.11)
-	MOBICLASS_RUNTIME=tflite $(VENV_OLDEST)/bin/python -m pytest $(PYTEST)
+	MOBICLASS_RUNTIME=tflite $(VENV_OLDEST)/bin/python -m pytest --ignore tests/tools $(PYTEST)
 
 check: $(VENV)/.check-installed ## Check format, lint, types and the generated docs
 	$(BIN)/ruff format --check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,7 +111,7 @@ def test_the_output_is_given_up_at_the_end_of_the_block(tmp_path: Path) -> None:
 
 
 def test_parquet_is_refused_before_anything_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(SetupError, match="pyarrow"):
         FileOutput(tmp_path / "o.parquet", resume=False, overwrite=False)
     assert names_in(tmp_path) == []
