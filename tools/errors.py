@@ -7,7 +7,9 @@ SetupError (mobiclass)
 ├── NormalizationError  nothing says how the model's input is normalized
 ├── CalibrationError    the calibration images cannot calibrate anything
 ├── ConversionError     the converter failed, or left something behind that was promised to be gone
-└── MetadataError       the facts to be written do not fit the model
+├── MetadataError       the facts to be written do not fit the model
+├── TrainingDataError   the photos to learn from are missing, too few or unreadable
+└── TrainingError       training cannot begin or go on
 
 MobiclassError (mobiclass)
 └── GateRefusalError    exit 5   the int8 model is not good enough to be handed over
@@ -52,3 +54,11 @@ class GateRefusalError(MobiclassError):
     """The int8 model disagrees with its float self more than was allowed."""
 
     exit_code: ClassVar[int] = 5
+
+
+class TrainingDataError(SetupError):
+    """The folder holds no photos to learn classes from: too few classes or photos, or some that cannot be read."""
+
+
+class TrainingError(SetupError):
+    """Training cannot begin or go on: a checkpoint of another run, settings that do not fit, losses not finite."""
