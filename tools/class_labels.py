@@ -97,13 +97,13 @@ def photo_targets(photos: Sequence[Path], labels: Sequence[str], folder: Path) -
             classes |= {entry.wnid: index for index, entry in enumerate(wnids)}
     targets = []
     for photo in photos:
-        index = classes.get(photo.parent.name.casefold())
-        if index is None:
+        target = classes.get(photo.parent.name.casefold())
+        if target is None:
             raise LabelsError(
-                f"{folder}: {photo.parent.name!r} is not the name of one class of this model; photos with labels lie in "
-                "DIR/<class>/<image>, the class as in the label list"
+                f"{folder}: {photo.parent.name!r} is not the name of one class of this model; labelled photos lie "
+                "in DIR/<class>/<image>, the class as in the label list"
             )
-        targets.append(index)
+        targets.append(target)
     return targets
 
 

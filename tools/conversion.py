@@ -6,8 +6,6 @@ comes before what takes long.
 
 from __future__ import annotations
 
-import importlib.metadata
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +18,6 @@ from mobiclass.facts import per_channel
 from mobiclass.images import load_image
 from mobiclass.model import Preprocessing, TensorSpec, read_labels
 from mobiclass.preprocess import Preprocessor
-from tools.calibration import samples_digest
 from tools.class_labels import (
     IMAGENET_OUTPUTS,
     Labels,
@@ -30,12 +27,11 @@ from tools.class_labels import (
     photo_targets,
     require_labels,
 )
-from tools.dependencies import TENSORFLOW_VERSION
 from tools.errors import CalibrationError, NormalizationError
 from tools.gate import MAX_DISAGREEMENT, GateResult, judge
 from tools.keras_files import KerasClassifier, build_classifier, load_keras_file, require_keras
 from tools.keras_function import Geometry, check_classifier, run_function, trace
-from tools.metadata import ModelCard, write_metadata
+from tools.model_description import OwnWords, architecture_name, describe_model, origin_facts
 from tools.normalization import Normalization, SweepResult, find_normalization, sweep
 from tools.photo_sets import (
     DEFAULT_SAMPLES,
@@ -53,8 +49,6 @@ Say = Callable[[str], None]
 
 CROP_FRACTION: Final = 0.875
 _SWEEP_PHOTOS: Final = 100
-_MODEL_VERSION: Final = "1.0.0"
-_KERAS_LICENSE: Final = "Apache-2.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +101,9 @@ def convert(request: Request, say: Say) -> Conversion:
     split = split_photos(request.calibration, request.evaluate)
     classifier = _load(request)
     geometry = check_classifier(classifier.model, classifier.source, request.resolution)
-    say(f"{classifier.source}: {_architecture(classifier)}, {geometry.height}×{geometry.width}, {classifier.loader}")
+    say(
+        f"{classifier.source}: {architecture_name(classifier)}, {geometry.height}×{geometry.width}, {classifier.loader}"
+    )
     given = given_labels(request.labels, request.keras, geometry.classes)
     function = trace(classifier.model, geometry)
     normalization = _normalization(request, classifier, geometry, given, function, say)
@@ -131,8 +127,9 @@ def convert(request: Request, say: Say) -> Conversion:
         targets=targets,
         max_disagreement=request.max_disagreement,
     )
-    facts = _facts(classifier, normalization, labels, split, samples, correction)
-    return Conversion(_describe(model, request, classifier, labels, preprocessing, facts, gate), gate, facts)
+    facts = origin_facts(classifier, normalization, labels, split, samples, correction)
+    own = OwnWords(request.name, request.description, request.author, request.license)
+    return Conversion(describe_model(model, own, classifier, labels, preprocessing, facts, gate), gate, facts)
 
 
 def gate_advice(conversion: Conversion, request: Request) -> tuple[str, ...]:
@@ -168,13 +165,6 @@ def _load(request: Request) -> KerasClassifier:
 
 def _float_input(geometry: Geometry) -> TensorSpec:
     return TensorSpec(name="image", shape=(1, geometry.height, geometry.width, 3), dtype="float32", quantization=None)
-
-
-def _architecture(classifier: KerasClassifier) -> str:
-    match = classifier.match
-    if match is None:
-        return "no architecture that is known here"
-    return f"{match.name} alpha {match.alpha:g}{' minimalistic' if match.minimalistic else ''}"
 
 
 def _normalization(
@@ -222,7 +212,8 @@ def _known_labels(
 
     def classify(photo: Path) -> FloatArray:
         tensor = preprocessor(_open(photo, preprocessor)).astype(np.float32, copy=False)
-        return run_function(function, [tensor])[0]
+        scores: FloatArray = run_function(function, [tensor])[0]
+        return scores
 
     if classifier.imagenet:
         return imagenet_labels()
@@ -256,75 +247,6 @@ def _correct(model: bytes, float_model: bytes, samples: Sequence[FloatArray]) ->
         "snr_db": round(corrected.corrected_db, 2),
     }
     return corrected.model, figures
-
-
-def _facts(
-    classifier: KerasClassifier,
-    normalization: Normalization,
-    labels: Labels,
-    split: PhotoSplit,
-    samples: Sequence[FloatArray],
-    correction: dict[str, Any] | None,
-) -> dict[str, Any]:
-    """Say where the model comes from: all of it depends on the input alone, not on when and where it is run."""
-    return {
-        "source": classifier.source,
-        "architecture": _architecture(classifier),
-        "loader": classifier.loader,
-        "normalization": normalization.source,
-        "labels": labels.source,
-        "versions": {"tensorflow": TENSORFLOW_VERSION, "keras": importlib.metadata.version("keras")},
-        "calibration": {
-            "photos": "bundled with scikit-image and scikit-learn" if split.bundled else "given",
-            "samples": len(samples),
-            "sha256": samples_digest(samples),
-        },
-        "bias_correction": correction,
-    }
-
-
-def _describe(
-    model: bytes,
-    request: Request,
-    classifier: KerasClassifier,
-    labels: Labels,
-    preprocessing: Preprocessing,
-    facts: dict[str, Any],
-    gate: GateResult,
-) -> bytes:
-    """Write metadata, labels and ``mobiclass.json`` into `model`."""
-    what = f"{facts['architecture']}, " if classifier.match else ""
-    default = f"An image classifier, {what}{len(labels.names)} classes, int8, from {classifier.source}."
-    grey = len(set(preprocessing.mean)) == 1 and len(set(preprocessing.std)) == 1
-    card = ModelCard(
-        name=request.name,
-        description=request.description or default,
-        version=_MODEL_VERSION,
-        author=request.author or ("Keras Applications (weights)" if classifier.imagenet else "not stated"),
-        license=request.license or (_KERAS_LICENSE if classifier.imagenet else "not stated"),
-        mean=preprocessing.mean[:1] if grey else preprocessing.mean,
-        std=preprocessing.std[:1] if grey else preprocessing.std,
-        labels=labels.names,
-    )
-    measured = ("crops", "photos", "top1_agreement", "top5_agreement", "material_disagreement", "logit_snr_db")
-    config = {
-        "format": 1,
-        "name": card.name,
-        "description": card.description,
-        "author": card.author,
-        "license": card.license,
-        "source": classifier.source,
-        "preprocessing": {
-            "resize": preprocessing.resize,
-            "crop_fraction": preprocessing.crop_fraction,
-            "interpolation": preprocessing.interpolation,
-            "mean": list(preprocessing.mean),
-            "std": list(preprocessing.std),
-        },
-        "provenance": {**facts, "agreement": {name: getattr(gate, name) for name in measured}},
-    }
-    content = (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode()
-    return write_metadata(model, card, {"mobiclass.json": content})
 
 
 def check_request(request: Request) -> None:

@@ -11,7 +11,7 @@ import shlex
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -201,7 +201,8 @@ def _quiet() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in ("absl", "tensorflow")]
     levels = [logger.level for logger in loggers]
     try:
-        with warnings.catch_warnings():
+        # Keras announces downloads on stdout, where only results belong.
+        with warnings.catch_warnings(), redirect_stdout(sys.stderr):
             warnings.simplefilter("ignore")
             for logger in loggers:
                 logger.setLevel(logging.ERROR)

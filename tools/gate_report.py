@@ -16,7 +16,7 @@ from tools.layer_errors import LayerError
 _ROW_HEIGHT, _LABEL_WIDTH, _PLOT_WIDTH = 18, 290, 520
 _FULL_DB: Final = 50.0  # the length of the plot's axis; more than 8 bits can give
 _STYLE: Final = (
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#1a1a1a;background:#fff}"
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#1a1a1a}"
     "table{border-collapse:collapse}td,th{text-align:left;padding:.2em 1em .2em 0;border-bottom:1px solid #ddd}"
     "td+td{font-variant-numeric:tabular-nums}svg{max-width:100%;height:auto}svg text{font:11px system-ui,sans-serif}"
     ".bad{color:#a40000;font-weight:600}.good{color:#0a6b2d;font-weight:600}"

@@ -117,7 +117,7 @@ def _load_keras3(file: KerasFile, match: BackboneMatch | None) -> tuple[Any, str
     try:
         with _named(file) as path:
             return keras.saving.load_model(path, compile=False, safe_mode=True), _keras_version()
-    except Exception as error:  # noqa: BLE001 - a loader raises whatever a layer's constructor does
+    except Exception as error:  # a loader raises whatever a layer's constructor does
         raise _CannotLoad(f"Keras {keras.__version__}: {_first_line(error)}") from error
 
 
@@ -130,7 +130,7 @@ def _load_tf_keras(file: KerasFile, match: BackboneMatch | None) -> tuple[Any, s
     try:
         with _named(file) as path:
             return tf_keras.models.load_model(path, compile=False), f"tf_keras {tf_keras.__version__}"
-    except Exception as error:  # noqa: BLE001 - as above
+    except Exception as error:
         raise _CannotLoad(f"tf_keras {tf_keras.__version__}: {_first_line(error)}") from error
 
 
@@ -156,7 +156,7 @@ def _rebuild(file: KerasFile, match: BackboneMatch | None) -> tuple[Any, str]:
     try:
         with _named(file) as path:
             model.load_weights(path)
-    except Exception as error:  # noqa: BLE001 - as above
+    except Exception as error:
         raise _CannotLoad(f"{_describe(match)} built anew: {_first_line(error)}") from error
     return model, f"{_keras_version()}, built anew"
 
@@ -178,7 +178,7 @@ def _build_imagenet(name: str, settings: dict[str, Any]) -> Any:
         )
     try:
         return build_keras(name, **settings, weights="imagenet")
-    except Exception as error:  # noqa: BLE001 - urllib's, the hash check's and h5py's
+    except Exception as error:  # urllib's, the hash check's and h5py's
         file = weights_file(name, **settings)
         folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
         raise KerasFileError(
@@ -218,7 +218,7 @@ def _is_vector(item: Any, h5py: Any) -> bool:
 def _load_weights(model: Any, path: Path, what: str) -> None:
     try:
         model.load_weights(path)
-    except Exception as error:  # noqa: BLE001 - a loader raises whatever a layer does
+    except Exception as error:  # a loader raises whatever a layer does
         raise KerasFileError(f"{path}: its weights do not fit {what}: {_first_line(error)}") from error
 
 

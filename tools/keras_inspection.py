@@ -99,7 +99,10 @@ def inspect_keras_file(path: Path) -> KerasFile:
     else:
         raise KerasFileError(f"{path}: {_what_it_is_instead(head)}")
     if found.config is not None:
-        _refuse_code(found.config, path)
+        try:
+            _refuse_code(found.config, path)
+        except RecursionError as error:
+            raise KerasFileError(f"{path}: its description of the model nests without end") from error
     return found
 
 
@@ -207,9 +210,9 @@ def _check_class(value: dict[str, Any], path: Path) -> None:
             "as Rescaling, and save the model again"
         )
     function = name == "function"
-    known = inner in _FUNCTIONS if function else name in _MODELS | _LAYERS | _OPERATIONS | _VALUES
+    known = _is_in(inner, _FUNCTIONS) if function else _is_in(name, _MODELS | _LAYERS | _OPERATIONS | _VALUES)
     if name == "TFOpLambda":
-        known = isinstance(inner, dict) and inner.get("function") in _TF_FUNCTIONS
+        known = isinstance(inner, dict) and _is_in(inner.get("function"), _TF_FUNCTIONS)
     registered = value.get("registered_name")
     if registered not in (None, name, inner if function else name):
         known = False
@@ -219,6 +222,10 @@ def _check_class(value: dict[str, Any], path: Path) -> None:
             f"{path}: needs {what}, which is not among the layers of image classifiers; nothing unknown is loaded, "
             "since it could run code. Build the model from Keras's own layers and save it again"
         )
+
+
+def _is_in(name: object, names: set[str]) -> bool:
+    return isinstance(name, str) and name in names
 
 
 def _is_keras(module: object) -> bool:

@@ -8,11 +8,13 @@ too: `sweep` tries the usual ones. It changes no model.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import sqrt
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from mobiclass.facts import PerChannel, per_channel
 from tools.architectures import MEAN
 from tools.backbones import BackboneMatch
 from tools.errors import NormalizationError
@@ -32,13 +34,13 @@ _Front = Callable[[float], npt.NDArray[np.float32]]
 class Normalization(NamedTuple):
     """``(pixel − mean) / std`` for each channel, and what it was learnt from."""
 
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: PerChannel
+    std: PerChannel
     source: str
 
 
 def _preset(mean: float | Sequence[float], std: float | Sequence[float], source: str) -> Normalization:
-    means, stds = (tuple(float(v) for v in np.broadcast_to(value, 3)) for value in (mean, std))
+    means, stds = (per_channel(value, source) for value in (mean, std))
     return Normalization(means, stds, source)
 
 
@@ -67,7 +69,7 @@ class SweepResult(NamedTuple):
     def decides(self) -> bool:
         """Whether the best is better than the second by more than chance, two standard errors."""
         (_, first), (_, second) = self.scores[:2]
-        error = np.sqrt(max(first * (1 - first), 0.25 / self.photos) / self.photos)
+        error = sqrt(max(first * (1 - first), 0.25 / self.photos) / self.photos)
         return first - second > 2 * error
 
 
@@ -157,7 +159,8 @@ def _outputs_of(model: Any, layer: Any) -> _Front:
 
     def run(value: float) -> npt.NDArray[np.float32]:
         image = np.full((1, height, width, 3), value, np.float32)
-        return np.asarray(front(image, training=False), np.float32)[0, height // 2, width // 2]
+        result: npt.NDArray[np.float32] = np.asarray(front(image, training=False), np.float32)[0]
+        return np.asarray(result[height // 2, width // 2])
 
     return run
 
