@@ -10,10 +10,10 @@ VENV_OLDEST ?= .venv-oldest
 OLDEST       = click==8.1.3 numpy==1.24.2 pillow==9.4.0 platformdirs==2.6.2 tqdm==4.64.1 scikit-image==0.22.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-tflite test-tools test-oldest check docs bench model wheel clean
+.PHONY: help demo test test-tflite test-tools test-all-architectures test-oldest check docs bench model wheel clean
 
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 25
 
 # An environment is a folder with a stamp that is younger than pyproject.toml.
 define environment
@@ -53,6 +53,9 @@ test-tflite: $(VENV_TFLITE)/.installed ## Run the tests on tflite-runtime (Pytho
 
 test-tools: $(VENV_TOOLS)/.installed ## Run the workstation's tests (downloads TensorFlow, 1.5 GB)
 	$(VENV_TOOLS)/bin/python -m pytest tests/tools $(PYTEST)
+
+test-all-architectures: $(VENV_TOOLS)/.installed $(VENV_TFLITE)/.installed ## Convert every published MobileNet and run it everywhere (an hour)
+	MOBICLASS_ALL_ARCHITECTURES=1 MOBICLASS_TFLITE_PYTHON=$(CURDIR)/$(VENV_TFLITE)/bin/python $(VENV_TOOLS)/bin/python -m pytest tests/tools/test_all_architectures.py $(PYTEST)
 
 test-oldest: $(VENV_OLDEST)/.installed ## Run the tests on the oldest dependencies (Python 3.10 or 3.11)
 	MOBICLASS_RUNTIME=tflite $(VENV_OLDEST)/bin/python -m pytest $(PYTEST)
