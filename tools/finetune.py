@@ -31,8 +31,8 @@ _INTERRUPTED: Final = 130
 @click.option("--weights", default="imagenet", metavar="imagenet|FILE|none", help="What it has learned already.")
 @click.option("--epochs", type=click.IntRange(1), default=30, help="Epochs at most.")
 @click.option("--batch-size", type=click.IntRange(2), default=32, help="Photos a step.")
-@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), show_default="0.001; 0.003 without weights",
-              help="At the beginning.")  # fmt: skip
+@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="At the beginning.",
+              show_default="0.001, or 0.003 without weights")  # fmt: skip
 @click.option("--patience", type=click.IntRange(1), default=8, help="Epochs without progress that end a stage.")
 @click.option("--validation", type=click.FloatRange(0.01, 0.9), default=0.2, help="Part of the photos to judge by.")
 @click.option("--flip/--no-flip", default=True, help="Learn from mirror images too; wrong for text and signs.")

@@ -118,7 +118,7 @@ def _class_names(folder: Path) -> tuple[str, ...]:
 
 def _files(finder: ImageFinder, folder: Path) -> list[Path]:
     # Made absolute, no name is taken for an option or a list.
-    found = finder.find([str(folder.absolute())], io.BufferedReader(io.BytesIO()))  # type: ignore[arg-type]
+    found = finder.find([str(folder.absolute())], io.BufferedReader(io.BytesIO()))
     return sorted(Path(path) for path in found)
 
 
