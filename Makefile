@@ -33,8 +33,11 @@ $(VENV)/.check-installed: $(VENV)/.installed
 $(VENV_TFLITE)/.installed: pyproject.toml
 	$(call environment,$(VENV_TFLITE),test$(comma)tflite-runtime)
 
+# tf_keras loads what Keras 2 saved. It asks for the whole of tensorflow, of which tensorflow-cpu is enough.
 $(VENV_TOOLS)/.installed: pyproject.toml
 	$(call environment,$(VENV_TOOLS),test$(comma)tools)
+	$(VENV_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps tf_keras==2.21.0
+	@touch $@
 
 $(VENV_OLDEST)/.installed: pyproject.toml
 	$(call environment,$(VENV_OLDEST),test$(comma)tflite-runtime)

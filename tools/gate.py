@@ -159,13 +159,16 @@ def judge(
 def material_disagreement(reference: FloatArray, scores: FloatArray) -> float:
     """Compute the fraction of rows whose disagreement the reference is sure of: it prefers its own choice by 0.1.
 
+    Where several scores are the highest, the worst of them counts: a model that gives all classes the same score has
+    chosen none, though the first of them may happen to be right.
+
     Args:
         reference: probabilities of the float model, (crops, classes).
         scores: those of the model to be judged.
     """
-    rows = np.arange(len(reference))
-    gap = reference.max(axis=1) - reference[rows, scores.argmax(axis=1)]
-    return round(float((gap >= np.float32(MATERIAL)).mean()), 4)
+    tied = scores == scores.max(axis=1, keepdims=True)
+    gap = reference.max(axis=1) - np.where(tied, reference, np.inf).min(axis=1)
+    return round(float((gap.round(6) >= np.float32(MATERIAL)).mean()), 4)
 
 
 def _hits(found: npt.NDArray[np.intp], wanted: Sequence[int] | npt.NDArray[np.intp]) -> float:

@@ -21,6 +21,9 @@ from tests.tools.keras_models import require_keras, write_labels
 from tools.architectures import ARCHITECTURES, build_keras
 from tools.convert import main
 
+# Keras warns of its own inner workings, and NumPy of how Keras uses it.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
+
 _ROOT = Path(__file__).resolve().parents[2]
 _OF_EACH_FAMILY = [
     ("mobilenet_v1", 0.25, 96, False, "uint8"),

@@ -10,16 +10,24 @@ from tests.tools.keras_models import require_keras
 from tools.architectures import ARCHITECTURES, architecture_table, build_keras, weights_file
 from tools.backbones import Convolution, backbone, count_multiply_adds, match_backbone
 
+# Keras warns of its own inner workings, and NumPy of how Keras uses it.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
+
 PUBLISHED = [(architecture.name, entry) for architecture in ARCHITECTURES.values() for entry in architecture.published]
 VARIANTS = sorted({(name, entry.alpha, entry.minimalistic) for name, entry in PUBLISHED})
 
 
-@pytest.mark.parametrize(("name", "entry"), PUBLISHED)
+# Two figures cannot be counted: one is of another head than Keras has, the other (34) is 30 by its own paper's formula.
+COUNTED = [
+    (name, entry)
+    for name, entry in PUBLISHED
+    if (name, entry.minimalistic) != ("mobilenet_v3_small", True)
+    and (name, entry.alpha, entry.resolution) != ("mobilenet_v1", 0.25, 192)
+]
+
+
+@pytest.mark.parametrize(("name", "entry"), COUNTED)
 def test_multiply_adds_are_those_of_the_papers(name: str, entry: Any) -> None:
-    if (name, entry.minimalistic) == ("mobilenet_v3_small", True):
-        pytest.skip("published with another head than Keras has")
-    if (name, entry.alpha, entry.resolution) == ("mobilenet_v1", 0.25, 192):
-        pytest.skip("published as 34, of which 30 can be counted")
     counted = count_multiply_adds(name, entry.alpha, entry.resolution, minimalistic=entry.minimalistic) / 1e6
     assert counted == pytest.approx(entry.multiply_adds, rel=0.03, abs=1.5)
 
