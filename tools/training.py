@@ -161,13 +161,19 @@ class Trainer:
         self._checkpoint.save(progress, model, is_best=is_best)
 
     def _learn(self, model: Any, number: int) -> Iterator[dict[str, float]]:
-        model.reset_metrics()
-        for batch in self._training.training_batches(self._settings.seed, number, flip=self._settings.flip):
+        batches = self._training.training_batches(self._settings.seed, number, flip=self._settings.flip)
+        means: dict[str, float] = {}
+        for count, batch in enumerate(batches, start=1):
             weights = self._class_weights[batch.labels]
             figures = model.train_on_batch(batch.inputs, batch.labels, sample_weight=weights, return_dict=True)
             if not np.isfinite(figures["loss"]):
                 raise TrainingError(f"the loss is no number in epoch {number}; try a smaller --learning-rate")
-            yield {name: float(value) for name, value in figures.items()}
+            # Keras gives the figures of this batch alone; all batches are of one size.
+            means = {
+                name: means.get(name, 0.0) + (float(figures[name]) - means.get(name, 0.0)) / count
+                for name in ("loss", "accuracy")
+            }
+            yield means
 
 
 def judge(model: Any, photos: Photos, classes: int) -> Judgement:
@@ -189,4 +195,10 @@ def _compile(model: Any, stage: Stage) -> None:
     import keras
 
     thaw(model, stage)
-    model.compile(optimizer=keras.optimizers.Adam(), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    # Compiled by XLA, a short run would spend most of its time on being compiled.
+    model.compile(
+        optimizer=keras.optimizers.Adam(),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        jit_compile=False,
+    )

@@ -60,7 +60,9 @@ class Photos:
         yield from self._batches(range(len(self._photos)), None)
 
     def training_batches(self, seed: int, epoch: int, *, flip: bool) -> Iterator[Batch]:
-        """Give every photo once, in an order and with changes that `seed` and `epoch` decide.
+        """Give every photo, in an order and with changes that `seed` and `epoch` decide.
+
+        The last batch is filled up with photos of the first.
 
         Args:
             seed: of the run.
@@ -68,6 +70,8 @@ class Photos:
             flip: whether a photo may be mirrored, which text and road signs may not.
         """
         order = np.random.default_rng([seed, epoch]).permutation(len(self._photos))
+        # A last batch of few photos would count as much as a whole one, and be compiled for on its own.
+        order = np.resize(order, len(self) * self._batch_size)
         yield from self._batches([int(index) for index in order], (seed, epoch, flip))
 
     def _batches(self, order: Sequence[int], change: tuple[int, int, bool] | None) -> Iterator[Batch]:
