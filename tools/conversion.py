@@ -49,6 +49,7 @@ Say = Callable[[str], None]
 
 CROP_FRACTION: Final = 0.875
 _SWEEP_PHOTOS: Final = 100
+_MAX_EVALUATED: Final = 500  # whose tensors are held at once: 300 MB at 224 pixels; the order mixes the classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +233,8 @@ def _photos(
         say("note: these are general photos; ones like those the model will see calibrate better: --calibration DIR")
     if request.evaluate is None:
         return samples, judging_crops(split.judges, preprocessor), None
-    judges = judging_crops(split.judges, preprocessor, wanted=len(split.judges))
+    shown = split.judges[:_MAX_EVALUATED]
+    judges = judging_crops(shown, preprocessor, wanted=len(shown))
     targets = photo_targets([crop.photo for crop in judges], labels.names, request.evaluate)
     return samples, judges, targets
 

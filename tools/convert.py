@@ -98,6 +98,8 @@ def _check_options(output: Path, edgetpu: bool, report: Path | None, options: di
     """Refuse what can be seen to be wrong before TensorFlow is even imported."""
     if (options["keras"] is None) == (options["arch"] is None):
         raise click.UsageError("give either --keras FILE or --arch NAME")
+    if options["keras"] is not None:
+        _refuse_idle_options("alpha", "minimalistic", "weights")
     if (options["mean"] is None) != (options["std"] is None):
         raise click.UsageError("--mean and --std belong together")
     if options["minimalistic"] and "v3" not in (options["arch"] or "v3"):
@@ -115,6 +117,14 @@ def _check_options(output: Path, edgetpu: bool, report: Path | None, options: di
         raise click.UsageError(f"{output}: the output cannot be one of the other files")
     if not os.environ.get("TF_CPP_MIN_LOG_LEVEL"):
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+
+def _refuse_idle_options(*names: str) -> None:
+    """Refuse options that belong to --arch: a Keras file says all that by itself."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name} belongs to --arch; what --keras FILE holds is seen in its graph")
 
 
 def _check_normalization(options: dict[str, Any]) -> None:

@@ -74,7 +74,7 @@ class GateResult:
     float_latency_ms: float
     layers: tuple[LayerError, ...]
     max_disagreement: float
-    accuracy: tuple[float, float] | None = None
+    accuracy: tuple[float, ...] | None = None
 
     @property
     def passed(self) -> bool:
@@ -130,19 +130,12 @@ def judge(
     """
     float_scores, scores = _scores(float_model, crops), _scores(model, crops)
     layers = layer_errors(model, float_model, crops[:_LAYER_SAMPLES])
-    chosen = keras_scores.argmax(axis=1)
-    rows = np.arange(len(crops))
-    best = np.argsort(-scores, axis=1, kind="stable")[:, :5]
-    accuracy = None if targets is None else (_hits(chosen, targets), _hits(scores.argmax(axis=1), targets))
     return GateResult(
         crops=len(crops),
         photos=photos,
-        top1_agreement=_hits(scores.argmax(axis=1), chosen),
-        top5_agreement=round(float((best == chosen[:, np.newaxis]).any(axis=1).mean()), 4),
-        material_disagreement=material_disagreement(keras_scores, scores),
+        **_agreement(keras_scores, scores),
         float_disagreement=material_disagreement(keras_scores, float_scores),
         logit_snr_db=round(logit_signal_to_noise_db(read_logits(float_model, crops), read_logits(model, crops)), 2),
-        score_shift=round(float((scores[rows, chosen] - keras_scores[rows, chosen]).mean()), 4),
         saturated_channels=sum(layer.saturated for layer in layers),
         channels=sum(layer.channels for layer in layers),
         float_operators=tuple(float_operators(model)),
@@ -152,8 +145,21 @@ def judge(
         float_latency_ms=_latency_ms(float_model),
         layers=layers,
         max_disagreement=max_disagreement,
-        accuracy=accuracy,
+        accuracy=None if targets is None else tuple(_hits(s.argmax(axis=1), targets) for s in (keras_scores, scores)),
     )
+
+
+def _agreement(reference: FloatArray, scores: FloatArray) -> dict[str, float]:
+    """Compare the int8 model's `scores` with the float model's, (crops, classes) each."""
+    chosen = reference.argmax(axis=1)
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :5]
+    rows = np.arange(len(scores))
+    return {
+        "top1_agreement": _hits(best[:, 0], chosen),
+        "top5_agreement": round(float((best == chosen[:, np.newaxis]).any(axis=1).mean()), 4),
+        "material_disagreement": material_disagreement(reference, scores),
+        "score_shift": round(float((scores[rows, chosen] - reference[rows, chosen]).mean()), 4),
+    }
 
 
 def material_disagreement(reference: FloatArray, scores: FloatArray) -> float:

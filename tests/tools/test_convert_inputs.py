@@ -152,6 +152,8 @@ def test_a_pickle_is_refused_and_does_not_run(run: Any, tmp_path: Path, option: 
     [
         ({"arch": "mobilenet_v2"}, "either --keras FILE or --arch NAME"),
         ({"keras": None}, "either --keras FILE or --arch NAME"),
+        ({"alpha": 0.5}, "--alpha belongs to --arch"),
+        ({"weights": "imagenet"}, "--weights belongs to --arch"),
         ({"std": None}, "belong together"),
         ({"std": 0.5}, "std is in pixel units"),
         ({"mean": "1,2"}, "one number, or three"),
