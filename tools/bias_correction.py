@@ -92,12 +92,15 @@ def correct_biases(
     reference = read_logits(float_model, judges)
     correction = _Correction(model, float_model, teachers)
 
-    stock = logit_signal_to_noise_db(reference, read_logits(model, judges))
+    def judge(candidate: bytes) -> float:
+        return logit_signal_to_noise_db(reference, read_logits(candidate, judges))
+
+    stock = judge(model)
     best = Corrected(model, stock, stock, 0)
     for number in range(1, max_passes + 1):
         correction.apply(step)
         edited = bytes(correction.model)
-        reached = logit_signal_to_noise_db(reference, read_logits(edited, judges))
+        reached = judge(edited)
         if reached > best.corrected_db:
             best = Corrected(edited, stock, reached, number)
         elif number - best.passes >= _PATIENCE:
