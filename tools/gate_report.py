@@ -64,7 +64,7 @@ def summary_rows(result: GateResult) -> list[tuple[str, str]]:
 def _page(result: GateResult, name: str, facts: dict[str, Any], advice: tuple[str, ...]) -> str:
     verdict = "good" if result.passed else "bad"
     words = "passed" if result.passed else f"refused: {'; '.join(result.reasons)}"
-    rows = [*summary_rows(result), *((key, str(value)) for key, value in facts.items())]
+    rows = [*summary_rows(result), *((key.replace("_", " "), _in_words(value)) for key, value in facts.items())]
     worst = result.worst_layers()
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8>",
@@ -81,6 +81,12 @@ def _page(result: GateResult, name: str, facts: dict[str, Any], advice: tuple[st
         _plot(result.layers, {layer.name for layer in worst}),
     ]
     return "\n".join(parts) + "\n"
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key.replace('_', ' ')} {inner}" for key, inner in value.items())
+    return "none" if value is None else str(value)
 
 
 def _layer_row(layer: LayerError) -> str:

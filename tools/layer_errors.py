@@ -23,6 +23,7 @@ _IGNORED: Final = (
     schema.BuiltinOperator.RESHAPE,
     schema.BuiltinOperator.SOFTMAX,
 )
+_WEIGHTED: Final = ("convolution", "depthwise", "MatMul")  # what Keras names the operations that multiply by weights
 _NO_NOISE_DB: Final = 99.0
 
 
@@ -147,11 +148,23 @@ def _matching_layers(model: bytes, float_model: bytes) -> list[_Layer]:
                 (127 - zero_point + 0.5) * scale,
             )
         )
-    return layers
+    return _without_call_number(layers)
 
 
 def _layer_name(tensor: bytes | str) -> str:
-    """Shorten ``model/block_1_relu/Relu6;model/…`` to the layer that comes last in the fused ones: its first."""
+    """Shorten a fused tensor's name to the Keras layer that has the weights, or else to the first layer in it.
+
+    ``model/relu/Relu6;model/block_1_project/convolution;model/…/ReadVariableOp`` becomes ``block_1_project``.
+    """
     text = tensor.decode(errors="replace") if isinstance(tensor, bytes) else tensor
-    parts = text.split(";")[0].split("/")
-    return parts[-2] if len(parts) > 1 else parts[0]
+    paths = [part.split("/") for part in text.split(";")]
+    weighted = [path for path in paths if len(path) > 1 and path[-1] in _WEIGHTED]
+    path = [part for part in (weighted or paths)[0] if part != "batchnorm"]
+    return path[-2] if len(path) > 1 else path[0]
+
+
+def _without_call_number(layers: list[_Layer]) -> list[_Layer]:
+    """Drop the ``_1`` that Keras appends to every layer of a model that is called a second time, to be traced."""
+    if not all(layer.name.endswith("_1") for layer in layers):
+        return layers
+    return [layer._replace(name=layer.name.removesuffix("_1")) for layer in layers]

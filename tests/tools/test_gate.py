@@ -88,3 +88,20 @@ def test_json_holds_all_of_it() -> None:
     assert content["passed"] is True
     assert content["layers"][1]["saturated"] == 3
     assert content["accuracy"] == [0.9, 0.89]
+
+
+@pytest.mark.parametrize(
+    ("tensor", "name"),
+    [
+        ("m_1/block_1_relu_1/Relu6;m_1/block_1_BN_1/batchnorm/add_1;m_1/block_1_1/convolution;m_1/x", "block_1_1"),
+        ("m/block_BN/batchnorm/add_1;m/block_project/convolution", "block_project"),
+        ("m/add_3/add", "add_3"),
+        ("m/BN/batchnorm/add_1", "BN"),
+        ("Identity", "Identity"),
+    ],
+)
+def test_layers_have_the_names_of_keras(tensor: str, name: str) -> None:
+    from tools.layer_errors import _layer_name
+
+    assert _layer_name(tensor) == name
+    assert _layer_name(tensor.encode()) == name
