@@ -12,10 +12,10 @@ NUMPY_1_PYARROW = pyarrow==17.0.0
 OLDEST       = click==8.1.3 numpy==1.24.2 pillow==9.4.0 platformdirs==2.6.2 tqdm==4.64.1 scikit-image==0.22.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-tflite test-tools test-oldest check docs bench model wheel clean
+.PHONY: help demo test test-tflite test-tools test-all-architectures test-oldest check docs bench model wheel clean
 
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 25
 
 # An environment is a folder with a stamp that is younger than pyproject.toml.
 define environment
@@ -35,8 +35,11 @@ $(VENV)/.check-installed: $(VENV)/.installed
 $(VENV_TFLITE)/.installed: pyproject.toml
 	$(call environment,$(VENV_TFLITE),test$(comma)tflite-runtime,$(NUMPY_1_PYARROW))
 
+# tf_keras loads what Keras 2 saved. It asks for the whole of tensorflow, of which tensorflow-cpu is enough.
 $(VENV_TOOLS)/.installed: pyproject.toml
 	$(call environment,$(VENV_TOOLS),test$(comma)tools)
+	$(VENV_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps tf_keras==2.21.0
+	@touch $@
 
 $(VENV_OLDEST)/.installed: pyproject.toml
 	$(call environment,$(VENV_OLDEST),test$(comma)tflite-runtime,$(NUMPY_1_PYARROW) $(OLDEST))
@@ -54,6 +57,9 @@ test-tflite: $(VENV_TFLITE)/.installed ## Run the tests on tflite-runtime (Pytho
 
 test-tools: $(VENV_TOOLS)/.installed ## Run the workstation's tests (downloads TensorFlow, 1.5 GB)
 	$(VENV_TOOLS)/bin/python -m pytest tests/tools $(PYTEST)
+
+test-all-architectures: $(VENV_TOOLS)/.installed $(VENV_TFLITE)/.installed ## Convert every published MobileNet and run it everywhere (an hour)
+	MOBICLASS_ALL_ARCHITECTURES=1 MOBICLASS_TFLITE_PYTHON=$(CURDIR)/$(VENV_TFLITE)/bin/python $(VENV_TOOLS)/bin/python -m pytest tests/tools/test_all_architectures.py $(PYTEST)
 
 test-oldest: $(VENV_OLDEST)/.installed ## Run the tests on the oldest dependencies (Python 3.10 or 3.11)
 	MOBICLASS_RUNTIME=tflite $(VENV_OLDEST)/bin/python -m pytest --ignore tests/tools $(PYTEST)

@@ -96,7 +96,17 @@ def calibration_samples(
     """
     if len(photos) < _MIN_PHOTOS:
         raise CalibrationError(f"{len(photos)} photos are too few to calibrate on; give at least {_MIN_PHOTOS}")
-    return [preprocessor(view) for photo in photos for view in _views(_load_photo(photo, preprocessor, views), views)]
+    return [preprocessor(view) for photo in photos for view in load_views(photo, preprocessor, views)]
+
+
+def load_views(photo: Path, preprocessor: Preprocessor, views: Sequence[View]) -> list[Image.Image]:
+    """Decode `photo` at the scale that its smallest view needs, and cut the `views` out of it.
+
+    Raises:
+        CalibrationError: it shows nothing (uniform) or noise.
+        ImageError: it cannot be read.
+    """
+    return list(_views(_load_photo(photo, preprocessor, views), views))
 
 
 def samples_digest(samples: Iterable[npt.NDArray[np.generic]]) -> str:

@@ -113,7 +113,7 @@ def _check_samples(
 ) -> None:
     if not samples:
         raise CalibrationError("there are no calibration samples")
-    (tensor,) = function.inputs
+    tensor = function.inputs[0]  # behind it come the variables that the function captured
     shape = tuple(tensor.shape)
     for number, sample in enumerate(samples):
         if sample.shape != shape or sample.dtype != np.float32 or not np.isfinite(sample).all():

@@ -1,0 +1,205 @@
+"""Takes out of an int8 model what quantization shifts on average, by editing the biases in its flatbuffer.
+
+Rounded weights and clipped activations move the mean of every channel; the means of the float model over
+calibration photos say by how much. Nothing but biases is changed, byte by byte where they stand: metadata, an
+appended zip and the size stay what they were.
+
+The idea is that of Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction", 2019,
+section 4.2. Two things keep it from swinging up when all layers are corrected at once:
+
+- A layer is corrected for its own shift alone. What it passes on from the layers before it, which are corrected
+  themselves, is worked out from the shift of its inputs and taken off.
+- The means are those after the activation, for these are what can be read. ReLU6 hides a part of a shift there, so
+  that half the difference is corrected, and again, until photos that were kept aside say that it no longer helps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from ai_edge_litert import schema_py_generated as schema
+
+from tools.errors import CalibrationError
+from tools.inner_tensors import InnerTensors
+from tools.signal_to_noise import logit_signal_to_noise_db, read_logits
+from tools.weighted_layers import WeightedLayer, matching_layers, response_to_inputs
+
+FloatArray = npt.NDArray[np.float32]
+Channels = npt.NDArray[np.float64]
+
+STEP: Final = 0.5
+"""The part of a layer's own shift that one pass corrects."""
+
+MAX_PASSES: Final = 8
+_PATIENCE: Final = 3  # passes without a better one before giving up
+_EXPLAINED: Final = 0.9  # of the input's shift is left to the layers before; all of it would let errors pile up
+_KEPT_ASIDE: Final = 4  # every fourth sample judges, the others correct
+_WORTH_DB: Final = 1.0  # a smaller gain on the few samples kept aside is as likely chance
+_MIN_SAMPLES: Final = 8
+_MAX_SAMPLES: Final = 72  # means of channels need no more, and every pass runs the model on them
+
+
+class Corrected(NamedTuple):
+    """A corrected model, and what the samples that were kept aside say of it.
+
+    Attributes:
+        model: the bytes of the ``.tflite``; those of the stock model where no pass made it clearly better.
+        stock_db: signal-to-noise of the stock model's logits.
+        corrected_db: that of `model`'s.
+        passes: how many passes of correction `model` has had.
+    """
+
+    model: bytes
+    stock_db: float
+    corrected_db: float
+    passes: int
+
+
+def correct_biases(
+    model: bytes,
+    float_model: bytes,
+    samples: Sequence[FloatArray],
+    *,
+    step: float = STEP,
+    max_passes: int = MAX_PASSES,
+) -> Corrected:
+    """Correct the biases of the int8 `model` so that its channels have the means of `float_model`'s.
+
+    Args:
+        model: an int8 ``.tflite``, with or without metadata.
+        float_model: the float32 ``.tflite`` of the same graph.
+        samples: calibration inputs, each float32 (1, height, width, 3), normalized as the device will do it.
+            At most 72 of them, evenly spread, are used; every fourth of these is kept aside to judge by.
+        step: the part of a layer's own shift that one pass corrects.
+        max_passes: when to stop at the latest.
+
+    Returns:
+        The model after the best pass, if that is at least 1 dB better than the stock one on what was kept aside;
+        else the stock one. The same arguments give the same bytes on one machine.
+
+    Raises:
+        CalibrationError: there are too few samples.
+        ConversionError: the two models are not the same graph, or cannot be run.
+    """
+    if len(samples) < _MIN_SAMPLES:
+        raise CalibrationError(f"{len(samples)} samples are too few to correct biases on; give at least {_MIN_SAMPLES}")
+    samples = _spread(samples)
+    judges = samples[::_KEPT_ASIDE]
+    teachers = [sample for number, sample in enumerate(samples) if number % _KEPT_ASIDE]
+    reference = read_logits(float_model, judges)
+    correction = _Correction(model, float_model, teachers)
+
+    def judge(candidate: bytes) -> float:
+        return logit_signal_to_noise_db(reference, read_logits(candidate, judges))
+
+    stock = judge(model)
+    best = Corrected(model, stock, stock, 0)
+    for number in range(1, max_passes + 1):
+        correction.apply(step)
+        edited = bytes(correction.model)
+        reached = judge(edited)
+        if reached > best.corrected_db:
+            best = Corrected(edited, stock, reached, number)
+        elif number - best.passes >= _PATIENCE:
+            break
+    return best if best.corrected_db - stock >= _WORTH_DB else Corrected(model, stock, stock, 0)
+
+
+class _Correction:
+    """A model under correction.
+
+    Attributes:
+        model: its bytes, edited in place.
+    """
+
+    def __init__(self, model: bytes, float_model: bytes, samples: Sequence[FloatArray]) -> None:
+        self.model = bytearray(model)
+        self._float_model = float_model
+        self._samples = samples
+        self._layers, self._float_layers = matching_layers(model, float_model)
+        self._biases = [_find_bias(self.model, layer) for layer in self._layers]
+        inner = InnerTensors(float_model, _tensors(self._float_layers))
+        self._float_means = _mean_channels(inner, samples)
+        self._active = _active_parts(float_model, self._float_layers, samples[::2])  # no exact figure is needed
+
+    def apply(self, step: float) -> None:
+        """Correct every layer once, for `step` of its own shift."""
+        means = _mean_channels(InnerTensors(bytes(self.model), _tensors(self._layers)), self._samples)
+        for number, bias in enumerate(self._biases):
+            if bias is not None:
+                bias.add(step * self._own_shift(number, means))
+
+    def _own_shift(self, number: int, means: dict[int, Channels]) -> Channels:
+        """Compute what the float layer's means have more than the int8 one's, without what the inputs explain."""
+        layer, wanted = self._layers[number], self._float_layers[number]
+        inputs = self._float_means[wanted.input] - means[layer.input]
+        explained = response_to_inputs(self._float_model, wanted, _EXPLAINED * inputs)
+        # Where the activation cuts off, nothing of the inputs' shift comes through.
+        return self._float_means[wanted.output] - means[layer.output] - self._active[number] * explained
+
+
+class _Bias:
+    """The int32 biases of one layer, written where they stand in the flatbuffer."""
+
+    def __init__(self, values: npt.NDArray[np.int32], scale: Channels) -> None:
+        self._values = values
+        self._scale = scale
+        self._exact = values.astype(np.float64)  # so that rounding does not add up over the passes
+
+    def add(self, real: Channels) -> None:
+        limits = np.iinfo(np.int32)
+        self._exact += real / self._scale
+        self._values[:] = np.clip(np.rint(self._exact), limits.min, limits.max).astype(np.int32)
+
+
+def _find_bias(model: bytearray, layer: WeightedLayer) -> _Bias | None:
+    """Find where in `model` the bias of `layer` stands.
+
+    ``None`` stands for a layer that has no bias, or shares the bytes of its bias with another tensor: what is
+    right for the one would be wrong for the other.
+    """
+    parsed = schema.Model.GetRootAs(model, 0)
+    subgraph: Any = parsed.Subgraphs(0)
+    if layer.bias < 0 or subgraph.Tensors(layer.bias).Type() != schema.TensorType.INT32:
+        return None
+    tensor = subgraph.Tensors(layer.bias)
+    if [subgraph.Tensors(index).Buffer() for index in range(subgraph.TensorsLength())].count(tensor.Buffer()) > 1:
+        return None
+    # A view of the bytearray: what is written to it is written to the model.
+    values = parsed.Buffers(tensor.Buffer()).DataAsNumpy().view("<i4")
+    return _Bias(values, tensor.Quantization().ScaleAsNumpy().astype(np.float64))
+
+
+def _spread(samples: Sequence[FloatArray]) -> list[FloatArray]:
+    count = min(len(samples), _MAX_SAMPLES)
+    return [samples[number * len(samples) // count] for number in range(count)]
+
+
+def _tensors(layers: Sequence[WeightedLayer]) -> list[int]:
+    return sorted({index for layer in layers for index in (layer.input, layer.output)})
+
+
+def _mean_channels(inner: InnerTensors, samples: Sequence[FloatArray]) -> dict[int, Channels]:
+    totals = inner.channel_means(samples[0])
+    for sample in samples[1:]:
+        for index, mean in inner.channel_means(sample).items():
+            totals[index] = totals[index] + mean
+    return {index: total / len(samples) for index, total in totals.items()}
+
+
+def _active_parts(
+    float_model: bytes, layers: Sequence[WeightedLayer], samples: Sequence[FloatArray]
+) -> list[Channels | float]:
+    """Compute for each layer the part of each channel's outputs at which its activation does not cut off."""
+    cut = [layer for layer in layers if np.isfinite(layer.limits).any()]
+    inner = InnerTensors(float_model, [layer.output for layer in cut])
+    totals = {layer.output: np.zeros(layer.shape[-1]) for layer in cut}
+    for sample in samples:
+        for layer, values in zip(cut, inner.run(sample), strict=True):
+            low, high = layer.limits
+            active = ((values > low) & (values < high)).reshape(-1, layer.shape[-1])
+            totals[layer.output] += np.count_nonzero(active, axis=0) / len(active)
+    return [totals[layer.output] / len(samples) if layer.output in totals else 1.0 for layer in layers]

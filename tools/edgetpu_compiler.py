@@ -1,0 +1,128 @@
+"""Prepares int8 models for the Edge TPU: checks their operators, runs Google's compiler where there is one.
+
+The compiler is a program for x86-64 Linux that cannot be had from PyPI. It needs no Edge TPU, and neither does this.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ai_edge_litert import schema_py_generated as schema
+
+from tools.errors import ConversionError
+
+COMPILER: Final = "edgetpu_compiler"
+_TIMEOUT_S: Final = 600
+
+# https://coral.ai/docs/edgetpu/models-intro/#supported-operations, by their names in the TFLite schema. An
+# activation such as ReLU6 is part of the operator before it, or one of its own.
+SUPPORTED: Final = frozenset({
+    "ADD", "AVERAGE_POOL_2D", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D", "EXPAND_DIMS", "FULLY_CONNECTED",
+    "L2_NORMALIZATION", "LOGISTIC", "LSTM", "MAXIMUM", "MAX_POOL_2D", "MEAN", "MINIMUM", "MUL", "PACK", "PAD", "PRELU",
+    "QUANTIZE", "REDUCE_MAX", "REDUCE_MIN", "RELU", "RELU6", "RELU_N1_TO_1", "RESHAPE", "RESIZE_BILINEAR",
+    "RESIZE_NEAREST_NEIGHBOR", "RSQRT", "SLICE", "SOFTMAX", "SPACE_TO_DEPTH", "SPLIT", "SQUARED_DIFFERENCE", "SQUEEZE",
+    "STRIDED_SLICE", "SUB", "SUM", "TANH", "TRANSPOSE", "TRANSPOSE_CONV",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class CompilerLog:
+    """What the compiler says that it did.
+
+    Attributes:
+        mapped: operators that will run on the Edge TPU.
+        on_cpu: those that will not, as ``NAME (reason)``.
+        on_chip: memory for parameters on the chip that is used, as ``3.88MiB``.
+        off_chip: parameters that have to be streamed to it for every image.
+    """
+
+    mapped: int
+    on_cpu: tuple[str, ...]
+    on_chip: str
+    off_chip: str
+
+
+def unsupported_operators(model: bytes) -> list[str]:
+    """Name the operators of `model` that no Edge TPU runs."""
+    parsed = schema.ModelT.InitFromPackedBuf(model, 0)
+    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+    found = {names.get(max(c.builtinCode, c.deprecatedBuiltinCode), "unknown") for c in parsed.operatorCodes}
+    return sorted(found - SUPPORTED)
+
+
+def check_operators(model: bytes) -> None:
+    """Require that the Edge TPU can run all of `model`.
+
+    Raises:
+        ConversionError: it cannot run an operator.
+    """
+    left = unsupported_operators(model)
+    if left:
+        hint = "; V3 has variants without it: --minimalistic" if "HARD_SWISH" in left else ""
+        raise ConversionError(f"the Edge TPU cannot run {', '.join(left)}{hint}")
+
+
+def compiler_command(model: Path) -> list[str]:
+    """Give the command that compiles the file `model`, into its own folder, with a table of operators."""
+    return [COMPILER, "-s", "-o", str(model.parent), str(model)]
+
+
+def compiled_path(model: Path) -> Path:
+    """Give the path of the compiled sibling of `model`."""
+    return model.with_name(f"{model.name.removesuffix('.tflite')}_edgetpu.tflite")
+
+
+def compile_model(model: bytes, name: str) -> tuple[bytes, CompilerLog] | None:
+    """Compile `model`, if the compiler is on the PATH.
+
+    Returns:
+        The compiled ``.tflite`` and what the compiler said; ``None`` where there is no compiler.
+
+    Raises:
+        ConversionError: the compiler failed, or left operators to the CPU.
+    """
+    program = shutil.which(COMPILER)
+    if program is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / f"{Path(name).name.removesuffix('.tflite')}.tflite"
+        source.write_bytes(model)
+        command = [program, *compiler_command(source)[1:]]
+        try:
+            run = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+            output = compiled_path(source).read_bytes() if run.returncode == 0 else b""
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise ConversionError(f"{shlex.join(command)} failed: {error}") from error
+    if not output:
+        last = (run.stderr or run.stdout).strip().splitlines()[-1:] or [f"exit code {run.returncode}"]
+        raise ConversionError(f"{COMPILER} failed: {last[0]}")
+    log = parse_log(run.stdout)
+    if log.on_cpu or not log.mapped:
+        raise ConversionError(f"{COMPILER} leaves operators to the CPU: {', '.join(log.on_cpu) or 'all'}")
+    return output, log
+
+
+def parse_log(text: str) -> CompilerLog:
+    """Read the compiler's summary and its table of operators."""
+    mapped, on_cpu = 0, []
+    for line in text.splitlines():
+        row = re.fullmatch(r"\s*([A-Z][A-Z0-9_]+)\s+(\d+)\s+(\S.*?)\s*", line)
+        if row and row[3] == "Mapped to Edge TPU":
+            mapped += int(row[2])
+        elif row:
+            on_cpu.append(f"{row[1]} ({row[3]})")
+    return CompilerLog(
+        mapped, tuple(on_cpu), _memory(text, "On-chip memory used"), _memory(text, "Off-chip memory used")
+    )
+
+
+def _memory(text: str, name: str) -> str:
+    found = re.search(rf"^{name}[^:]*: *(\S+)", text, re.MULTILINE)
+    return found[1] if found else "unknown"

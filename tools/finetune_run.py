@@ -1,0 +1,194 @@
+"""One run of fine-tuning, from a folder of photos to a network with its labels, figures and plot on the disk.
+
+It composes `tools.training_data`, `tools.transfer` and `tools.training`. Options, messages and exit codes are
+`tools.finetune`'s business.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mobiclass.whole_file import whole_file
+from tools.backbones import count_multiply_adds
+from tools.errors import TrainingError
+from tools.metadata import encode_lines
+from tools.training import Judgement, Trainer, TrainingSettings, plan_stages
+from tools.training_batches import Photos
+from tools.training_checkpoint import Checkpoint, Progress
+from tools.training_data import TrainingPhotos, find_photos
+from tools.training_report import draw_plot, encode_metrics
+from tools.transfer import NetworkSettings, build_network, count_parameters
+
+OnBatch = Callable[[int, dict[str, float]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """All that decides what comes out of a run.
+
+    Attributes:
+        network: which network.
+        training: how it is trained.
+        batch_size: photos a step.
+        validation: the part of the photos that is kept for validation.
+    """
+
+    network: NetworkSettings
+    training: TrainingSettings
+    batch_size: int = 32
+    validation: float = 0.2
+
+
+class Outputs(NamedTuple):
+    """The files of a run, all beside the network."""
+
+    model: Path
+    labels: Path
+    metrics: Path
+    plot: Path
+    checkpoint: Path
+
+    @classmethod
+    def beside(cls, model: Path) -> Outputs:
+        """Name the files that belong to `model`."""
+        stem = model.name.removesuffix(".keras")
+        # No plain NAME.json: mobiclass would take it for the settings of a NAME.tflite.
+        return cls(
+            model,
+            model.with_name("labels.txt"),
+            model.with_name(f"{stem}.metrics.json"),
+            model.with_name(f"{stem}.training.png"),
+            model.with_name(f".{stem}.checkpoint"),
+        )
+
+
+class Finished(NamedTuple):
+    """A run that came to its end."""
+
+    photos: TrainingPhotos
+    result: Judgement
+    best_epoch: int
+    epochs: int
+
+
+def check_outputs(outputs: Outputs, *, resume: bool, overwrite: bool) -> None:
+    """Refuse to write where it cannot be done, or where something would be lost.
+
+    Raises:
+        TrainingError: the folder is missing, or there is a network or a checkpoint already.
+    """
+    if outputs.model.suffix != ".keras":
+        raise TrainingError(f"{outputs.model}: the network's name must end in .keras")
+    if not outputs.model.parent.is_dir():
+        raise TrainingError(f"{outputs.model}: there is no folder {outputs.model.parent}; make it first")
+    if overwrite:
+        return
+    for path in (outputs.model, outputs.labels):
+        if path.exists():
+            raise TrainingError(f"{path}: is there already; give another name, or --overwrite")
+    if (outputs.checkpoint / "state.json").is_file() and not resume:
+        raise TrainingError(f"{outputs.checkpoint}: a run was interrupted; go on with --resume, or give --overwrite")
+
+
+def run(folder: Path, outputs: Outputs, settings: RunSettings, *, resume: bool, on_batch: OnBatch) -> Finished:
+    """Fine-tune on the photos in `folder`, and write what comes out.
+
+    Args:
+        folder: holds a folder of photos for each class.
+        outputs: where everything goes.
+        settings: what to do.
+        resume: go on from the checkpoint, if there is one.
+        on_batch: is called after every batch with the epoch's number and its figures so far.
+
+    Raises:
+        SetupError: the photos, the settings, the weights or the checkpoint will not do.
+    """
+    settings.network.check()
+    photos = find_photos(folder, validation=settings.validation)
+    checkpoint = Checkpoint(outputs.checkpoint, _identity(settings, photos))
+    trainer = _trainer(settings, photos, checkpoint)
+    progress, model = _begin(settings, photos, checkpoint, resume=resume)
+    resumed = bool(progress.epochs)
+    best = trainer.run(progress, model, resumed=resumed, on_batch=on_batch)
+    result = trainer.judge(best)
+    _write(outputs, settings, photos, progress, best, result)
+    checkpoint.remove()
+    return Finished(photos, result, progress.best_epoch, len(progress.epochs))
+
+
+def _identity(settings: RunSettings, photos: TrainingPhotos) -> dict[str, Any]:
+    network = {name: str(value) for name, value in asdict(settings.network).items()}
+    return {**network, **asdict(settings.training), "batch_size": settings.batch_size, "photos": photos.digest}
+
+
+def _trainer(settings: RunSettings, photos: TrainingPhotos, checkpoint: Checkpoint) -> Trainer:
+    preprocessor = settings.network.preprocessor()
+    return Trainer(
+        settings.training,
+        plan_stages(settings.training, weights=settings.network.weights),
+        Photos(photos.training, preprocessor, batch_size=settings.batch_size),
+        Photos(photos.validation, preprocessor, batch_size=settings.batch_size),
+        photos.class_weights(),
+        checkpoint,
+    )
+
+
+def _begin(
+    settings: RunSettings, photos: TrainingPhotos, checkpoint: Checkpoint, *, resume: bool
+) -> tuple[Progress, Any]:
+    import keras
+
+    if resume and checkpoint.exists():
+        return checkpoint.load()
+    checkpoint.remove()
+    keras.utils.set_random_seed(settings.training.seed)
+    return Progress(), build_network(settings.network, len(photos.labels))
+
+
+def _write(
+    outputs: Outputs,
+    settings: RunSettings,
+    photos: TrainingPhotos,
+    progress: Progress,
+    model: Any,
+    result: Judgement,
+) -> None:
+    """Make everything first, then write; the network last, so that where it is, all of it is."""
+    network = settings.network
+    run = {
+        "format": 1,
+        "network": asdict(network),
+        "training": asdict(settings.training),
+        "batch_size": settings.batch_size,
+        "photos": {"training": len(photos.training), "validation": len(photos.validation), "sha256": photos.digest},
+        "parameters": count_parameters(model),
+        "multiply_adds": count_multiply_adds(
+            network.architecture,
+            network.alpha,
+            network.resolution,
+            len(photos.labels),
+            minimalistic=network.minimalistic,
+        ),
+    }
+    title = f"{network.architecture} {network.alpha:g}, {network.resolution} pixels"
+    for path, content in (
+        (outputs.metrics, encode_metrics(run, photos.labels, progress.epochs, progress.best_epoch, result)),
+        (outputs.plot, draw_plot(progress.epochs, progress.best_epoch, title)),
+        (outputs.labels, encode_lines(photos.labels)),
+        (outputs.model, _encode_network(model)),
+    ):
+        with whole_file(path) as file:
+            file.write(content)
+
+
+def _encode_network(model: Any) -> bytes:
+    """Encode the network as it is used: nothing frozen, and without the optimizer's memory."""
+    model.trainable = True
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path, include_optimizer=False)
+        return path.read_bytes()

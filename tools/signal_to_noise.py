@@ -1,0 +1,59 @@
+"""How much of a model's logits is signal, and how much is the noise that quantization added, in decibels.
+
+Agreement of the top-1 moves by whole photos and needs thousands of them to tell two recipes apart; the noise of a
+thousand logits a photo shows the difference on a few dozen. It judges nothing: what is enough is others' business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from tools.inner_tensors import InnerTensors, logits_index
+
+FloatArray = npt.NDArray[np.float32]
+
+
+def signal_to_noise_db(reference: npt.ArrayLike, approximation: npt.ArrayLike) -> float:
+    """Compute 10·log₁₀(Σ reference² / Σ (reference − approximation)²); infinite where there is no noise.
+
+    Args:
+        reference: the signal, any shape.
+        approximation: the same with noise, of the same shape.
+
+    Raises:
+        ValueError: the shapes differ, or the reference is nothing but zeros.
+    """
+    signal, noisy = np.asarray(reference, np.float64), np.asarray(approximation, np.float64)
+    if signal.shape != noisy.shape:
+        raise ValueError(f"a reference of shape {signal.shape} and an approximation of shape {noisy.shape}")
+    power, noise = float(np.square(signal).sum()), float(np.square(signal - noisy).sum())
+    if power == 0:
+        raise ValueError("the reference holds no signal, only zeros")
+    return float("inf") if noise == 0 else 10 * float(np.log10(power / noise))
+
+
+def logit_signal_to_noise_db(reference: npt.ArrayLike, approximation: npt.ArrayLike) -> float:
+    """Compute the signal-to-noise of logits (photos, classes), after each photo's mean has been taken off.
+
+    Softmax does not see what is added to all logits alike, so that it is neither signal nor noise.
+    """
+    return signal_to_noise_db(_centred(reference), _centred(approximation))
+
+
+def read_logits(model: bytes, samples: Iterable[FloatArray]) -> FloatArray:
+    """Run `model` on `samples`, each float32 (1, height, width, 3) and normalized.
+
+    Returns:
+        float32 (samples, classes): what the final softmax reads, or the outputs where there is none.
+    """
+    inner = InnerTensors(model, [logits_index(model)])
+    return np.stack([inner.run(sample)[0].reshape(-1) for sample in samples])
+
+
+def _centred(logits: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    values = np.asarray(logits, np.float64)
+    centred: npt.NDArray[np.float64] = values - values.mean(axis=-1, keepdims=True)
+    return centred
