@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,8 @@ from mobiclass.predictions import Prediction, predictions_from_scores, scores_fr
 from mobiclass.preprocess import Preprocessor
 from mobiclass.rgb import rgb_from_array, upright_rgb
 from mobiclass.runtimes import Runtime, choose_runtime
+
+_MAX_THREADS: Final = 256  # the runtimes crash where the system gives them fewer than they ask for
 
 Classifiable: TypeAlias = "ImageSource | Image.Image | npt.NDArray[np.uint8]"
 """A path, the bytes of an image file, a Pillow image, or RGB pixels (uint8, height × width × 3)."""
@@ -132,6 +134,10 @@ class Classifier:
             mean=mean,
             std=std,
         )
+        if num_threads is not None and not 1 <= num_threads <= _MAX_THREADS:
+            raise ValueError(f"num_threads must be from 1 to {_MAX_THREADS}, not {num_threads}")
+        if runtime not in get_args(RuntimeChoice):
+            raise ValueError(f"runtime must be one of {', '.join(get_args(RuntimeChoice))}, not {runtime!r}")
         info = read_model(find_model(model), overrides)
         chosen = choose_runtime(runtime)
         try:
@@ -208,6 +214,8 @@ class Classifier:
     ) -> tuple[tuple[Prediction, ...], Timing]:
         if top_k < 1:
             raise ValueError(f"top_k must be at least 1, not {top_k}")
+        if not 0 <= threshold <= 1:
+            raise ValueError(f"threshold must be from 0 to 1, not {threshold}")
         start = perf_counter()
         image = self._upright_rgb(source, allow_truncated)
         decoded = perf_counter()

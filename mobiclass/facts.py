@@ -17,6 +17,9 @@ PerChannel: TypeAlias = tuple[float, float, float]
 
 CONFIG_NAME: Final = "mobiclass.json"
 CONFIG_FORMAT: Final = 1
+
+_PREPROCESSING_KEYS: Final = ("mean", "std", "resize", "crop_fraction", "interpolation")
+_MIN_CROP_FRACTION: Final = 0.01
 _LIMIT: Final = 1e12  # far beyond any mean or std of pixels; infinity and what is not a number lie beyond it too
 
 
@@ -74,6 +77,8 @@ def override_facts(
     Raises:
         ValueError: a value is impossible, or a std of 1 or less, which is not in pixel units.
     """
+    if resize is not None and resize not in get_args(Resize):
+        raise ValueError(f"resize must be one of {', '.join(get_args(Resize))}, not {resize!r}")
     try:
         means = per_channel(mean, "mean") if mean is not None else None
         stds = per_channel(std, "std", positive=True) if std is not None else None
@@ -149,6 +154,9 @@ def parse_config(content: bytes, source: str, file: str) -> Facts:
     preprocessing = config.get("preprocessing", {})
     if not isinstance(preprocessing, dict):
         raise ModelError(f"{file}: 'preprocessing' must be an object")
+    for key in preprocessing:  # a misspelt one would quietly give way to a weaker source
+        if key not in _PREPROCESSING_KEYS:
+            raise ModelError(f"{file}: 'preprocessing' has no {key!r}; it has {', '.join(_PREPROCESSING_KEYS)}")
 
     def value(holder: dict[str, Any], key: str, check: Callable[[Any, str], Any]) -> Any:
         return check(holder[key], f"{file}: {key!r}") if holder.get(key) is not None else None
@@ -156,7 +164,7 @@ def parse_config(content: bytes, source: str, file: str) -> Facts:
     return Facts(
         source=source,
         mean=value(preprocessing, "mean", per_channel),
-        std=value(preprocessing, "std", lambda given, where: per_channel(given, where, positive=True)),
+        std=value(preprocessing, "std", _pixel_std),
         resize=value(preprocessing, "resize", _one_of(get_args(Resize))),
         crop_fraction=value(preprocessing, "crop_fraction", _fraction),
         interpolation=value(preprocessing, "interpolation", _one_of(get_args(Interpolation))),
@@ -185,6 +193,13 @@ def per_channel(values: float | Sequence[float], where: str, *, positive: bool =
     return red, green, blue
 
 
+def _pixel_std(value: Any, where: str) -> PerChannel:
+    std = per_channel(value, where, positive=True)
+    if min(std) < 1:
+        raise ModelError(f"{where} is in pixel units of 0–255: {value!r} is too small; for 0–1 units give 255 times it")
+    return std
+
+
 def _one_of(choices: tuple[str, ...]) -> Callable[[Any, str], str]:
     def check(value: Any, where: str) -> str:
         if not isinstance(value, str) or value not in choices:
@@ -195,8 +210,8 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[Any, str], str]:
 
 
 def _fraction(value: Any, where: str) -> float:
-    if type(value) not in (int, float) or not 0 < value <= 1:
-        raise ModelError(f"{where} must be a number over 0 and up to 1, not {value!r}")
+    if type(value) not in (int, float) or not _MIN_CROP_FRACTION <= value <= 1:
+        raise ModelError(f"{where} must be a number from {_MIN_CROP_FRACTION} to 1, not {value!r}")
     return float(value)
 
 

@@ -7,6 +7,8 @@ or open a second image of any kind inside the first (IPTC) are never tried. It n
 from __future__ import annotations
 
 import re
+import threading
+from contextlib import nullcontext
 from os import fspath
 from typing import Final
 
@@ -26,6 +28,9 @@ _FORMATS: Final = {
     "SPIDER", "SUN", "TGA", "TIFF", "WEBP", "XBM", "XPM", "XVTHUMB",
 }  # fmt: skip
 _COMMON_FORMATS: Final = ("PNG", "GIF", "BMP", "PPM")
+_LARGE_PIXELS: Final = 16_000_000
+# Workers decode large images one after the other: the memory for one is there, for one a core perhaps not.
+_large_images = threading.Lock()
 _JPEG_MAGIC: Final = b"\xff\xd8\xff"
 
 
@@ -67,11 +72,12 @@ def _decode(file: ImageFile, min_height: int, min_width: int) -> Image.Image:
         check_nested(file, head)
         image = _open_other(file, head)
         check_image(image, file)
-    image.load()
-    orientation = exif_orientation(image)
-    rgb = to_rgb(image)
-    del image  # so that no more than two copies are held while the image is turned
-    return turn_upright(rgb, orientation)
+    with _large_images if image.height * image.width > _LARGE_PIXELS else nullcontext():
+        image.load()
+        orientation = exif_orientation(image)
+        rgb = to_rgb(image)
+        del image  # so that no more than two copies are held while the image is turned
+        return turn_upright(rgb, orientation)
 
 
 def _open_jpeg(file: ImageFile, min_height: int, min_width: int) -> JpegImagePlugin.JpegImageFile:

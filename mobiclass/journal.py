@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import stat
 import time
 from array import array
@@ -118,21 +119,37 @@ class Journal:
         except OSError as error:
             raise self._failure(error) from error
 
-    def finish(self) -> None:
+    def finish(self) -> int:
         """Let the file hold the rows of this run alone, in order.
+
+        Where an earlier run had rows of files that are not among this one's (an archive that is not mounted now,
+        perhaps), the file as it was is kept as `backup_path`.
+
+        Returns:
+            The number of those files.
 
         Raises:
             SetupError: it cannot be written; all rows are in the journal still.
         """
+        left_out = 0
         try:
             if os.fstat(self._descriptor).st_size != self._end:
                 raise self._changed()
             in_order = len(self._order) == self._lines and all(a < b for a, b in pairwise(self._order))
             if not in_order:
+                left_out = self._index.count_others(path_bytes(row) for row in self.rows())
+                if left_out:
+                    self._back_up()
                 self._rewrite()
             self._sync()
         except OSError as error:
             raise self._failure(error) from error
+        return left_out
+
+    @property
+    def backup_path(self) -> Path:
+        """Where `finish` keeps the file as it was."""
+        return self.path.with_name(f"{self.path.name}.bak")
 
     def rows(self) -> Iterator[Row]:
         """Read the rows of this run, in order.
@@ -169,6 +186,13 @@ class Journal:
             raise SetupError(f"{self.path}: the file was removed while results were written to it: they are lost")
         os.fsync(self._descriptor)
         self._synced, self._synced_end = time.monotonic(), self._end
+
+    def _back_up(self) -> None:
+        self.backup_path.unlink(missing_ok=True)
+        try:
+            os.link(self.path, self.backup_path)
+        except OSError:  # a memory card's file system has no links
+            shutil.copyfile(self.path, self.backup_path)
 
     def _rewrite(self) -> None:
         # One name for all runs: what a crash has left of it here is cleared away. It is ours, as the journal is.

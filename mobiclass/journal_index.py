@@ -9,9 +9,9 @@ import base64
 import json
 import os
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
-from typing import IO, Final
+from typing import IO, Any, Final
 
 import numpy as np
 
@@ -64,6 +64,11 @@ class JournalIndex:
         for position in range(int(last) - 1, int(first) - 1, -1):
             yield int(self._offsets[position])
 
+    def count_others(self, paths: Iterable[bytes]) -> int:
+        """Count the paths that have a row here and are not among `paths`."""
+        given = array("Q", map(_path_hash, paths))
+        return int(np.setdiff1d(self._hashes, np.frombuffer(given, np.uint64) if given else []).size)
+
 
 def parse_row(line: bytes) -> Row | None:
     """Parse one line of a journal; ``None`` where it is no result row."""
@@ -77,7 +82,17 @@ def parse_row(line: bytes) -> Row | None:
         path_bytes(row)
     except (TypeError, ValueError):  # somebody has edited it
         return None
-    return row if isinstance(row.get("predictions"), list) else None
+    return row if _is_outcome(row["error"], row.get("predictions")) else None
+
+
+def _is_outcome(error: Any, predictions: Any) -> bool:
+    """Whether the two fields have the form that `mobiclass.results` gives them."""
+    error_fields, prediction_fields = {"kind", "message"}, {"index", "label", "score"}
+    return (
+        (error is None or (isinstance(error, dict) and error.keys() >= error_fields))
+        and isinstance(predictions, list)
+        and all(isinstance(each, dict) and each.keys() >= prediction_fields for each in predictions)
+    )
 
 
 def path_bytes(row: Row) -> bytes:

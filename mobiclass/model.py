@@ -215,12 +215,19 @@ def _sidecar_facts(path: Path) -> list[Facts]:
     stem = path.name.removesuffix(".tflite")
     facts = []
     labels = path.with_name(f"{stem}.labels.txt")
-    if labels.is_file():
+    if _is_file(labels):
         facts.append(Facts(source=labels.name, labels=read_labels(labels), labels_file=str(labels)))
     config = path.with_name(f"{stem}.json")
-    if config.is_file():
+    if _is_file(config):
         facts.append(parse_config(_read_file(config), config.name, str(config)))
     return facts
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # the model's name leaves no room for a longer one
+        return False
 
 
 def _embedded_facts(graph: Graph, content: bytes, path: Path) -> list[Facts]:
@@ -247,8 +254,9 @@ def read_labels(path: Path) -> tuple[str, ...]:
     """
     try:
         content = path.read_bytes()
-    except OSError as error:
-        raise LabelsError(f"{path}: the labels cannot be read ({error.strerror})") from error
+    except (OSError, MemoryError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error) or "out of memory"
+        raise LabelsError(f"{path}: the labels cannot be read ({reason})") from error
     return parse_labels(content, str(path))
 
 

@@ -68,15 +68,25 @@ class FileOutput:
         """Bring to the disk what has been waiting for it."""
         self._journal.idle()
 
-    def finish(self) -> None:
+    def finish(self) -> str | None:
         """Complete the output: all rows are there, in order.
+
+        Returns:
+            What became of an earlier run's rows of files that are not among this one's, for people; ``None`` where
+            there are none.
 
         Raises:
             SetupError: it cannot be written; all rows are in the journal still.
         """
-        self._journal.finish()
+        left_out = self._journal.finish()
         if self._export:
             self._export(self._journal.rows(), self._output)
+        if not left_out:
+            return None
+        return (
+            f"{left_out} files of the earlier run are not among the sources now, and their rows were left out; they "
+            f"are in {self._journal.backup_path}"
+        )
 
     def rows(self) -> Iterator[Row]:
         """Read the rows of this run again, in order."""

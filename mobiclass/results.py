@@ -9,6 +9,7 @@ import os
 from typing import Any, Final, Protocol, TextIO, TypeAlias
 
 from mobiclass.classifier import ImageResult
+from mobiclass.text import printable_utf8
 
 Row: TypeAlias = dict[str, Any]
 """One result as a JSON object: what `result_row` makes."""
@@ -27,14 +28,14 @@ def result_row(result: ImageResult, model: str, *, timing: bool = False) -> Row:
             {"index": prediction.index, "label": prediction.label, "score": prediction.score}
             for prediction in result.predictions
         ],
-        "model": model,
+        "model": printable_utf8(model),
         "device": result.device,
         "error": None,
     }
     if result.error:
         row["error"] = {"type": "ImageError", "kind": result.error.kind, "message": printable_utf8(result.error.reason)}
     if result.fallback:
-        row["fallback"] = result.fallback
+        row["fallback"] = printable_utf8(result.fallback)
     if timing and result.timing:
         row["timing_ms"] = {
             "decode": result.timing.decode_ms,
@@ -51,15 +52,6 @@ def path_fields(path: str) -> dict[str, str]:
     if readable == path:
         return {"path": path}
     return {"path": readable, "path_base64": base64.b64encode(os.fsencode(path)).decode("ascii")}
-
-
-def printable_utf8(text: str) -> str:
-    """Replace what UTF-8 cannot write (the bytes of a file name that are not UTF-8) by U+FFFD."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return os.fsencode(text).decode("utf-8", errors="replace")
-    return text
 
 
 class RowWriter(Protocol):

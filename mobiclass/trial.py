@@ -26,8 +26,9 @@ def require_loadable(model: ModelInfo, runtime: Runtime) -> None:
         ModelError: the child crashed, hung, or was refused the model.
     """
     marker = cache_folder() / "loaded" / f"{runtime.package}-{runtime.version}" / model.sha256
-    if marker.exists():
-        return
+    with contextlib.suppress(OSError):  # a cache that cannot be looked into costs the trial again
+        if marker.exists():
+            return
     # The child gets this process's sys.path, so that it finds the same packages and nothing of a hostile
     # current folder; and the bytes themselves, so that it tries what will be loaded here.
     search_path = [entry for entry in sys.path if entry]

@@ -333,3 +333,24 @@ def test_results_are_plain_values(classifier: Classifier) -> None:
     assert result.predictions == (Prediction(0, "red", 0.99609375),)
     assert type(result.predictions[0].index) is int
     assert type(result.predictions[0].score) is float
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"runtime": "foo"}, "runtime must be one of auto, litert, tflite"),
+        ({"resize": "foo"}, "resize must be one of crop, squash, pad"),
+        ({"num_threads": 0}, "num_threads must be from 1 to 256"),
+        ({"num_threads": 100_000}, "num_threads must be from 1 to 256"),
+        ({"std": 0.2}, "std is in pixel units"),
+    ],
+)
+def test_arguments_out_of_range_are_value_errors(colours: Path, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Classifier.load(colours, **arguments)
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
+def test_a_threshold_is_a_fraction(colours: Path, pictures: Path, threshold: float) -> None:
+    with pytest.raises(ValueError, match="threshold must be from 0 to 1"):
+        Classifier.load(colours).classify(pictures / "red.png", threshold=threshold)

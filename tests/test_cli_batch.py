@@ -314,3 +314,37 @@ class TestStreaming:
                 assert process.poll() is None
             process.stdin.close()
             assert process.wait(60) == 0
+
+
+class TestWhatWasThereBefore:
+    def test_a_report_never_replaces_what_is_no_page(self, photos: list[Path]) -> None:
+        before = photos[0].read_bytes()
+        outcome = batch("photos", "-o", OUT, "--report", photos[0])
+        assert outcome.exit_code == 2
+        assert "the suffix must be .html" in outcome.stderr
+        assert photos[0].read_bytes() == before
+
+    def test_a_report_is_replaced_only_on_request(self, photos: list[Path]) -> None:
+        Path("page.html").write_text("mine")
+        outcome = batch("photos", "-o", OUT, "--report", "page.html")
+        assert (outcome.exit_code, Path("page.html").read_text()) == (3, "mine")
+        assert "page.html: there is a page already" in outcome.stderr
+        assert batch("photos", "-o", OUT, "--report", "page.html", "--overwrite").exit_code == 0
+        assert "<title>" in Path("page.html").read_text(encoding="utf-8")
+
+    def test_rows_of_an_archive_that_is_not_there_now_are_kept_aside(self, photos: list[Path]) -> None:
+        assert batch("photos", "-o", OUT).exit_code == 0
+        before = OUT.read_bytes()
+        Path("unmounted").mkdir()
+        outcome = batch("unmounted", "-o", OUT, "--resume")
+        assert outcome.exit_code == 0
+        assert "6 files of the earlier run are not among the sources now" in outcome.stderr
+        assert "no image was found" in outcome.stderr
+        assert Path("o.jsonl.bak").read_bytes() == before
+
+    def test_a_model_whose_name_is_not_utf8(self, photos: list[Path], colours: Path) -> None:
+        model = os.fsencode(Path.cwd()) + b"/m\xff.tflite"
+        with open(model, "wb") as file:  # noqa: PTH123 - no Path holds this name
+            file.write(colours.read_bytes())
+        assert batch("photos", "-o", OUT, "-m", model).exit_code == 0
+        assert {json.loads(line)["model"] for line in OUT.read_text(encoding="utf-8").splitlines()} == {"m\ufffd"}

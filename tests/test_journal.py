@@ -158,6 +158,14 @@ class TestResuming:
         write(path, "d.jpg", "a.jpg", "gone.jpg", "c.jpg")
         assert resume(path, "a.jpg", "b.jpg", "c.jpg", "d.jpg") == ["b.jpg"]
         assert [row["path"] for row in read_rows(path)] == ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
+        # The rows of a file that is gone, or whose folder is not mounted now, are left out but not lost.
+        assert names_in(path.parent) == [path.name, f"{path.name}.bak"]
+        backup = path.with_name(f"{path.name}.bak")
+        assert {row["path"] for row in read_rows(backup)} == {"a.jpg", "b.jpg", "c.jpg", "d.jpg", "gone.jpg"}
+
+    def test_rows_that_were_only_redone_need_no_backup(self, path: Path) -> None:
+        write(path, "b.jpg", "a.jpg")
+        assert resume(path, "a.jpg", "b.jpg") == []
         assert names_in(path.parent) == [path.name]
 
     def test_a_finished_file_that_is_in_order_is_not_written_again(self, path: Path) -> None:

@@ -109,3 +109,16 @@ def test_what_is_no_row_is_none(line: bytes) -> None:
 def test_a_row_of_predict_is_a_row() -> None:
     row = {"path": "a", "predictions": [], "model": "m", "device": "cpu", "error": None}
     assert parse_row(json.dumps(row).encode()) == row
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        {"path": "a.jpg", "predictions": [7], "error": None},
+        {"path": "a.jpg", "predictions": [{"score": 0.5}], "error": None},
+        {"path": "a.jpg", "predictions": [], "error": "bad"},
+        {"path": "a.jpg", "predictions": None, "error": None},
+    ],
+)
+def test_a_row_that_somebody_edited_is_none(edited: dict[str, object]) -> None:
+    assert parse_row(json.dumps(edited).encode()) is None

@@ -116,7 +116,7 @@ class Batches(RuleBasedStateMachine):
     @invariant()
     def nothing_else_is_left_behind(self) -> None:
         if hasattr(self, "folder"):
-            assert {path.name for path in self.folder.iterdir()} <= {"out.jsonl"}
+            assert {path.name for path in self.folder.iterdir()} <= {"out.jsonl", "out.jsonl.bak"}
 
 
 TestBatches = Batches.TestCase

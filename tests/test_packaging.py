@@ -41,7 +41,7 @@ def test_the_wheel_holds_the_package_and_the_model_alone(wheel: Path) -> None:
     assert "mobiclass/py.typed" in names
     assert "mobiclass/report_page/page.html" in names
     licences = [name.rpartition("/")[2] for name in names if "/licenses/" in name]
-    assert sorted(licences) == ["LICENSE", f"LICENSE-{BUILT_IN}.txt", f"NOTICE-{BUILT_IN}.txt"]
+    assert sorted(licences) == ["LICENSE", f"LICENSE-{BUILT_IN}.txt", "LICENSE-wordnet.txt", f"NOTICE-{BUILT_IN}.txt"]
 
 
 def test_the_wheel_is_small_and_for_every_machine(wheel: Path) -> None:

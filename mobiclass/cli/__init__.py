@@ -8,23 +8,19 @@ nor Pillow nor a runtime.
 from __future__ import annotations
 
 import errno
-import gc
 import importlib
 import os
-import signal
 import sys
-from types import FrameType
 from typing import Any, Final, NoReturn
 
 import click
 
 from mobiclass import __version__
+from mobiclass.cli.process import EXIT_INTERRUPTED, begin, end
 from mobiclass.cli.streams import separate_streams
 from mobiclass.cli.text import safe_text
 from mobiclass.errors import MobiclassError
 
-EXIT_INTERRUPTED: Final = 128 + signal.SIGINT
-EXIT_TERMINATED: Final = 128 + signal.SIGTERM
 EXIT_CLOSED_PIPE: Final = 128 + 13  # SIGPIPE, which Windows' signal module does not know
 
 _COMMANDS: Final = ("batch", "models", "predict")
@@ -81,26 +77,15 @@ def program() -> None:
 
 def main() -> NoReturn:
     """Run the program as a process of its own."""
-    # What is imported stays: to look for garbage meanwhile takes a twentieth of the time of one prediction.
-    gc.disable()
-    signal.signal(signal.SIGTERM, _terminate)
+    begin()
     separate_streams()
     try:
         program(prog_name="mobiclass")
-    except SystemExit as end:
-        if isinstance(end.code, int):
-            _end(end.code)
+    except SystemExit as exit_:
+        if isinstance(exit_.code, int):
+            end(exit_.code)
         raise
     raise AssertionError("click ends a program with SystemExit")
-
-
-def _end(exit_code: int) -> NoReturn:
-    """End the process at once: the results are out, and to take NumPy and the runtime apart takes a tenth longer."""
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    finally:
-        os._exit(exit_code)
 
 
 def _fail(message: str, exit_code: int) -> NoReturn:
@@ -114,8 +99,6 @@ def _cannot_write(error: OSError) -> NoReturn:
     sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     if error.errno == errno.EPIPE:
         raise click.exceptions.Exit(EXIT_CLOSED_PIPE) from error
+    if error.filename is not None:  # not stdout, which has none
+        _fail(f"{os.fsdecode(error.filename)}: {error.strerror}", MobiclassError.exit_code)
     _fail(f"the results cannot be written: {error.strerror or error}", MobiclassError.exit_code)
-
-
-def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
-    sys.exit(EXIT_TERMINATED)

@@ -13,10 +13,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mobiclass.cli.options import ModelOptions, format_option, model_options, prediction_options, verbosity_options
+from mobiclass.cli.options import (
+    ANY_PATH,
+    ModelOptions,
+    format_option,
+    model_options,
+    prediction_options,
+    verbosity_options,
+)
 from mobiclass.cli.output import StreamOutput, explain, row_writer
 from mobiclass.cli.progress import ProgressBar, summary_facts, summary_text
 from mobiclass.cli.streams import show_native_output, stdin_bytes
+from mobiclass.cli.text import safe_text
 
 if TYPE_CHECKING:
     from mobiclass.batch import Batch, BatchSummary
@@ -26,12 +34,16 @@ _SAME_SIGNAL_SECONDS: Final = 0.5
 
 
 @click.command()
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=ANY_PATH)
 @click.option(
     "-o", "--output", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
     help="Write the results to a .jsonl, .csv or .parquet file.  [default: stdout]",
 )  # fmt: skip
-@click.option("--resume", is_flag=True, help="Go on with an earlier run's output: do what is new, changed or failed.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with an earlier run's output, with its options: do what is new, changed or failed.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace an earlier run's output.")
 @click.option(
     "--jobs", metavar="N", type=click.IntRange(1, 256), help="Images classified at once.  [default: one a core]"
@@ -91,7 +103,8 @@ def batch(
         run = Batch(classifier, rows, jobs=jobs, options=PredictionOptions(**how))
         summary, interrupted_by = _run(run, finder.find(sources, stdin_bytes()), quiet=quiet)
         if not interrupted_by:
-            rows.finish()
+            if left_out := rows.finish():
+                click.echo(f"mobiclass: {safe_text(left_out)}", err=True)
             if report:
                 _write_report(rows, report, classifier.model.name, summary)
     _conclude(summary, interrupted_by, resumable=output is not None, quiet=quiet)
@@ -120,6 +133,18 @@ def _check_outputs(
             raise SetupError(f"{path}: the folder {path.parent} does not exist; create it first")
     if report is not None and os.path.realpath(report) in map(os.path.realpath, (output, journal_path(output))):
         raise click.UsageError("--report and -o name the same file")
+    if report is not None:
+        _check_report(report, may_exist=resume or overwrite)
+
+
+def _check_report(report: Path, *, may_exist: bool) -> None:
+    """Refuse to write a page over somebody's photo, or over anything else that is not an older page."""
+    from mobiclass.errors import SetupError
+
+    if report.suffix.lower() not in (".html", ".htm"):
+        raise click.UsageError(f"--report {report}: the suffix must be .html")
+    if report.exists() and not may_exist:
+        raise SetupError(f"{report}: there is a page already: --overwrite replaces it, and so does --resume")
 
 
 def _for_throughput(options: ModelOptions, jobs: int | None) -> tuple[ModelOptions, int]:
@@ -179,6 +204,8 @@ def _conclude(summary: BatchSummary, interrupted_by: int | None, *, resumable: b
 
     if not quiet:
         click.echo(summary_text(summary), err=True)
+        if not summary.images and not summary.interrupted:
+            click.echo("no image was found; in folders --all-files tries files of any suffix", err=True)
     context = click.get_current_context()
     if interrupted_by:
         if resumable and not quiet:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mobiclass.cli.text import safe_text
 from mobiclass.labels import background_index
+from mobiclass.text import printable_utf8
 
 if TYPE_CHECKING:
     from mobiclass.facts import PerChannel
@@ -55,7 +56,7 @@ def facts_text(facts: list[Fact]) -> str:
     """Lay `facts` out in aligned columns."""
     width = max(len(fact.name) for fact in facts)
     return "\n".join(
-        f"{fact.name:<{width}}  {safe_text(fact.text)}" + (f"  [{fact.source}]" if fact.source else "")
+        f"{fact.name:<{width}}  {safe_text(fact.text)}" + (f"  [{safe_text(fact.source)}]" if fact.source else "")
         for fact in facts
     )
 
@@ -67,8 +68,8 @@ def model_json(model: ModelInfo) -> dict[str, Any]:
         name: getattr(preprocessing, name) for name in ("mean", "std", "resize", "crop_fraction", "interpolation")
     }
     return {
-        "name": model.name,
-        "path": str(model.path),
+        "name": printable_utf8(model.name),
+        "path": printable_utf8(str(model.path)),
         "bytes": len(model.content),
         "sha256": model.sha256,
         "description": model.description,

@@ -6,6 +6,8 @@ import os
 
 import click
 
+from mobiclass.cli.options import ANY_PATH
+
 
 @click.group()
 def models() -> None:
@@ -28,7 +30,7 @@ def path(name: str) -> None:
 
 
 @models.command()
-@click.argument("model", metavar="NAME|PATH")
+@click.argument("model", metavar="NAME|PATH", type=ANY_PATH)
 @click.option("--format", "output_format", type=click.Choice(("table", "json")), default="table", show_default=True)
 def show(model: str, output_format: str) -> None:
     """Show what a model says of itself, and where each fact comes from.

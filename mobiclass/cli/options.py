@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import functools
-import gc
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, get_args
 
 import click
 
 from mobiclass.choices import Resize, RuntimeChoice, is_device
+from mobiclass.cli.process import loaded
 
 if TYPE_CHECKING:
     from mobiclass.classifier import Classifier
+
+# For completion alone: whether a file can be read is found out where it is read, which says more.
+ANY_PATH: Final = click.Path(readable=False)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -43,14 +46,14 @@ class ModelOptions(NamedTuple):
             mean=self.mean,
             std=self.std,
         )
-        gc.enable()  # `main` had switched it off for the imports
+        loaded()
         return classifier
 
 
 def _device(ctx: click.Context, param: click.Parameter, value: str) -> str:
     if is_device(value):
         return value
-    raise click.BadParameter(f"{value!r} is not one of auto, cpu, edgetpu, edgetpu:usb, edgetpu:pci, edgetpu:N")
+    raise click.BadParameter(f"{value!r} is not one of auto, cpu, edgetpu[:usb|:pci][:N]")
 
 
 def _fraction(ctx: click.Context, param: click.Parameter, value: float) -> float:
@@ -75,11 +78,11 @@ def _per_channel(ctx: click.Context, param: click.Parameter, value: str | None) 
 
 _MODEL_OPTIONS = (
     click.option(
-        "-m", "--model", metavar="NAME|PATH", envvar="MOBICLASS_MODEL", show_envvar=True,
+        "-m", "--model", metavar="NAME|PATH", type=ANY_PATH, envvar="MOBICLASS_MODEL", show_envvar=True,
         help="A known model's name, or any .tflite classifier.  [default: the built-in model]",
     ),
     click.option(
-        "--labels", metavar="FILE", help="One label a line, UTF-8.  [default: the model's own]"
+        "--labels", metavar="FILE", type=ANY_PATH, help="One label a line, UTF-8.  [default: the model's own]"
     ),
     click.option(
         "--device", callback=_device, metavar="DEVICE", default="auto", show_default=True,
@@ -93,7 +96,8 @@ _MODEL_OPTIONS = (
     ),
     click.option(
         "--threads", "num_threads", metavar="N", type=click.IntRange(1, 256),
-        envvar="MOBICLASS_THREADS", show_envvar=True, help="Threads of the runtime.  [default: all cores]",
+        envvar="MOBICLASS_THREADS", show_envvar=True,
+        help="Threads of the runtime.  [default: all cores; in batch 1 a job]",
     ),
     click.option(
         "--resize", type=click.Choice(get_args(Resize)),

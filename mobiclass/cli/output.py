@@ -63,7 +63,7 @@ class StreamOutput:
         """Do nothing: every row has been flushed."""
 
     def finish(self) -> None:
-        """Write nothing more than `__exit__` does."""
+        """Write nothing more than `__exit__` does: there is no earlier run of which rows could be left out."""
 
     def rows(self) -> Iterator[Row]:
         """Give nothing: what went into a stream cannot be read again."""

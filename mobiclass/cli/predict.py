@@ -68,6 +68,11 @@ def predict(
 
 
 def _read_stdin() -> bytes:
+    from mobiclass.errors import SetupError
+
     if sys.stdin is None or sys.stdin.isatty():
         raise click.UsageError("- reads an image from standard input, and none is piped in")
-    return sys.stdin.buffer.read(_MAX_STDIN_BYTES)
+    try:
+        return sys.stdin.buffer.read(_MAX_STDIN_BYTES) or b""  # None where it does not block and has nothing yet
+    except OSError as error:
+        raise SetupError(f"standard input cannot be read ({error.strerror})") from error
