@@ -11,7 +11,8 @@ import os
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import closing
 from dataclasses import dataclass, field
 from queue import Empty, Full, Queue
@@ -167,9 +168,9 @@ class Batch:
                         if path is None:
                             break
                         under_way.append(pool.submit(self._process, path))
-                    if under_way and (under_way[0].done() or wait((under_way[0],), _IDLE_SECONDS).done):
-                        yield under_way.popleft().result()
-                    elif under_way or not lister.ended:
+                    if under_way:
+                        yield _result(under_way)
+                    elif not lister.ended:
                         yield None
                     else:
                         lister.raise_error()
@@ -202,6 +203,18 @@ class Batch:
                 classifier = self._classifier.for_another_thread()
             self._worker.classifier = classifier
         return classifier
+
+
+def _result(under_way: deque[Future[_Done]]) -> _Done | None:
+    """Take the first of `under_way` if it is done within a moment."""
+    try:
+        done = under_way[0].result(_IDLE_SECONDS)
+    except FutureTimeoutError:
+        if not under_way[0].done():
+            return None
+        raise  # the worker's own
+    under_way.popleft()
+    return done
 
 
 class _Lister:

@@ -75,6 +75,8 @@ class Journal:
         Returns:
             The row and its place, for `keep`; ``None`` where there is none, or only one with an error.
         """
+        if not self._index.lines:
+            return None
         name = os.fsencode(path)
         for offset in self._index.offsets(name):
             row = parse_row(self._line(offset))

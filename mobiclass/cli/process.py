@@ -24,6 +24,7 @@ def begin() -> None:
 
 def loaded() -> None:
     """Go over to work: a signal now ends the command in order, with its output closed."""
+    gc.freeze()  # what was loaded is never garbage: not looked through again
     gc.enable()
     if signal.getsignal(signal.SIGTERM) is _end_at_once:  # not inside another program
         signal.signal(signal.SIGINT, signal.default_int_handler)
