@@ -1,17 +1,42 @@
-"""Known models by name: where their files are. It reads no model and downloads nothing."""
+"""Known models: what is known of them, and where their files are. It reads no model and downloads nothing."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mobiclass.cache import cache_folder
 from mobiclass.errors import ModelError
 
+if TYPE_CHECKING:
+    from mobiclass.catalog_entry import CatalogEntry
+
 BUILT_IN: Final = "efficientnet_lite0"
 _SUFFIX: Final = ".tflite"
+_CATALOG_NAME: Final = "catalog.toml"
+
+
+def catalog() -> Mapping[str, CatalogEntry]:
+    """Give the known models by name, in the order in which they are listed.
+
+    Raises:
+        ModelError: the catalogue is missing or damaged: the installation is incomplete.
+    """
+    from mobiclass.catalog_entry import read_catalog
+
+    return read_catalog(data_folder() / _CATALOG_NAME)
+
+
+def entry_by_sha256(sha256: str) -> CatalogEntry | None:
+    """Find the model whose file has this SHA-256 (in lower-case hexadecimal).
+
+    Raises:
+        ModelError: see `catalog`.
+    """
+    return next((entry for entry in catalog().values() if entry.sha256 == sha256), None)
 
 
 def data_folder() -> Path:
