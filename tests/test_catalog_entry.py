@@ -235,6 +235,7 @@ def test_the_counts_are_those_of_the_architecture(entry: CatalogEntry) -> None:
 
 
 def test_the_closed_form_is_the_published_one() -> None:
-    # arXiv 1704.04861, table 4 and its text: MobileNet V1 1.0/224 has 569 million multiply-adds, 4.2 million parameters.
+    # arXiv 1704.04861, table 4 and its text: MobileNet V1 1.0/224 has 569 million multiply-adds and
+    # 4.2 million parameters.
     parameters, multiply_adds = closed_form(mobilenet_v1(1.0), 224, 1001)
     assert (round(multiply_adds / 1e6), round(parameters / 1e6, 1)) == (569, 4.2)
