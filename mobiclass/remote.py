@@ -266,8 +266,8 @@ def _failure(reason: object, url: str) -> Exception:
     if isinstance(reason, ssl.SSLCertVerificationError):
         return DownloadError(
             f"the certificate of {host} is not accepted ({reason.verify_message}). On a device whose clock has no "
-            f"battery the date is often wrong: here it is {time.strftime('%Y-%m-%d')}. Else a proxy's certificate may be "
-            "missing: SSL_CERT_FILE names a file with certificates to trust"
+            f"battery the date is often wrong: here it is {time.strftime('%Y-%m-%d')}. Else a proxy's may be "
+            "missing: SSL_CERT_FILE names a file of those to trust"
         )
     proxy = urllib.request.getproxies().get(urllib.parse.urlsplit(url).scheme)
     through = " through the proxy of the environment" if proxy and not urllib.request.proxy_bypass(host) else ""
