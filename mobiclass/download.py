@@ -12,11 +12,11 @@ import shutil
 import time
 import urllib.parse
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 
 from mobiclass.cache import holds
 from mobiclass.errors import DownloadError
-from mobiclass.partial_file import PartialFile, hold_partial_file
+from mobiclass.partial_file import PartialFile, hold_partial_file, partial_path
 from mobiclass.remote import RangeRefusedError, TransientError, open_remote
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ _FIRST_PAUSE_SECONDS: Final = 0.5  # then twice as long after each failure
 _WORTH_BYTES: Final = 1 << 16  # an attempt that brings as much has not failed
 
 
-class Observer:
-    """Hears how a download goes; this one does not listen."""
+class Observer(Protocol):
+    """Hears how a download goes."""
 
     def received(self, count: int) -> None:
         """`count` bytes of the file are here."""
@@ -41,11 +41,6 @@ class Observer:
 
     def waiting(self) -> None:
         """Another process is fetching the same file."""
-
-
-def partial_path(entry: CatalogEntry, folder: Path) -> Path:
-    """Name the file in `folder` that holds what has come of `entry` so far."""
-    return folder / f"{entry.file}.part"
 
 
 def source_url(entry: CatalogEntry) -> str:
@@ -87,7 +82,7 @@ def pull(entry: CatalogEntry, folder: Path, observer: Observer) -> Outcome:
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with hold_partial_file(partial_path(entry, folder), observer.waiting) as part:
+        with hold_partial_file(partial_path(path), observer.waiting) as part:
             if holds(path, entry.bytes, entry.sha256):  # the process that was waited for has fetched it
                 part.discard()
                 return "present"

@@ -20,6 +20,11 @@ except ImportError:  # Windows has no lock of this kind; there the checksum find
     fcntl = None  # type: ignore[assignment]
 
 
+def partial_path(path: Path) -> Path:
+    """Name the file that holds what has come of the file at `path` so far."""
+    return path.with_name(f"{path.name}.part")
+
+
 class PartialFile:
     """What has come of a file so far; open, and no other process's.
 
