@@ -113,7 +113,10 @@ def _open_http(url: str, offset: int) -> http.client.HTTPResponse:
         with watch:
             request = urllib.request.Request(url, headers=headers)
             response: http.client.HTTPResponse = _opener(watch).open(request, timeout=SILENCE_SECONDS)
-            return response
+        if watch.timed_out:  # to http.client, headers that are cut off are headers that end
+            response.close()
+            raise TimeoutError
+        return response
     except urllib.error.HTTPError as error:
         with error:
             raise _refusal(error, url, offset) from error
@@ -251,7 +254,7 @@ def _refusal(error: urllib.error.HTTPError, url: str, offset: int) -> Exception:
     if error.code in (404, 410):
         return DownloadError(f"{url}: there is no such file ({status})")
     if 300 <= error.code < 400:
-        return DownloadError(f"{url}: is redirected without end, or to nowhere ({error.code})")
+        return DownloadError(f"{url}: is redirected without end, or to where nobody should follow ({error.code})")
     return DownloadError(f"{url}: the server refuses ({status})")
 
 
