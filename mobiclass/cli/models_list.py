@@ -112,7 +112,7 @@ def _line(name: str, cells: Iterable[str]) -> str:
 
 def _legend(models: list[KnownModel], available: int | None) -> Iterable[str]:
     states = {model.state for model in models}
-    yield "● here  ○ to be had  – none    top-1: as published, % of ImageNet's validation set"
+    yield "● here  ○ to be had  – none   top-1: published, % of ImageNet's validation set"
     yield "TPU: the same compiled for the Edge TPU, fetched with `models pull --edgetpu`"
     if any(model.entry and model.entry.data_terms for model in models):
         yield "* the photos that it was trained on are for non-commercial use (models/README.md)"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -86,6 +85,6 @@ def _pull(entry: CatalogEntry, *, quiet: bool) -> None:
             progress.close()
     if quiet:
         return
-    click.echo(f"{entry.name} {said[outcome]}", file=sys.stderr)
+    click.echo(f"{entry.name} {said[outcome]}", err=True)
     if entry.data_terms and outcome != "present":
-        click.echo(f"  mind: {entry.data_terms}", file=sys.stderr)
+        click.echo(f"  mind: {safe_text(entry.data_terms)}", err=True)
