@@ -115,7 +115,7 @@ def _legend(models: list[KnownModel], available: int | None) -> Iterable[str]:
     yield "● here  ○ to be had  – none   top-1: published, % of ImageNet's validation set"
     yield "TPU: the same compiled for the Edge TPU, fetched with `models pull --edgetpu`"
     if any(model.entry and model.entry.data_terms for model in models):
-        yield "* the photos that it was trained on are for non-commercial use (models/README.md)"
+        yield "* trained on photos for non-commercial use only: see models/README.md"
     if any(model.entry and model.entry.classes is None for model in models):
         yield "† gives features, not classes: `predict` refuses it"
     if "partial" in states:
