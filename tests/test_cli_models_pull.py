@@ -8,7 +8,9 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import faulty_server
 import pytest
@@ -65,6 +67,25 @@ def env(package: Mapping[str, str], server: FaultyServer, cache: Path) -> dict[s
 
 def pull(*arguments: str, env: Mapping[str, str]) -> Outcome:
     return run("models", "pull", *arguments, env=env)
+
+
+@contextmanager
+def half_way(env: Mapping[str, str], cache: Path, server: FaultyServer) -> Iterator[subprocess.Popen[bytes]]:
+    """Give a process that has half of `big`, and gets the rest when the server may go on."""
+    server.faults = [faulty_server.stalls]
+    part = cache / "big.tflite.part"
+    with running("models", "pull", "big", env=env) as process:
+        wait_until(lambda: part.exists() and part.stat().st_size == 500_000, "half of the model")
+        yield process
+
+
+@contextmanager
+def waiting(env: Mapping[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
+    """Give a process that waits for another one to fetch `big`, and its stderr."""
+    with running("models", "pull", "big", env=env) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == b"mobiclass: big: another process is fetching it; waiting for that\n"
+        yield process, process.stderr
 
 
 def test_a_model_is_fetched_found_and_used(env: dict[str, str], cache: Path, pictures: Path) -> None:
@@ -168,10 +189,7 @@ def test_offline_all_that_would_be_fetched_is_told(env: dict[str, str], cache: P
 def test_what_is_stopped_half_way_goes_on(
     number: int, exit_code: int, env: dict[str, str], cache: Path, server: FaultyServer
 ) -> None:
-    server.faults = [faulty_server.stalls]
-    part = cache / "big.tflite.part"
-    with running("models", "pull", "big", env=env) as process:
-        wait_until(lambda: part.exists() and part.stat().st_size == 500_000, "half of the model")
+    with half_way(env, cache, server) as process:
         process.send_signal(number)
         _, stderr = process.communicate(timeout=60)
         assert process.returncode == exit_code
@@ -185,31 +203,19 @@ def test_what_is_stopped_half_way_goes_on(
 
 
 def test_two_at_once_fetch_it_once(env: dict[str, str], cache: Path, server: FaultyServer) -> None:
-    server.faults = [faulty_server.stalls]
-    part = cache / "big.tflite.part"
-    with running("models", "pull", "big", env=env) as first:
-        wait_until(lambda: part.exists() and part.stat().st_size == 500_000, "half of the model")
-        with running("models", "pull", "big", env=env) as second:
-            assert second.stderr is not None
-            assert second.stderr.readline() == (b"mobiclass: big: another process is fetching it; waiting for that\n")
-            server.go_on.set()
-            assert first.wait(60) == second.wait(60) == 0
-            assert second.stderr.read() == b"big is already here, verified\n"
+    with half_way(env, cache, server) as first, waiting(env) as (second, stderr):
+        server.go_on.set()
+        assert first.wait(60) == second.wait(60) == 0
+        assert stderr.read() == b"big is already here, verified\n"
     assert len(server.requests) == 1
     assert names_in(cache) == ["big.tflite"]
     assert (cache / "big.tflite").read_bytes() == BIG
 
 
 def test_who_waits_takes_over_from_who_is_killed(env: dict[str, str], cache: Path, server: FaultyServer) -> None:
-    server.faults = [faulty_server.stalls]
-    part = cache / "big.tflite.part"
-    with running("models", "pull", "big", env=env) as first:
-        wait_until(lambda: part.exists() and part.stat().st_size == 500_000, "half of the model")
-        with running("models", "pull", "big", env=env) as second:
-            assert second.stderr is not None
-            assert b"waiting" in second.stderr.readline()
-            first.kill()
-            assert second.wait(60) == 0
+    with half_way(env, cache, server) as first, waiting(env) as (second, _):
+        first.kill()
+        assert second.wait(60) == 0
     assert server.ranges == [None, "bytes=500000-"]
     assert names_in(cache) == ["big.tflite"]
     assert (cache / "big.tflite").read_bytes() == BIG
@@ -251,10 +257,7 @@ class TestFullDisk:
             assert "1,000,000 bytes are needed and" in outcome.stderr
             assert server.requests == []
             filler.unlink()
-            server.faults = [faulty_server.stalls]
-            part = cache / "big.tflite.part"
-            with running("models", "pull", "big", env=env) as process:  # filled up while it comes
-                wait_until(lambda: part.exists() and part.stat().st_size == 500_000, "half of the model")
+            with half_way(env, cache, server) as process:  # filled up while it comes
                 filler.write_bytes(bytes(600_000))
                 server.go_on.set()
                 _, stderr = process.communicate(timeout=60)
