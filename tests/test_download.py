@@ -41,7 +41,7 @@ class Listener:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
-    """Serve the model on the mirror, and do not wait long for what does not come."""
+    """Serve the model on the mirror, and do not pause long between attempts."""
     for name in (
         "http_proxy",
         "https_proxy",
@@ -54,12 +54,17 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(download, "_FIRST_PAUSE_SECONDS", 0.001)
     monkeypatch.setattr(remote, "_MAX_RETRY_AFTER_SECONDS", 0.01)
-    monkeypatch.setattr(remote, "SILENCE_SECONDS", 0.3)
-    monkeypatch.setattr(remote, "ANSWER_SECONDS", 0.6)
-    monkeypatch.setattr(remote, "PACE_SECONDS", 0.3)
     with serving({FILE: MODEL}) as server:
         monkeypatch.setenv("MOBICLASS_MIRROR", server.url)
         yield server
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait long for what does not come: on a busy machine perhaps not even for what would have."""
+    monkeypatch.setattr(remote, "SILENCE_SECONDS", 0.4)
+    monkeypatch.setattr(remote, "ANSWER_SECONDS", 0.8)
+    monkeypatch.setattr(remote, "PACE_SECONDS", 0.3)
 
 
 def fetch(folder: Path, listener: Listener | None = None) -> Outcome:
@@ -135,9 +140,6 @@ def test_a_server_without_ranges_is_asked_for_all(
 
 TRANSIENT = {
     "silent": faulty_server.resets,
-    "stalls": faulty_server.stalls,
-    "drips": faulty_server.drips,
-    "drips headers": faulty_server.drips_headers,
     "without length": faulty_server.cut_short_without_length,
     **{str(code): status(code) for code in (408, 429, 500, 502, 503, 504)},
     "Retry-After": status(503, Retry_After="1000000"),
@@ -154,7 +156,35 @@ def test_what_passes_is_tried_again(fault: faulty_server.Fault, server: FaultySe
     assert (tmp_path / FILE).read_bytes() == MODEL
 
 
-@pytest.mark.parametrize("fault", [faulty_server.resets, faulty_server.drips_headers, status(503)])
+WAITED_FOR = {
+    "silent for 0 s": faulty_server.stalls,
+    "sends only": faulty_server.drips,
+    "does not answer within 1 s": faulty_server.drips_headers,
+}
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(("reason", "fault"), WAITED_FOR.items())
+def test_what_does_not_come_is_not_waited_for(
+    reason: str, fault: faulty_server.Fault, server: FaultyServer, tmp_path: Path
+) -> None:
+    server.faults = [fault]
+    listener = Listener()
+    assert fetch(tmp_path, listener) == "fetched"
+    assert reason in listener.reasons[0]
+    assert (tmp_path / FILE).read_bytes() == MODEL
+
+
+@pytest.mark.usefixtures("impatient")
+def test_who_never_answers_is_given_up(server: FaultyServer, tmp_path: Path) -> None:
+    server.faults = [faulty_server.drips_headers] * 100
+    with pytest.raises(DownloadError, match="^birds could not be fetched from .*: localhost:.* does not answer within"):
+        fetch(tmp_path)
+    assert len(server.requests) == 5
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("fault", [faulty_server.resets, status(503)])
 def test_what_does_not_pass_ends(fault: faulty_server.Fault, server: FaultyServer, tmp_path: Path) -> None:
     server.faults = [fault] * 100
     with pytest.raises(DownloadError, match=f"^birds could not be fetched from {server.url}/birds.tflite: localhost:"):
