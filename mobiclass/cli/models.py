@@ -1,4 +1,4 @@
-"""``mobiclass models``: find a model's file, and show what the model says of itself."""
+"""``mobiclass models``: find a model's file, and show what the model says of itself; list and pull are beside it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import os
 
 import click
 
+from mobiclass.cli.models_list import list_models
+from mobiclass.cli.models_pull import pull
 from mobiclass.cli.options import ANY_PATH
 
 
 @click.group()
 def models() -> None:
-    """Find models and look into them."""
+    """Find models, fetch them and look into them."""
+
+
+models.add_command(list_models)
+models.add_command(pull)
 
 
 @models.command()
