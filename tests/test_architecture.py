@@ -32,7 +32,7 @@ OPTIONAL = {"pi_heif": "mobiclass.images", "pyarrow": "mobiclass.export", "tqdm"
 
 # Every module stands on a higher floor than those that it needs. The package itself only forwards.
 FLOORS = (
-    {"errors", "flatbuffer", "cache", "choices"},
+    {"errors", "flatbuffer", "cache", "choices", "edgetpu_devices"},
     {"labels", "tflite"},
     {"facts", "quantization", "catalog"},
     {"model"},
