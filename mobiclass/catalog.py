@@ -11,6 +11,7 @@ from mobiclass.cache import cache_folder
 from mobiclass.errors import ModelError
 
 BUILT_IN: Final = "efficientnet_lite0"
+BUILT_IN_SHA256: Final = "c080b3bef92f6cfc3b6b32b11ce18ce92432add193e52b0806f23f1dd17654e8"
 _SUFFIX: Final = ".tflite"
 
 

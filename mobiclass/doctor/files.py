@@ -1,0 +1,75 @@
+"""The files that mobiclass lives with: the built-in model, as it should be, and the cache folder."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from mobiclass.cache import cache_folder
+from mobiclass.catalog import BUILT_IN, BUILT_IN_SHA256, find_model
+from mobiclass.doctor.finding import Finding
+from mobiclass.doctor.patient import Patient
+from mobiclass.errors import MobiclassError
+from mobiclass.model import read_model
+
+_REINSTALL: Final = "pip install --force-reinstall mobiclass"
+_LITTLE_BYTES: Final = 50_000_000
+
+
+def check_builtin_model(patient: Patient) -> Finding:
+    """Compare the built-in model with its checksum."""
+    name = "built-in model"
+    try:
+        path = find_model()
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except (MobiclassError, OSError) as error:
+        return Finding(name, "problem", str(error), _REINSTALL)
+    if digest == BUILT_IN_SHA256:
+        return Finding(name, "ok", f"{BUILT_IN}, sha256 {digest[:12]}… as it should be")
+    try:
+        read_model(path)
+    except MobiclassError as error:
+        return Finding(
+            name, "problem", f"damaged, sha256 {digest[:12]}… instead of {BUILT_IN_SHA256[:12]}…: {error}", _REINSTALL
+        )
+    text = f"{path} is damaged or another model: sha256 {digest[:12]}… instead of {BUILT_IN_SHA256[:12]}…"
+    return Finding(name, "problem", text, _REINSTALL)
+
+
+def check_cache(patient: Patient) -> Finding:
+    """Write to the cache folder, or see whether it could be made."""
+    folder = cache_folder()
+    fix = f"make {folder} a folder that this user may write to, or name another: export MOBICLASS_CACHE=FOLDER"
+    needless = "pulled models find no place, and tflite-runtime tries every model anew"
+    there = _nearest(folder)
+    try:
+        if there == folder:
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        elif not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            return Finding("cache", "warning", f"{folder} cannot be made in {there}: {needless}", fix)
+    except OSError as error:
+        return Finding(
+            "cache", "warning", f"{folder} cannot be written to ({error.strerror or error}): {needless}", fix
+        )
+    text = f"{folder}{'' if there == folder else ' (not made yet)'}"
+    free = None
+    with contextlib.suppress(OSError):
+        free = shutil.disk_usage(there).free
+    if free is not None and free < _LITTLE_BYTES:
+        return Finding("cache", "warning", f"{text}: only {free / 1e6:.0f} MB are free there", "make room on that disk")
+    return Finding("cache", "ok", f"{text}, writable{'' if free is None else f', {free / 1e9:.1f} GB free'}")
+
+
+def _nearest(folder: Path) -> Path:
+    """Give `folder`, or the nearest above it that exists."""
+    folder = folder.absolute()
+    for candidate in (folder, *folder.parents):
+        if os.path.lexists(candidate):
+            return candidate
+    return folder
