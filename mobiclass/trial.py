@@ -11,7 +11,7 @@ import sys
 from typing import Final
 
 from mobiclass.cache import cache_folder
-from mobiclass.child_process import python_command
+from mobiclass.child import python_command
 from mobiclass.errors import ModelError
 from mobiclass.model import ModelInfo
 from mobiclass.runtimes import RUNTIMES, Runtime, load_interpreter
@@ -30,11 +30,10 @@ def require_loadable(model: ModelInfo, runtime: Runtime) -> None:
     with contextlib.suppress(OSError):  # a cache that cannot be looked into costs the trial again
         if marker.exists():
             return
-    # The child gets the bytes themselves, so that it tries what will be loaded here.
     try:
         child = subprocess.run(
-            python_command(f"from mobiclass.trial import main; main({runtime.name!r})"),
-            input=model.content,
+            python_command("mobiclass.trial", runtime.name),
+            input=model.content,  # the bytes themselves, so that it tries what will be loaded here
             capture_output=True,
             timeout=_TIMEOUT_SECONDS,
             check=False,

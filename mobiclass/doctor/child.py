@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, NoReturn
 
-from mobiclass.child_process import python_command
+from mobiclass.child import python_command
 
 Report = Callable[..., None]
 """Takes what a probe found, name to value (JSON); ``step`` is what it does next."""
@@ -49,9 +49,11 @@ class Outcome(NamedTuple):
 
 def run_probe(name: str, *arguments: Any, timeout_seconds: float) -> Outcome:
     """Run the probe `name` with `arguments` (text, numbers, and lists of them) in a child process."""
-    statement = f"from mobiclass.doctor.child import main; main({name!r}, {arguments!r})"
     child = subprocess.Popen(
-        python_command(statement), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        python_command("mobiclass.doctor.child", name, json.dumps(arguments)),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     try:
         stdout, stderr = child.communicate(timeout=timeout_seconds)
@@ -67,8 +69,8 @@ def run_probe(name: str, *arguments: Any, timeout_seconds: float) -> Outcome:
     return Outcome(facts, _death(child.returncode, stderr))
 
 
-def main(name: str, arguments: tuple[Any, ...]) -> NoReturn:
-    """Be the child: run the probe `name`, and report on standard output, a JSON object a line."""
+def main(name: str, arguments: str) -> NoReturn:
+    """Be the child: run the probe `name` with `arguments` (JSON); report on standard output, a JSON object a line."""
     from mobiclass.doctor import probes
 
     # Whatever a library writes to standard output must not mix with the report.
@@ -80,7 +82,7 @@ def main(name: str, arguments: tuple[Any, ...]) -> NoReturn:
             stream.flush()
 
         try:
-            getattr(probes, name)(report, *arguments)
+            getattr(probes, name)(report, *json.loads(arguments))
             report(ended=True)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is the outcome
             report(ended=True, failure=_reason(error), raised=type(error).__name__)
