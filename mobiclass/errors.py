@@ -4,7 +4,8 @@ MobiclassError(Exception)
 ├── SetupError              exit 3   nothing can be classified
 │   ├── ModelError                   not a .tflite, damaged, not an image classifier
 │   ├── LabelsError                  the labels cannot be read or do not fit the outputs
-│   └── DelegateError                the accelerator cannot be used
+│   ├── DelegateError                the accelerator cannot be used
+│   └── DownloadError                a model cannot be fetched
 └── ImageError(path, kind)  exit 4   this one file cannot be classified; the others go on
 
 Errors of other libraries and of the operating system become one of these at the boundary where they
@@ -41,6 +42,10 @@ class LabelsError(SetupError):
 
 class DelegateError(SetupError):
     """The accelerator that was asked for, or that the model was compiled for, cannot be used."""
+
+
+class DownloadError(SetupError):
+    """A model cannot be fetched, or what came is not the model that was asked for."""
 
 
 class ImageError(MobiclassError):

@@ -2,7 +2,7 @@
 
 It reads files and needs neither a runtime nor NumPy; it does not run the model. The sources, strongest first:
 the command line, a sidecar (``X.json``, ``X.labels.txt`` beside ``X.tflite``), ``mobiclass.json`` in the zip
-appended to the model, the TFLite Metadata, the input's quantization, the defaults.
+appended to the model, the TFLite Metadata, the catalogue, the input's quantization, the defaults.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from mobiclass.facts import (
     DEFAULTS,
     Facts,
     PerChannel,
+    facts_from_catalog,
     facts_from_metadata,
     facts_from_quantization,
     parse_config,
@@ -34,6 +35,8 @@ OutputKind: TypeAlias = Literal["probabilities", "logits"]
 _INPUT_DTYPES: Final = ("uint8", "int8", "float32")
 _OUTPUT_DTYPES: Final = ("uint8", "int8", "int16", "float16", "float32")
 _MAX_INPUT_SIDE: Final = 4096  # pixels; beyond it the input tensor alone would fill a small machine
+_PREPROCESSING_FACTS: Final = ("mean", "std", "resize", "crop_fraction", "interpolation")
+_CATALOG_FACTS: Final = (*_PREPROCESSING_FACTS, "license")
 _FEATURE_HEADS: Final = ("AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN", "L2_NORMALIZATION", "CUSTOM", "")
 
 
@@ -132,9 +135,8 @@ def read_model(path: Path, overrides: Facts | None = None) -> ModelInfo:
         *([overrides] if overrides else []),
         *_sidecar_facts(path),
         *_embedded_facts(graph, content, path),
-        facts_from_quantization(image),
-        DEFAULTS,
     ]
+    layers += [*_catalog_facts(content, layers), facts_from_quantization(image), DEFAULTS]
     labels, labels_source = _strongest(layers, "labels")
     if labels is not None:
         labels_file, _ = _strongest(layers, "labels_file")
@@ -246,6 +248,16 @@ def _embedded_facts(graph: Graph, content: bytes, path: Path) -> list[Facts]:
     return facts
 
 
+def _catalog_facts(content: bytes, stronger: Sequence[Facts]) -> list[Facts]:
+    # The catalogue is not read, nor the model hashed, where that could tell nothing new: not for the built-in model.
+    if all(_strongest(stronger, name)[0] is not None for name in _CATALOG_FACTS):
+        return []
+    from mobiclass.catalog import entry_of
+
+    entry = entry_of(content)
+    return [facts_from_catalog(entry)] if entry else []
+
+
 def read_labels(path: Path) -> tuple[str, ...]:
     """Read the label list at `path`: UTF-8, one label a line.
 
@@ -261,8 +273,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
 
 
 def _preprocessing(layers: Sequence[Facts]) -> Preprocessing:
-    names = ("mean", "std", "resize", "crop_fraction", "interpolation")
-    found = {name: _strongest(layers, name) for name in names}
+    found = {name: _strongest(layers, name) for name in _PREPROCESSING_FACTS}
     values: dict[str, Any] = {name: value for name, (value, _) in found.items()}
     return Preprocessing(**values, sources={name: source for name, (_, source) in found.items()})
 

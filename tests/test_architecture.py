@@ -28,13 +28,19 @@ PIXELS = {
     "mobiclass.report",
     "mobiclass.lenient",
 }
-OPTIONAL = {"pi_heif": "mobiclass.images", "pyarrow": "mobiclass.export", "tqdm": "mobiclass.cli.progress"}
+OPTIONAL = {
+    "pi_heif": "mobiclass.images",
+    "pyarrow": "mobiclass.export",
+    "tomli": "mobiclass.catalog_entry",
+    "tqdm": "mobiclass.cli.progress",
+}
 
 # Every module stands on a higher floor than those that it needs. The package itself only forwards.
 FLOORS = (
     {"errors", "flatbuffer", "cache", "choices", "edgetpu_devices"},
-    {"labels", "tflite"},
-    {"facts", "quantization", "catalog"},
+    {"labels", "tflite", "catalog_entry"},
+    {"catalog"},
+    {"facts", "quantization"},
     {"model"},
     {"runtimes", "predictions", "preprocess", "rgb"},
     {"edgetpu", "trial", "images"},

@@ -38,6 +38,7 @@ def test_the_wheel_holds_the_package_and_the_model_alone(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.partition("/")[0] for name in names} == {"mobiclass", f"mobiclass-{mobiclass.__version__}.dist-info"}
     assert f"mobiclass/models/{BUILT_IN}.tflite" in names
+    assert "mobiclass/models/catalog.toml" in names
     assert "mobiclass/py.typed" in names
     assert "mobiclass/report_page/page.html" in names
     licences = [name.rpartition("/")[2] for name in names if "/licenses/" in name]
@@ -57,7 +58,7 @@ def test_the_wheel_asks_for_little(wheel: Path) -> None:
         for line in metadata.splitlines()
         if line.startswith("Requires-Dist: ") and "extra ==" not in line
     }
-    assert needed == {"ai-edge-litert", "click", "numpy", "pillow", "platformdirs", "tflite-runtime", "tqdm"}
+    assert needed == {"ai-edge-litert", "click", "numpy", "pillow", "platformdirs", "tflite-runtime", "tomli", "tqdm"}
 
 
 def test_a_wheel_finds_its_model_and_classifies(wheel: Path, tmp_path: Path, photos: dict[str, Path]) -> None:
@@ -90,6 +91,7 @@ def test_the_source_distribution_can_build_and_test_all(dist: Path) -> None:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {
         f"models/{BUILT_IN}.tflite",
+        "models/catalog.toml",
         "mobiclass/cli/predict.py",
         "tests/test_packaging.py",
         "tools/build_builtin_model.py",

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from mobiclass.cache import cache_folder
-from mobiclass.catalog import BUILT_IN, BUILT_IN_SHA256, find_model
+from mobiclass.catalog import BUILT_IN, catalog, find_model
 from mobiclass.doctor.finding import Finding
 from mobiclass.doctor.patient import Patient
 from mobiclass.errors import MobiclassError
-from mobiclass.model import read_model
 
 _REINSTALL: Final = "pip install --force-reinstall mobiclass"
 _LITTLE_BYTES: Final = 50_000_000
@@ -27,17 +26,12 @@ def check_builtin_model(patient: Patient) -> Finding:
     try:
         path = find_model()
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except (MobiclassError, OSError) as error:
-        return Finding(name, "problem", str(error), _REINSTALL)
-    if digest == BUILT_IN_SHA256:
-        return Finding(name, "ok", f"{BUILT_IN}, sha256 {digest[:12]}… as it should be")
-    try:
-        read_model(path)
-    except MobiclassError as error:
-        return Finding(
-            name, "problem", f"damaged, sha256 {digest[:12]}… instead of {BUILT_IN_SHA256[:12]}…: {error}", _REINSTALL
-        )
-    text = f"{path} is damaged or another model: sha256 {digest[:12]}… instead of {BUILT_IN_SHA256[:12]}…"
+        known = catalog()[BUILT_IN].sha256
+    except (ImportError, LookupError, MobiclassError, OSError) as error:
+        return Finding(name, "problem", f"cannot be verified: {error}", _REINSTALL)
+    if digest == known:
+        return Finding(name, "ok", f"{BUILT_IN}, with the catalogue's sha256 {digest[:12]}…")
+    text = f"{path} is damaged, or another file than the catalogue's: sha256 {digest[:12]}…, not {known[:12]}…"
     return Finding(name, "problem", text, _REINSTALL)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -31,7 +32,12 @@ class Extra(NamedTuple):
 
 NUMPY: Final = Package("numpy", "numpy")
 PILLOW: Final = Package("pillow", "PIL.Image")
-NEEDED: Final = (Package("click", "click"), Package("platformdirs", "platformdirs"), Package("tqdm", "tqdm"))
+NEEDED: Final = (
+    Package("click", "click"),
+    Package("platformdirs", "platformdirs"),
+    Package("tqdm", "tqdm"),
+    *((Package("tomli", "tomli"),) if sys.version_info < (3, 11) else ()),
+)
 EXTRAS: Final = (
     Extra(Package("pi-heif", "pi_heif"), "HEIC photos", "heif"),
     Extra(Package("pyarrow", "pyarrow.parquet"), "Parquet files", "parquet"),
