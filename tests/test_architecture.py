@@ -27,6 +27,8 @@ PIXELS = {
     "mobiclass.classifier",
     "mobiclass.report",
     "mobiclass.lenient",
+    "mobiclass.doctor.known_picture",
+    "mobiclass.doctor.probes",
 }
 OPTIONAL = {
     "pi_heif": "mobiclass.images",
