@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _MARKS: Final = {"ok": "✓", "warning": "!", "problem": "✗", "info": "·"}
 _COLOURS: Final = {"ok": "32", "warning": "33;1", "problem": "31;1", "info": "2"}
 _STATUS_CELLS: Final = 7  # "warning"
-_NAME_CELLS: Final = 14
+_NAME_CELLS: Final = 17  # "MOBICLASS_RUNTIME"
 _MIN_TEXT_CELLS: Final = 30
 _ASCII: Final = str.maketrans({"°": "", "×": "x", "…": "...", "–": "-", "→": "->", "·": "-", "✓": "", "✗": ""})
 

@@ -15,6 +15,7 @@ from mobiclass.errors import MobiclassError
 from mobiclass.runtimes import RUNTIMES, Runtime
 
 _CLEARLY: Final = 1.2  # what noise does not explain
+_PROCESSORS: Final = "sys/devices/system/cpu/possible"
 
 
 def check_runtimes(patient: Patient) -> Iterator[Finding]:
@@ -37,7 +38,7 @@ def check_xnnpack(patient: Patient) -> Finding:
         return Finding("xnnpack", "info", "not tried, for want of a runtime")
     outcome = patient.probe("time_delegates", runtime.name, str(find_model()))
     if outcome.failure is not None:
-        return Finding("xnnpack", "info", f"not measured: {runtime.package} {_at(outcome.step)}{outcome.failure}")
+        return Finding("xnnpack", "info", f"not measured, for {runtime.package} does not run the built-in model")
     with_ms, without_ms = outcome.facts["with_ms"], outcome.facts["without_ms"]
     delegated = outcome.facts["delegated"]
     in_use = without_ms > with_ms * _CLEARLY if delegated is None else delegated
@@ -48,6 +49,10 @@ def check_xnnpack(patient: Patient) -> Finding:
         return Finding("xnnpack", "ok", text)
     text = f"not in use: {runtime.package} takes {with_ms:.1f} ms for the built-in model, and without delegates "
     text += f"{without_ms:.1f} ms, on one thread"
+    if runtime.name == "litert" and platform.system() == "Linux" and not (patient.root / _PROCESSORS).exists():
+        return Finding(
+            "xnnpack", "warning", text, f"mount /sys here: from /{_PROCESSORS} XNNPACK learns what the CPU can"
+        )
     if runtime.name == "litert":
         return Finding("xnnpack", "warning", text, f"pip install --force-reinstall {runtime.package}")
     if patient.has_litert_wheels:

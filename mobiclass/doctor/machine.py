@@ -16,8 +16,8 @@ from mobiclass.doctor.patient import Patient
 from mobiclass.doctor.system_files import read_text
 
 _MEGABYTE: Final = 1_000_000
-_NEEDED_BYTES: Final = 90 * _MEGABYTE
-"""What `predict` holds at most (measured: 62-82 MB, by runtime), with a photo of 12 megapixels in reach."""
+_NEEDED_BYTES: Final = 100 * _MEGABYTE
+"""The self-test was measured to hold 60 to 62 MB on x86-64; a photo of 12 megapixels takes some more."""
 
 # As Linux calls them in /proc/cpuinfo, the strongest first, and what they are to int8 arithmetic.
 _X86_FEATURES: Final = {"avx512_vnni": "AVX512-VNNI", "avx_vnni": "AVX-VNNI", "avx2": "AVX2"}
@@ -106,7 +106,9 @@ def check_memory(patient: Patient) -> Finding:
 
 def _cpu_features(root: Path) -> set[str]:
     """Give the names of the first core's features, as Linux calls them."""
-    found = re.search(r"^(?:flags|Features)\s*:\s*(.*)$", read_text(root / "proc/cpuinfo") or "", re.MULTILINE)
+    # By the machine's kind: an emulated Arm system sees the file of the x86 processor below.
+    line = "flags" if platform.machine() in ("x86_64", "AMD64", "i686") else "Features"
+    found = re.search(rf"^{line}\s*:\s*(.*)$", read_text(root / "proc/cpuinfo") or "", re.MULTILINE)
     if found:
         return set(found[1].split())
     if sys.platform != "darwin":

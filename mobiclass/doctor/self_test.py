@@ -22,12 +22,8 @@ def check_classification(patient: Patient) -> Finding:
         return Finding(name, "problem", "not tried, for want of a runtime")
     outcome = patient.probe("classify", str(find_model()), "cpu", runtime.name, 1)
     if outcome.failure is not None:
-        return Finding(
-            name,
-            "problem",
-            f"when it is to {outcome.step}: {outcome.failure}",
-            "see what else is wrong, above and below",
-        )
+        text = f"when it is to {outcome.step}: {outcome.failure}"
+        return Finding(name, "problem", text, "put right what else is wrong here; if nothing is, report this output")
     label, score = outcome.facts["label"], outcome.facts["score"]
     expected = f"{known_picture.LABEL} {_percent(known_picture.SCORE)}"
     text = f"{label} {_percent(score)} (expected: {expected})"
