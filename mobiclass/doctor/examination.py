@@ -63,7 +63,11 @@ def examine(
     `options` are the options that environment variables set; `waiting_for` is called with the name of a check that
     takes longer than a moment.
     """
-    for check in (*_CHECKS, _Check("settings", lambda _: check_settings(options)), _Check("as set", check_as_set)):
+    for check in (
+        *_CHECKS,
+        _Check("settings", lambda _: check_settings(options)),
+        _Check("as configured", check_as_set),
+    ):
         yield from _in_isolation(check, patient, waiting_for)
 
 

@@ -8,10 +8,8 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
-from mobiclass.catalog import find_model
 from mobiclass.doctor.finding import Finding, Status
 from mobiclass.doctor.patient import Patient
-from mobiclass.errors import MobiclassError
 from mobiclass.runtimes import RUNTIMES, Runtime
 
 _CLEARLY: Final = 1.2  # what noise does not explain
@@ -34,9 +32,9 @@ def check_runtimes(patient: Patient) -> Iterator[Finding]:
 def check_xnnpack(patient: Patient) -> Finding:
     """Measure what the default delegate of the runtime in use is worth."""
     runtime = patient.chosen_runtime
-    if runtime is None:
-        return Finding("xnnpack", "info", "not tried, for want of a runtime")
-    outcome = patient.probe("time_delegates", runtime.name, str(find_model()))
+    if runtime is None or patient.builtin_model is None:
+        return Finding("xnnpack", "info", f"not tried, for want of {'a runtime' if runtime is None else 'a model'}")
+    outcome = patient.probe("time_delegates", runtime.name, str(patient.builtin_model))
     if outcome.failure is not None:
         return Finding("xnnpack", "info", f"not measured, for {runtime.package} does not run the built-in model")
     with_ms, without_ms = outcome.facts["with_ms"], outcome.facts["without_ms"]
@@ -63,11 +61,9 @@ def check_xnnpack(patient: Patient) -> Finding:
 def _check_installed(patient: Patient, runtime: Runtime) -> Finding:
     used = patient.chosen_runtime == runtime
     name = f"{runtime.version}{' (in use)' if used else ''}"
-    try:
-        model = str(find_model())
-    except MobiclassError as error:
-        return Finding(runtime.package, "info", f"{name}, not tried: {error}")
-    outcome = patient.probe("run_runtime", runtime.name, model)
+    if patient.builtin_model is None:
+        return Finding(runtime.package, "info", f"{name}, not tried, for want of the built-in model")
+    outcome = patient.probe("run_runtime", runtime.name, str(patient.builtin_model))
     if outcome.failure is None:
         return Finding(runtime.package, "ok", f"{name}, runs the built-in model")
     status: Status = "problem" if used else "warning"

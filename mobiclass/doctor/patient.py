@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import sysconfig
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, get_args
 
+from mobiclass.catalog import find_model
 from mobiclass.choices import RuntimeChoice
 from mobiclass.doctor.child import Outcome, run_probe
-from mobiclass.errors import SetupError
+from mobiclass.errors import ModelError, SetupError
 from mobiclass.runtimes import Runtime, choose_runtime
 
 _LITERT_MACHINES: Final = {
@@ -51,6 +53,14 @@ class Patient:
             return None
 
     @cached_property
+    def builtin_model(self) -> Path | None:
+        """The built-in model's file; ``None`` where it is missing."""
+        try:
+            return find_model()
+        except ModelError:
+            return None
+
+    @cached_property
     def has_litert_wheels(self) -> bool:
         """Whether LiteRT is to be had for this system."""
         machines = _LITERT_MACHINES.get(platform.system(), set())
@@ -59,8 +69,6 @@ class Patient:
     @cached_property
     def is_64_bit(self) -> bool:
         """Whether this Python is a 64-bit program, which is not settled by the machine's kind."""
-        import sys
-
         return sys.maxsize > 2**32
 
     @cached_property

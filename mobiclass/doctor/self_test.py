@@ -10,6 +10,8 @@ from mobiclass.choices import is_device
 from mobiclass.doctor import known_picture
 from mobiclass.doctor.finding import Finding
 from mobiclass.doctor.patient import Patient
+from mobiclass.errors import MobiclassError
+from mobiclass.model import read_model
 
 _MEGABYTE = 1_000_000
 
@@ -18,9 +20,10 @@ def check_classification(patient: Patient) -> Finding:
     """Classify the known picture with the built-in model, on the CPU, the whole way that a photo goes."""
     name = "self-test"
     runtime = patient.chosen_runtime
-    if runtime is None:
-        return Finding(name, "problem", "not tried, for want of a runtime")
-    outcome = patient.probe("classify", str(find_model()), "cpu", runtime.name, 1)
+    if runtime is None or patient.builtin_model is None:
+        want = "a runtime" if runtime is None else "the built-in model"
+        return Finding(name, "problem", f"not tried, for want of {want}")
+    outcome = patient.probe("classify", str(patient.builtin_model), "cpu", runtime.name, 1)
     if outcome.failure is not None:
         text = f"when it is to {outcome.step}: {outcome.failure}"
         return Finding(name, "problem", text, "put right what else is wrong here; if nothing is, report this output")
@@ -45,16 +48,24 @@ def check_as_set(patient: Patient) -> Iterator[Finding]:
     if not model and device in ("auto", "cpu"):
         return
     runtime = patient.chosen_runtime
-    if runtime is None or not is_device(device):
+    if runtime is None or not is_device(device) or not _is_readable(model):
         return  # which is said elsewhere
     outcome = patient.probe("classify", model or None, device, runtime.name, None)
     if outcome.failure is not None:
         variables = " and ".join(name for name in ("MOBICLASS_MODEL", "MOBICLASS_DEVICE") if os.environ.get(name))
-        yield Finding("as set", "problem", outcome.failure, f"put that right, or unset {variables}")
+        yield Finding("as configured", "problem", outcome.failure, f"put that right, or unset {variables}")
     elif outcome.facts["fallback"]:
-        yield Finding("as set", "warning", f"runs on the CPU instead: {outcome.facts['fallback']}")
+        yield Finding("as configured", "warning", f"runs on the CPU instead: {outcome.facts['fallback']}")
     else:
-        yield Finding("as set", "ok", f"{model or 'the built-in model'} classifies on {outcome.facts['device']}")
+        yield Finding("as configured", "ok", f"{model or 'the built-in model'} classifies on {outcome.facts['device']}")
+
+
+def _is_readable(model: str | None) -> bool:
+    try:
+        read_model(find_model(model or None))
+    except MobiclassError:
+        return False
+    return True
 
 
 def _percent(score: float) -> str:

@@ -8,10 +8,9 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Final, NamedTuple
 
-from mobiclass.catalog import find_model
+from mobiclass.catalog import catalog, find_model
 from mobiclass.doctor.finding import Finding
 from mobiclass.errors import MobiclassError
 from mobiclass.model import read_model
@@ -23,7 +22,6 @@ _OTHERS: Final = {
     "MOBICLASS_MIRROR": "where models are pulled from",
     "MOBICLASS_OFFLINE": "models are never downloaded",
 }
-_URL_SCHEMES: Final = ("http://", "https://")
 
 
 class Option(NamedTuple):
@@ -55,7 +53,7 @@ def check_settings(options: Mapping[str, Option]) -> Iterator[Finding]:
 def _check_option(variable: str, value: str, option: Option) -> Finding:
     text = f"{value}, for {option.name}"
     if option.complaint is not None:
-        return Finding(variable, "problem", f"{value}: {option.complaint}", f"correct it, or unset {variable}")
+        return Finding(variable, "problem", option.complaint.rstrip("."), f"correct it, or unset {variable}")
     try:
         if variable == "MOBICLASS_MODEL":
             read_model(find_model(value))
@@ -67,8 +65,21 @@ def _check_option(variable: str, value: str, option: Option) -> Finding:
 
 
 def _check_other(variable: str, value: str) -> Finding:
-    if variable == "MOBICLASS_MIRROR" and not value.startswith(_URL_SCHEMES):
-        return Finding(variable, "problem", f"{value} is no http or https URL", f"correct it, or unset {variable}")
-    if variable == "MOBICLASS_CACHE" and Path(value).exists() and not Path(value).is_dir():
-        return Finding(variable, "problem", f"{value} is no folder", f"correct it, or unset {variable}")
-    return Finding(variable, "ok", f"{value}: {_OTHERS[variable]}")
+    if variable == "MOBICLASS_MIRROR":
+        return _check_mirror(variable)
+    text = f"{value}: {_OTHERS[variable]}"
+    if variable == "MOBICLASS_OFFLINE" and value == "0":
+        text = "0: models may be downloaded, with `models pull` alone"
+    return Finding(variable, "ok", text)
+
+
+def _check_mirror(variable: str) -> Finding:
+    """Have the downloader judge the mirror. What it refuses is not repeated: it may hold a password."""
+    from mobiclass.download import source_url
+
+    entry = next(entry for entry in catalog().values() if entry.url is not None)
+    try:
+        url = source_url(entry)
+    except MobiclassError as error:
+        return Finding(variable, "problem", str(error), f"correct it, or unset {variable}")
+    return Finding(variable, "ok", f"{_OTHERS[variable]}, for instance {url}")
