@@ -36,22 +36,18 @@ def check_builtin_model(patient: Patient) -> Finding:
 
 
 def check_cache(patient: Patient) -> Finding:
-    """Write to the cache folder, or see whether it could be made."""
+    """Write to the cache folder, or to where it would be made."""
     folder = cache_folder()
     fix = f"make {folder} a folder that this user may write to, or name another: export MOBICLASS_CACHE=FOLDER"
     needless = "pulled models find no place, and tflite-runtime tries every model anew"
     there = _nearest(folder)
     try:
-        if there == folder:
-            with tempfile.TemporaryFile(dir=folder):
-                pass
-        elif not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-            return Finding("cache", "warning", f"{folder} cannot be made in {there}: {needless}", fix)
+        with tempfile.TemporaryDirectory(dir=there):  # only trying tells: permissions do not say all
+            pass
     except OSError as error:
-        return Finding(
-            "cache", "warning", f"{folder} cannot be written to ({error.strerror or error}): {needless}", fix
-        )
-    text = f"{folder}{'' if there == folder else ' (not made yet)'}"
+        how = "be written to" if there == folder.absolute() else f"be made in {there}"
+        return Finding("cache", "warning", f"{folder} cannot {how} ({error.strerror or error}): {needless}", fix)
+    text = f"{folder}{'' if there == folder.absolute() else ' (not made yet)'}"
     free = None
     with contextlib.suppress(OSError):
         free = shutil.disk_usage(there).free
