@@ -78,7 +78,7 @@ def test_a_library_that_crashes_or_hangs_is_a_line(
 
 
 def test_a_library_that_is_none(library_folder: Path, tmp_path: Path) -> None:
-    (library_folder / "libedgetpu.so.1").write_text("not a library\n")
+    (library_folder / "libedgetpu.so.1").write_text("not a library\n" * 100)
     finding = examine(tmp_path)[0]
     assert finding.status == "warning"
     assert "there, but cannot be loaded: " in finding.text

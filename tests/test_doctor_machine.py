@@ -38,7 +38,12 @@ def meminfo(total_bytes: int, available_bytes: int) -> dict[str, str]:
         ("aarch64", "Features\t: fp asimd crc32", "ok", "NEON, without dotprod"),
         ("armv7l", "Features\t: half thumb neon vfpv4", "ok", "NEON, without dotprod"),
         ("armv6l", "Features\t: half thumb fastmult vfp", "warning", "no instructions for fast int8"),
-        ("aarch64", "flags\t\t: fpu avx2 avx512_vnni", "info", "cannot be seen here"),  # an emulator's host
+        (
+            "aarch64",
+            "flags\t\t: fpu avx2 avx512_vnni",
+            "info",
+            "its features cannot be seen here",
+        ),  # an emulator's host
     ],
 )
 def test_cpu_features(
@@ -112,8 +117,10 @@ CGROUP_1 = {"proc/self/cgroup": "5:memory:/docker/1\n4:cpu,cpuacct:/docker/1\n1:
         ({"proc/self/cgroup": "0::/../../x\n", "sys/fs/cgroup/x/cpu.max": "70000 100000\n"}, 0.7),
         ({**CGROUP_1, "sys/fs/cgroup/cpu,cpuacct/docker/1/cpu.cfs_quota_us": "200000\n",
           "sys/fs/cgroup/cpu,cpuacct/docker/1/cpu.cfs_period_us": "100000\n"}, 2.0),
-        ({**CGROUP_1, "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "40000\n", "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n"}, 0.4),
-        ({**CGROUP_1, "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n", "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n"}, None),
+        ({**CGROUP_1, "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "40000\n",
+          "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n"}, 0.4),
+        ({**CGROUP_1, "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n",
+          "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n"}, None),
     ],
 )  # fmt: skip
 def test_quotas_of_control_groups(files: dict[str, str], cores: float | None, tmp_path: Path) -> None:
