@@ -33,7 +33,7 @@ class TableReport:
         self._width = terminal_width(stream)
         dumb = os.environ.get("TERM") == "dumb" or bool(os.environ.get("NO_COLOR"))
         self._coloured = self._on_terminal and not dumb
-        self._unicode = (stream.encoding or "").lower().replace("-", "") == "utf8"
+        self._unicode = (stream.encoding or "utf-8").lower().replace("-", "") == "utf8"
 
     def write(self, finding: Finding) -> None:
         """Write the line of `finding`, and its fix."""

@@ -80,7 +80,7 @@ def _in_isolation(check: _Check, patient: Patient, waiting_for: Callable[[str], 
         try:
             found = check.run(patient)
             findings.extend([found] if isinstance(found, Finding) else found)
-        except Exception as error:  # noqa: BLE001 - a bug in one check is a line, not the end
+        except BaseException as error:  # noqa: BLE001 - a bug in one check is a line, not the end
             complaints.append(" ".join(f"{type(error).__name__}: {error}".split()))
 
     thread = threading.Thread(target=run, daemon=True)

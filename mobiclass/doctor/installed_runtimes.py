@@ -32,11 +32,11 @@ def check_runtimes(patient: Patient) -> Iterator[Finding]:
 def check_xnnpack(patient: Patient) -> Finding:
     """Measure what the default delegate of the runtime in use is worth."""
     runtime = patient.chosen_runtime
-    if runtime is None or patient.builtin_model is None:
-        return Finding("xnnpack", "info", f"not tried, for want of {'a runtime' if runtime is None else 'a model'}")
+    if runtime is None or patient.obstacle:
+        return Finding("xnnpack", "info", f"not measured, {patient.obstacle}")
     outcome = patient.probe("time_delegates", runtime.name, str(patient.builtin_model))
     if outcome.failure is not None:
-        return Finding("xnnpack", "info", f"not measured, for {runtime.package} does not run the built-in model")
+        return Finding("xnnpack", "info", f"not measured: {_at(outcome.step)}{outcome.failure}")
     with_ms, without_ms = outcome.facts["with_ms"], outcome.facts["without_ms"]
     delegated = outcome.facts["delegated"]
     in_use = without_ms > with_ms * _CLEARLY if delegated is None else delegated
@@ -63,7 +63,7 @@ def _check_installed(patient: Patient, runtime: Runtime) -> Finding:
     name = f"{runtime.version}{' (in use)' if used else ''}"
     if patient.builtin_model is None:
         return Finding(runtime.package, "info", f"{name}, not tried, for want of the built-in model")
-    outcome = patient.probe("run_runtime", runtime.name, str(patient.builtin_model))
+    outcome = patient.run_builtin_model(runtime)
     if outcome.failure is None:
         return Finding(runtime.package, "ok", f"{name}, runs the built-in model")
     status: Status = "problem" if used else "warning"

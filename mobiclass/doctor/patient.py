@@ -6,13 +6,13 @@ import os
 import platform
 import sys
 import sysconfig
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, get_args
 
 from mobiclass.catalog import find_model
-from mobiclass.choices import RuntimeChoice
+from mobiclass.choices import RuntimeChoice, RuntimeName
 from mobiclass.doctor.child import Outcome, run_probe
 from mobiclass.errors import ModelError, SetupError
 from mobiclass.runtimes import Runtime, choose_runtime
@@ -35,10 +35,28 @@ class Patient:
 
     root: Path = Path("/")
     timeout_seconds: float = 30.0
+    _runs: dict[RuntimeName, Outcome] = field(default_factory=dict, init=False, repr=False)
 
     def probe(self, name: str, *arguments: Any) -> Outcome:
         """Run a probe of `mobiclass.doctor.probes` in a child process."""
         return run_probe(name, *arguments, timeout_seconds=self.timeout_seconds)
+
+    def run_builtin_model(self, runtime: Runtime) -> Outcome:
+        """Run the built-in model in `runtime`, once for all that want to know."""
+        if runtime.name not in self._runs:
+            self._runs[runtime.name] = self.probe("run_runtime", runtime.name, str(self.builtin_model))
+        return self._runs[runtime.name]
+
+    @cached_property
+    def obstacle(self) -> str | None:
+        """What classifying fails for want of, before any image is looked at; ``None`` where nothing is."""
+        if self.chosen_runtime is None:
+            return "for want of a runtime"
+        if self.builtin_model is None:
+            return "for want of the built-in model"
+        if self.run_builtin_model(self.chosen_runtime).failure is not None:
+            return f"for {self.chosen_runtime.package} does not run the built-in model"
+        return None
 
     @cached_property
     def chosen_runtime(self) -> Runtime | None:

@@ -59,12 +59,13 @@ def run_runtime(report: Report, name: RuntimeName, model: str) -> None:
 
     tflite-runtime beside NumPy 2 can be imported, and fails only here.
     """
+    report(step="import numpy")
     import numpy as np
 
     runtime = RUNTIMES[name]
     report(step=f"import {runtime.module}")
     importlib.import_module(runtime.module)
-    report(step="load the model", imported=True)
+    report(step="load the model")
     interpreter = importlib.import_module(runtime.module).Interpreter(model_path=model, num_threads=1)
     interpreter.allocate_tensors()
     details = interpreter.get_input_details()[0]

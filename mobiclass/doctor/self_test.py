@@ -20,9 +20,8 @@ def check_classification(patient: Patient) -> Finding:
     """Classify the known picture with the built-in model, on the CPU, the whole way that a photo goes."""
     name = "self-test"
     runtime = patient.chosen_runtime
-    if runtime is None or patient.builtin_model is None:
-        want = "a runtime" if runtime is None else "the built-in model"
-        return Finding(name, "problem", f"not tried, for want of {want}")
+    if runtime is None or patient.obstacle:
+        return Finding(name, "problem", f"not tried, {patient.obstacle}")
     outcome = patient.probe("classify", str(patient.builtin_model), "cpu", runtime.name, 1)
     if outcome.failure is not None:
         text = f"when it is to {outcome.step}: {outcome.failure}"
