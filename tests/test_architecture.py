@@ -27,6 +27,8 @@ PIXELS = {
     "mobiclass.classifier",
     "mobiclass.report",
     "mobiclass.lenient",
+    "mobiclass.doctor.known_picture",
+    "mobiclass.doctor.probes",
 }
 OPTIONAL = {
     "pi_heif": "mobiclass.images",
@@ -37,7 +39,7 @@ OPTIONAL = {
 
 # Every module stands on a higher floor than those that it needs. The package itself only forwards.
 FLOORS = (
-    {"errors", "flatbuffer", "cache", "choices"},
+    {"errors", "flatbuffer", "cache", "choices", "edgetpu_devices"},
     {"labels", "tflite", "catalog_entry"},
     {"catalog"},
     {"facts", "quantization"},
