@@ -24,7 +24,7 @@ class TableWriter:
         self._stream = stream
         self._with_paths = with_paths
         self._first = True
-        self._width = _terminal_width(stream)
+        self._width = terminal_width(stream)
 
     def write(self, row: Row) -> None:
         """Write the block of one image."""
@@ -66,8 +66,9 @@ def _bar(score: float) -> str:
     return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
 
-def _terminal_width(stream: TextIO) -> int:
+def terminal_width(stream: TextIO, *, otherwise: int = _DEFAULT_WIDTH) -> int:
+    """Give the width of the terminal that `stream` leads to, or `otherwise`."""
     try:
         return os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError):
-        return _DEFAULT_WIDTH
+        return otherwise
