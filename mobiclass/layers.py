@@ -6,7 +6,7 @@ copies no weights, counts nothing and judges nothing: that is for `mobiclass.lay
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
@@ -17,7 +17,7 @@ Activation: TypeAlias = Literal["", "relu", "relu_n1_to_1", "relu6", "tanh", "si
 
 _ACTIVATIONS: Final[tuple[Activation, ...]] = ("", "relu", "relu_n1_to_1", "relu6", "tanh", "sign_bit")
 _CONVOLUTIONS: Final = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
-_MAX_LAYERS: Final = 100_000  # real models have hundreds; a hostile file may claim one for every four of its bytes
+_MAX_PARTS: Final = 300_000  # real models have thousands; a hostile file may claim one for every four of its bytes
 _MAX_RANK: Final = 16  # the runtimes stop at 8
 _MAX_VALUES: Final = 2**63  # no tensor of any machine holds more
 
@@ -176,15 +176,22 @@ class _Reader:
         codes = list(model.tables(1))
         self._names = [operator_code_name(code) for code in codes]
         self._custom_names = [code.string(1) or "" for code in codes]
-        self._buffers = [self._buffer(table, file_bytes) for table in model.tables(4)]
+        self._parts_left = _MAX_PARTS
+        self._buffers = [self._buffer(table, file_bytes) for table in self._parts(model, 4)]
         self._model = model
-        self._layers_left = _MAX_LAYERS
 
     def subgraphs(self) -> tuple[Subgraph, ...]:
-        subgraphs = tuple(self._subgraph(table) for table in self._model.tables(2))
+        subgraphs = tuple(self._subgraph(table) for table in self._parts(self._model, 2))
         if not subgraphs:
             raise FlatbufferError("no subgraph")
         return subgraphs
+
+    def _parts(self, table: Table, slot: int) -> Iterator[Table]:
+        for part in table.tables(slot):
+            self._parts_left -= 1
+            if self._parts_left < 0:
+                raise FlatbufferError(f"more than {_MAX_PARTS} tensors and operators")
+            yield part
 
     @staticmethod
     def _buffer(table: Table, file_bytes: int) -> _Buffer:
@@ -198,9 +205,9 @@ class _Reader:
         return _Buffer(content, len(content))
 
     def _subgraph(self, table: Table) -> Subgraph:
-        tensors = [self._tensor(number, tensor) for number, tensor in enumerate(table.tables(0))]
+        tensors = [self._tensor(number, tensor) for number, tensor in enumerate(self._parts(table, 0))]
         return Subgraph(
-            layers=tuple(self._layer(operator, tensors) for operator in table.tables(3)),
+            layers=tuple(self._layer(operator, tensors) for operator in self._parts(table, 3)),
             inputs=tuple(item(tensors, index) for index in table.integers(1)),
             outputs=tuple(item(tensors, index) for index in table.integers(2)),
         )
@@ -230,9 +237,6 @@ class _Reader:
         )
 
     def _layer(self, table: Table, tensors: Sequence[LayerTensor]) -> Layer:
-        self._layers_left -= 1
-        if self._layers_left < 0:
-            raise FlatbufferError(f"more than {_MAX_LAYERS} operators")
         code = table.scalar(0, "I")
         name = item(self._names, code)
         return Layer(
