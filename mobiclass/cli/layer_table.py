@@ -30,7 +30,7 @@ def layers_text(inspection: Inspection, width: int) -> str:
     """Lay out what `inspection` found, for a terminal of `width` cells."""
     blocks = [_table(_layer_columns(inspection), width)]
     if inspection.pairs:
-        title = "depthwise-separable convolutions, and what a standard convolution would have cost"
+        title = "depthwise-separable convolutions, and what a standard one would have cost"
         blocks.append(f"{title}\n{_table(_pair_columns(inspection.pairs), width)}")
     blocks.append(facts_text(_summary(inspection)))
     return "\n\n".join(blocks)
@@ -207,7 +207,7 @@ def _values(tensor: LayerTensor | None) -> str:
     if not tensor.scales or "float" in tensor.dtype:
         return tensor.dtype
     zero_point = tensor.zero_points[0] if tensor.zero_points else 0
-    return f"{tensor.dtype} (q − {zero_point}) · {tensor.scales[0]:.4g}"
+    return f"{tensor.dtype} (q {'+' if zero_point < 0 else '−'} {abs(zero_point)}) · {tensor.scales[0]:.4g}"
 
 
 def _number(count: int | None) -> str:
