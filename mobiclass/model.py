@@ -28,7 +28,7 @@ from mobiclass.facts import (
 from mobiclass.labels import check_labels, parse_labels
 from mobiclass.tflite import EDGETPU_CUSTOM_OP, Graph, Quantization, TensorSpec, read_graph, read_zip_members
 
-__all__ = ["ModelInfo", "Preprocessing", "Quantization", "TensorSpec", "read_model"]
+__all__ = ["ModelFile", "ModelInfo", "Preprocessing", "Quantization", "TensorSpec", "read_model", "read_model_file"]
 
 OutputKind: TypeAlias = Literal["probabilities", "logits"]
 
@@ -57,36 +57,16 @@ class Preprocessing:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ModelInfo:
-    """One image classifier.
+class ModelFile:
+    """A model's file.
 
     Attributes:
-        path: its file.
-        content: the file's bytes, read once: what is described here is what will run.
-        input: the image tensor, (1, height, width, 3) of uint8, int8 or float32.
-        output: the score tensor, whose last dimension is the number of classes.
-        output_kind: whether the graph ends in probabilities, or in logits that still want a softmax.
-        custom_ops: the names of its custom operators.
-        preprocessing: how an image becomes its input.
-        labels: one label an output; ``None`` where no source has any.
-        description: what it is, in a sentence.
-        author: who made it.
-        license: the licence of its weights.
-        sources: for labels, description, author and license, the source that each comes from.
+        path: where it is.
+        content: its bytes, read once: what is described is what will run.
     """
 
     path: Path
     content: bytes = field(repr=False)
-    input: TensorSpec
-    output: TensorSpec
-    output_kind: OutputKind
-    custom_ops: tuple[str, ...]
-    preprocessing: Preprocessing
-    labels: tuple[str, ...] | None = field(repr=False)
-    description: str | None
-    author: str | None
-    license: str | None
-    sources: Mapping[str, str]
 
     @property
     def name(self) -> str:
@@ -99,6 +79,35 @@ class ModelInfo:
         import hashlib
 
         return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelInfo(ModelFile):
+    """One image classifier.
+
+    Attributes:
+        input: the image tensor, (1, height, width, 3) of uint8, int8 or float32.
+        output: the score tensor, whose last dimension is the number of classes.
+        output_kind: whether the graph ends in probabilities, or in logits that still want a softmax.
+        custom_ops: the names of its custom operators.
+        preprocessing: how an image becomes its input.
+        labels: one label an output; ``None`` where no source has any.
+        description: what it is, in a sentence.
+        author: who made it.
+        license: the licence of its weights.
+        sources: for labels, description, author and license, the source that each comes from.
+    """
+
+    input: TensorSpec
+    output: TensorSpec
+    output_kind: OutputKind
+    custom_ops: tuple[str, ...]
+    preprocessing: Preprocessing
+    labels: tuple[str, ...] | None = field(repr=False)
+    description: str | None
+    author: str | None
+    license: str | None
+    sources: Mapping[str, str]
 
     @property
     def height(self) -> int:
@@ -161,6 +170,15 @@ def read_model(path: Path, overrides: Facts | None = None) -> ModelInfo:
         license=texts["license"][0],
         sources={"labels": labels_source, **{name: source for name, (_, source) in texts.items()}},
     )
+
+
+def read_model_file(path: Path) -> ModelFile:
+    """Read a model of any kind, without a look into it.
+
+    Raises:
+        ModelError: the file cannot be read.
+    """
+    return ModelFile(path, _read_file(path))
 
 
 def _read_file(path: Path) -> bytes:

@@ -76,6 +76,21 @@ def _per_channel(ctx: click.Context, param: click.Parameter, value: str | None) 
     return numbers
 
 
+_PREPROCESSING_OPTIONS = (
+    click.option(
+        "--resize", type=click.Choice(get_args(Resize)),
+        help="How an image meets the model's input.  [default: as the model says, else crop]",
+    ),
+    click.option(
+        "--mean", callback=_per_channel, metavar="M[,M,M]",
+        help="Subtracted from pixels of 0-255: one value, or one a channel.  [default: the model's own]",
+    ),
+    click.option(
+        "--std", callback=_per_channel, metavar="S[,S,S]",
+        help="Then divides them; in the same units.  [default: the model's own]",
+    ),
+)  # fmt: skip
+
 _MODEL_OPTIONS = (
     click.option(
         "-m", "--model", metavar="NAME|PATH", type=ANY_PATH, envvar="MOBICLASS_MODEL", show_envvar=True,
@@ -99,18 +114,7 @@ _MODEL_OPTIONS = (
         envvar="MOBICLASS_THREADS", show_envvar=True,
         help="Threads of the runtime.  [default: all cores; in batch 1 a job]",
     ),
-    click.option(
-        "--resize", type=click.Choice(get_args(Resize)),
-        help="How an image meets the model's input.  [default: as the model says, else crop]",
-    ),
-    click.option(
-        "--mean", callback=_per_channel, metavar="M[,M,M]",
-        help="Subtracted from pixels of 0-255: one value, or one a channel.  [default: the model's own]",
-    ),
-    click.option(
-        "--std", callback=_per_channel, metavar="S[,S,S]",
-        help="Then divides them; in the same units.  [default: the model's own]",
-    ),
+    *_PREPROCESSING_OPTIONS,
 )  # fmt: skip
 
 _PREDICTION_OPTIONS = (
@@ -147,6 +151,11 @@ def model_options(command: Command) -> Command:
         return command(options=ModelOptions(**fields), **arguments)
 
     return _with(_MODEL_OPTIONS, with_options)  # type: ignore[return-value]
+
+
+def preprocessing_options(command: Command) -> Command:
+    """Give `command` those of them that override what a model says of its input: `resize`, `mean` and `std`."""
+    return _with(_PREPROCESSING_OPTIONS, command)
 
 
 def prediction_options(command: Command) -> Command:

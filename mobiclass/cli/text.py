@@ -14,12 +14,12 @@ def safe_text(text: str) -> str:
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
-def terminal_width(stream: TextIO) -> int:
-    """Count the columns of the terminal behind `stream`; 80 where there is none."""
+def terminal_width(stream: TextIO, *, otherwise: int = _DEFAULT_WIDTH) -> int:
+    """Count the columns of the terminal behind `stream`; `otherwise` where there is none."""
     try:
         return os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError):
-        return _DEFAULT_WIDTH
+        return otherwise
 
 
 def text_width(text: str) -> int:
