@@ -11,7 +11,7 @@ from typing import Final
 
 from mobiclass.choices import EDGETPU_PATTERN
 from mobiclass.edgetpu_child import MISSING, Stage
-from mobiclass.edgetpu_devices import DeviceKind, EdgeTpuDevice, advise, find_devices
+from mobiclass.edgetpu_devices import DeviceKind, advise, find_devices
 from mobiclass.edgetpu_process import ChildFailure
 from mobiclass.errors import DelegateError, SetupError
 from mobiclass.model import ModelInfo
@@ -31,6 +31,10 @@ _INSTALL: Final = {
 INSTALL: Final = _INSTALL.get(sys.platform, "install Debian's package libedgetpu1-std (https://coral.ai/software)")
 """How to get libedgetpu on this system."""
 
+_UPDATE: Final = {"linux": "`sudo apt install --only-upgrade libedgetpu1-std`"}
+UPDATE: Final = _UPDATE.get(sys.platform, "https://coral.ai/software")
+"""How to get a newer libedgetpu on this system."""
+
 _OR_CPU: Final = "or use --device cpu with a model for the CPU"
 _RECONNECT: Final = "disconnect the Edge TPU and connect it again, on a port and with a cable that give enough power"
 _DOING: Final[dict[Stage, str]] = {
@@ -42,6 +46,9 @@ _DOING: Final[dict[Stage, str]] = {
     "first invoke": "while it ran the model for the first time",
     "invoke": "while it ran the model",
 }
+_NO_DELEGATE: Final = re.compile(r"Failed to load delegate from \S+ ?(.*)")
+"""The runtimes' words where libedgetpu gives no delegate, and libedgetpu's, which are mostly none."""
+
 _TOO_OLD: Final = re.compile(r"requires runtime version \((\d+)\).*this runtime version \((\d+)\)")
 
 
@@ -67,7 +74,7 @@ def explain_failure(
         wanted, have = match.groups()
         return _error(
             f"{library} is too old for {model.path}, which needs its runtime version {wanted} and finds {have}",
-            f"update libedgetpu ({INSTALL}), or compile the model again with `edgetpu_compiler -m {have}`",
+            f"update it ({UPDATE}), or compile the model again with `edgetpu_compiler -m {have}`",
         )
     match failure.cause, failure.stage:
         case "hung", "start" | "runtime":
@@ -90,18 +97,18 @@ def explain_failure(
             return SetupError(said)
         case "refused", "device" if "undefined symbol" in said or "symbol not found" in said:
             return _error(f"{library} is no libedgetpu, or one from before 2019 ({said})", f"{INSTALL}, {_OR_CPU}")
-        case "refused", "device":
-            return _no_device(device)
+        case "refused", "device" if match := _NO_DELEGATE.fullmatch(said):
+            return _no_device(device, match[1])
         case "refused", "model" | "first invoke":
             return _error(
                 f"{library} cannot run {model.path} ({said})",
-                f"compile the model again with `edgetpu_compiler`, or copy it again if it was damaged on the way; "
-                f"if others fail too, {_connected(device)}; {_OR_CPU}",
+                "copy the model again if it was damaged on the way, or compile it again with `edgetpu_compiler`; "
+                f"if other models fail too, {_RECONNECT}; {_OR_CPU}",
             )
-        case "died", "invoke":
-            return _error(f"{library} crashed {_DOING['invoke']} ({said})", f"{_connected(device)}; {_OR_CPU}")
+        case "died", "start":
+            return _error(f"the process for {library} could not be started ({said})", _OR_CPU.removeprefix("or "))
         case "died", stage:
-            return _crash(stage, said, runtime)
+            return _crash(stage, said, runtime, device)
     return _error(f"{library} failed {_DOING[failure.stage]} ({said})", f"{_connected(device)}; {_OR_CPU}")
 
 
@@ -109,11 +116,16 @@ def _error(reason: str, next_step: str) -> DelegateError:
     return DelegateError(f"{reason}: {next_step}", reason=reason)
 
 
-def _crash(stage: Stage, said: str, runtime: Runtime) -> DelegateError:
+def _crash(stage: Stage, said: str, runtime: Runtime, device: str) -> DelegateError:
+    reason = f"{LIBRARIES[0]} crashed {_DOING[stage]} ({said})"
+    # It aborts where the device does not do what it should; what else kills it is usually another layout of TFLite's
+    # structures than the runtime has.
+    if stage == "invoke" or "SIGABRT" in said:
+        return _error(reason, f"{_connected(device)}; {_OR_CPU}")
     other = next((one for one in RUNTIMES.values() if one is not runtime and one.installed), None)
     try_other = f"try --runtime {other.name}, " if other else ""
     return _error(
-        f"{LIBRARIES[0]} crashed {_DOING[stage]} ({said})",
+        reason,
         f"it was probably built for another TFLite than {runtime.package} {runtime.version}: install a libedgetpu that "
         f"fits it, {try_other}{_OR_CPU}",
     )
@@ -124,7 +136,7 @@ def _kind(device: str) -> DeviceKind | None:
     return "usb" if option.startswith("usb") else "pci" if option.startswith("pci") else None
 
 
-def _no_device(device: str) -> DelegateError:
+def _no_device(device: str, said: str) -> DelegateError:
     kind = _kind(device)
     devices = find_devices()
     number = int(digits) if (digits := device.rpartition(":")[2]).isdecimal() else 0
@@ -137,15 +149,15 @@ def _no_device(device: str) -> DelegateError:
         )
     advice = advise(devices, kind)
     return _error(
-        f"{LIBRARIES[0]} is there but finds no Edge TPU that it may use for --device {device}, as {advice.seen}",
+        f"{LIBRARIES[0]} is there but finds no Edge TPU that it may use for --device {device}: {advice.seen}"
+        f"{said and f' ({said})'}",
         f"{advice.next_step}; {_OR_CPU}",
     )
 
 
 def _connected(device: str) -> str:
     """Say what to do about a device that worked before."""
-    devices: tuple[EdgeTpuDevice, ...] | None = find_devices()
-    if devices is None or any(one.accessible for one in devices if _kind(device) in (None, one.kind)):
+    kind, devices = _kind(device), find_devices()
+    if devices is None or any(one.accessible and kind in (None, one.kind) for one in devices):
         return _RECONNECT
-    advice = advise(devices, _kind(device))
-    return f"{advice.seen} any more, {advice.next_step}" if not devices else str(advice)
+    return str(advise(devices, kind))

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from mobiclass.edgetpu import LIBRARIES, device_option, explain_failure
 from mobiclass.edgetpu_process import ChildFailure, EdgeTpuProcess
-from mobiclass.errors import SetupError
+from mobiclass.errors import DelegateError, SetupError
 from mobiclass.interpreter import available_cores
 from mobiclass.model import ModelInfo
 from mobiclass.runtimes import Runtime
@@ -98,7 +98,8 @@ class EdgeTpuInterpreter:
         self._process.kill()
         if self._unproven:
             raise self._give_up(failure) from failure
-        self._notify(f"{self._explain(failure)}. Trying again in a new process")
+        error = self._explain(failure)
+        self._notify(f"{error.reason if isinstance(error, DelegateError) else error}; trying again in a new process")
         try:
             self._process = self._start()
             output = self._process.invoke(tensor)
