@@ -20,9 +20,10 @@ from mobiclass.errors import DelegateError, ImageError, ModelError
 from mobiclass.facts import override_facts
 from mobiclass.images import ImageSource, load_image
 from mobiclass.model import ModelInfo, read_labels, read_model
-from mobiclass.placement import DeviceOptions, Running, place, run_on_cpu
+from mobiclass.placement import place
 from mobiclass.predictions import Prediction, predictions_from_scores, scores_from_output
 from mobiclass.rgb import rgb_from_array, upright_rgb
+from mobiclass.running import DeviceOptions, Running, run_on_cpu
 from mobiclass.runtimes import Runtime, choose_runtime
 
 if TYPE_CHECKING:
@@ -248,10 +249,8 @@ class Classifier:
         try:
             raw = running.interpreter.invoke(tensor)
         except DelegateError as error:
-            failed, running = running, self._fall_back(running, error)
-            # Decoded for one size, an image is not the same as for another. Otherwise a pipe is read only once.
-            if _decoded_sides(running) != _decoded_sides(failed):
-                image = _upright_rgb(source, running, allow_truncated)
+            running = self._fall_back(running, error)
+            image = _upright_rgb(source, running, allow_truncated)  # which may want more of it
             raw = running.interpreter.invoke(running.preprocessor(image))
         invoked = perf_counter()
         model = running.model
@@ -277,16 +276,15 @@ class Classifier:
             return self._running
 
 
-def _decoded_sides(running: Running) -> tuple[int, int]:
-    """Give the height and width, in pixels, that an image must have for `running`."""
-    return running.preprocessor.min_height, running.preprocessor.min_width
-
-
 def _upright_rgb(source: Classifiable, running: Running, allow_truncated: bool) -> Image.Image:
     """Give `source` as an upright RGB image, decoded at the smallest scale that serves `running`."""
     if isinstance(source, (str, bytes, os.PathLike)):
-        min_height, min_width = _decoded_sides(running)
-        return load_image(source, min_height=min_height, min_width=min_width, allow_truncated=allow_truncated)
+        return load_image(
+            source,
+            min_height=running.preprocessor.min_height,
+            min_width=running.preprocessor.min_width,
+            allow_truncated=allow_truncated,
+        )
     try:
         return upright_rgb(source) if isinstance(source, Image.Image) else rgb_from_array(np.asarray(source))
     except (OSError, SyntaxError, ValueError) as error:

@@ -13,7 +13,7 @@ from mobiclass.catalog import find_model
 from mobiclass.errors import DelegateError, ModelError, SetupError
 from mobiclass.facts import Facts
 from mobiclass.model import ModelInfo, read_model
-from mobiclass.placement import DeviceOptions, Running, run_on_cpu
+from mobiclass.running import DeviceOptions, Running, run_on_cpu
 
 _COMPILED: Final = "_edgetpu"
 
