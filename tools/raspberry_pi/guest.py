@@ -124,7 +124,15 @@ class Guest:
             raise SetupError(f"{' '.join(command)} failed in {self._root}: its output is above")
 
     def _command(self, command: Iterable[str]) -> list[str]:
-        entry = ["chroot", f"--userspec={_UID}:{_UID}", str(self._root), "/usr/bin/env", "-C", str(HOME)]
+        # By its whole path: it is looked for in the guest's PATH otherwise.
+        entry = [
+            str(shutil.which("chroot")),
+            f"--userspec={_UID}:{_UID}",
+            str(self._root),
+            "/usr/bin/env",
+            "-C",
+            str(HOME),
+        ]
         return [*entry, *command]
 
     def _environment(self, variables: Mapping[str, str] | None) -> dict[str, str]:
