@@ -3,7 +3,8 @@
 The converter takes the least and the greatest value that calibration has seen, and divides what lies between into 255
 steps. Where a few values lie far out, all others pay for them with wider steps. Cutting them off costs the square of
 what is cut, and saves the square of the steps; a histogram of the float model's values says where the sum is least.
-Ranges only ever get narrower. Nothing but scales, zero points and biases is changed.
+Ranges only ever get narrower. The logits keep theirs: the few that are high are what the model has to say.
+Nothing but scales, zero points and biases is changed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
 from tools.activation_tensors import ActivationTensors
-from tools.inner_tensors import InnerTensors
+from tools.inner_tensors import InnerTensors, logits_index
 
 FloatArray = npt.NDArray[np.float32]
 Values = npt.NDArray[np.float64]
@@ -39,8 +40,12 @@ def narrow_ranges(model: bytes, float_model: bytes, samples: Sequence[FloatArray
     """
     tensors = ActivationTensors(model)
     by_name = _float_tensors(float_model)
-    names = _names(model)
-    found = [(group, by_name[names[group[0]]]) for group in tensors.groups if names[group[0]] in by_name]
+    names, logits = _names(model), logits_index(model)
+    found = [
+        (group, by_name[names[group[0]]])
+        for group in tensors.groups
+        if names[group[0]] in by_name and logits not in group
+    ]
     ranges = [tensors.range_of(group) for group, _ in found]
     histograms = _histograms(InnerTensors(float_model, [index for _, index in found]), ranges, samples)
     for (group, _), (low, high), histogram in zip(found, ranges, histograms, strict=True):
