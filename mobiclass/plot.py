@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _POINTS_PER_ROOT_MB: Final = 9.0  # a bubble's area is in proportion to the file's bytes
-_PLACES: Final = ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))
+_PLACES: Final = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))
 
 
 class Bubble(NamedTuple):
@@ -53,8 +53,8 @@ def draw(bubbles: Sequence[Bubble], title: str) -> Any:
     """Draw `bubbles`, as a Matplotlib ``Figure``."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    axes = figure.add_subplot()
+    figure = Figure(figsize=(9, 5))
+    axes = figure.add_axes((0.08, 0.12, 0.52, 0.78))
     known = [bubble.top1 * 100 for bubble in bubbles if bubble.top1 is not None]
     low, high = (min(known), max(known)) if known else (0.0, 100.0)
     margin = max(2.0, (high - low) * 0.15)
@@ -68,8 +68,8 @@ def draw(bubbles: Sequence[Bubble], title: str) -> Any:
     )  # fmt: skip
     if unknown in heights:
         axes.axhline(floor, color="tab:grey", linewidth=0.8, linestyle="--")
-        axes.annotate("no published top-1", (1, floor), xycoords=("axes fraction", "data"), xytext=(-4, -4),
-                      textcoords="offset points", ha="right", va="top", fontsize=8, color="tab:grey")  # fmt: skip
+        axes.annotate("no published top-1", (0, floor), xycoords=("axes fraction", "data"), xytext=(4, -4),
+                      textcoords="offset points", ha="left", va="top", fontsize=8, color="tab:grey")  # fmt: skip
     axes.set(
         title=title, xlabel="median latency of the model alone (ms)", ylabel="published top-1 (% of ImageNet)",
         xlim=(0, max(latencies) * 1.25), ylim=(unknown - margin / 2 if unknown in heights else floor, high + margin),
@@ -77,7 +77,7 @@ def draw(bubbles: Sequence[Bubble], title: str) -> Any:
     ticks = [tick for tick in axes.get_yticks() if floor <= tick <= min(100.0, high + margin)]
     axes.set_yticks(ticks)
     axes.grid(alpha=0.3)
-    _name(figure, axes, bubbles, heights)
+    _number(figure, axes, bubbles, heights)
     return figure
 
 
@@ -85,29 +85,29 @@ def _diameter(bubble: Bubble) -> float:
     return _POINTS_PER_ROOT_MB * sqrt(max(bubble.bytes, 100_000) / 1e6)
 
 
-def _name(figure: Any, axes: Any, bubbles: Sequence[Bubble], heights: Sequence[float]) -> None:
-    """Write each bubble's name beside it, where it covers neither a name nor the picture's edge if that can be had."""
+def _number(figure: Any, axes: Any, bubbles: Sequence[Bubble], heights: Sequence[float]) -> None:
+    """Number the bubbles, in them or where a number is not covered beside them; the names stand beside the picture."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+    names = [f"{number}  {bubble.name}, {bubble.bytes / 1e6:.1f} MB" for number, bubble in enumerate(bubbles, 1)]
+    figure.text(1.01, 0.98, "\n".join(names), transform=axes.transAxes, va="top", fontsize=8, linespacing=1.6)
     renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
     figure.draw_without_rendering()
     taken: list[Any] = []
-    for bubble, height in zip(bubbles, heights, strict=True):
-        label = f"{bubble.name}\n{bubble.bytes / 1e6:.1f} MB"
-        choices: list[tuple[int, int, Any, Any]] = []
+    for number, (bubble, height) in enumerate(zip(bubbles, heights, strict=True), 1):
+        text = axes.annotate(
+            str(number),
+            (bubble.latency_ms, height),
+            xytext=(0, 0),
+            textcoords="offset points",
+            fontsize=8,
+            ha="center",
+            va="center",
+        )
+        away = _diameter(bubble) / 2 + 5
         for x, y in _PLACES:
-            away = _diameter(bubble) / 2 + 3
-            text = axes.annotate(
-                label, (bubble.latency_ms, height), xytext=(x * away, y * away), textcoords="offset points", fontsize=7,
-                ha={0: "center", 1: "left", -1: "right"}[x], va={0: "center", 1: "bottom", -1: "top"}[y],
-            )  # fmt: skip
-            box, room = text.get_window_extent(renderer), axes.get_window_extent(renderer)
-            outside = not (room.x0 <= box.x0 and box.x1 <= room.x1 and room.y0 <= box.y0 and box.y1 <= room.y1)
-            choices.append((sum(box.overlaps(other) for other in taken) + outside, len(choices), text, box))
-            text.set_visible(False)
-        _, _, text, box = min(choices, key=lambda choice: choice[:2])
-        for *_, other, _ in choices:
-            if other is not text:
-                other.remove()
-        text.set_visible(True)
+            text.set_position((x * away, y * away))
+            box = text.get_window_extent(renderer)
+            if not any(box.overlaps(other) for other in taken):
+                break
         taken.append(box)
