@@ -31,6 +31,7 @@ PIXELS = {
     "mobiclass.doctor.probes",
 }
 OPTIONAL = {
+    "matplotlib": "mobiclass.plot",
     "pi_heif": "mobiclass.images",
     "pyarrow": "mobiclass.export",
     "tomli": "mobiclass.catalog_entry",
