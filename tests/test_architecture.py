@@ -39,14 +39,17 @@ OPTIONAL = {
 
 # Every module stands on a higher floor than those that it needs. The package itself only forwards.
 FLOORS = (
-    {"errors", "flatbuffer", "cache", "choices", "edgetpu_devices"},
+    {"errors", "flatbuffer", "cache", "choices", "child", "edgetpu_devices", "edgetpu_library"},
     {"labels", "tflite", "catalog_entry"},
     {"catalog"},
     {"facts", "quantization"},
     {"model"},
     {"runtimes", "predictions", "preprocess", "rgb"},
-    {"edgetpu", "trial", "images"},
-    {"interpreter"},
+    {"trial", "images", "edgetpu_child"},
+    {"interpreter", "edgetpu_process"},
+    {"running", "edgetpu"},
+    {"stand_in", "edgetpu_interpreter"},
+    {"placement"},
     {"classifier"},
 )
 FLOOR = {f"mobiclass.{name}": number for number, floor in enumerate(FLOORS) for name in floor}
