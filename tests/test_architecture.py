@@ -40,7 +40,7 @@ OPTIONAL = {
 
 # Every module stands on a higher floor than those that it needs. The package itself only forwards.
 FLOORS = (
-    {"errors", "flatbuffer", "cache", "choices", "child", "edgetpu_devices"},
+    {"errors", "flatbuffer", "cache", "choices", "child", "edgetpu_devices", "edgetpu_library"},
     {"labels", "tflite", "catalog_entry"},
     {"catalog"},
     {"facts", "quantization"},
