@@ -87,6 +87,8 @@ def explain_failure(
                 "copy the model again if it was damaged on the way, or compile it again with `edgetpu_compiler`; "
                 f"if other models fail too, {_RECONNECT}; {_OR_CPU}",
             )
+        case "refused", "start":
+            return _error(f"{library} is used on Linux and macOS alone ({said})", _OR_CPU.removeprefix("or "))
         case "died", "start":
             return _error(f"the process for {library} could not be started ({said})", _OR_CPU.removeprefix("or "))
         case "died", stage:
