@@ -123,11 +123,12 @@ def near_misses(wanted: str) -> str:
     wanted = wanted.lower().removesuffix(_SUFFIX)
     names = {path.name.removesuffix(_SUFFIX) for path in _known_files()} | set(catalog())
     by_lower_case = {name.lower(): name for name in sorted(names)}
-    near = difflib.get_close_matches(wanted, by_lower_case, n=_NEAR_MISSES, cutoff=0.6)
-    near += [name for name in by_lower_case if len(wanted) >= _MIN_PART and wanted in name and name not in near]
+    near = [name for name in by_lower_case if len(wanted) >= _MIN_PART and wanted in name]
+    alike = difflib.get_close_matches(wanted, by_lower_case, n=_NEAR_MISSES, cutoff=0.6)
+    near = [*near, *(name for name in alike if name not in near)][:_NEAR_MISSES]
     if not near:
         return ""
-    *others, last = [by_lower_case[name] for name in near[:_NEAR_MISSES]]
+    *others, last = [by_lower_case[name] for name in near]
     return f" (did you mean {', '.join(others)} or {last}?)" if others else f" (did you mean {last}?)"
 
 

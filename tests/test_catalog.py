@@ -131,7 +131,7 @@ def test_near_misses_are_looked_for_in_the_catalogue_too(known: Path) -> None:
     for wanted in ("Birds_V2_1.0_225", "V2_1.0"):
         with pytest.raises(ModelError, match=r"\(did you mean Birds_V2_1\.0_224( or Birds_V2)?\?\)"):
             find_model(wanted)
-    with pytest.raises(ModelError, match=r"\(did you mean Birds_V2 or Birds_V2_1\.0_224\?\)"):
+    with pytest.raises(ModelError, match=r"\(did you mean Birds_V2_1\.0_224 or Birds_V2\?\)"):
         find_model("birds_v2_1")
 
 

@@ -1,4 +1,4 @@
-"""``mobiclass models``: find a model's file; to look into one is `mobiclass.cli.models_show`'s business."""
+"""``mobiclass models``: find a model's file; list, pull and show are beside it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import os
 
 import click
 
+from mobiclass.cli.models_list import list_models
+from mobiclass.cli.models_pull import pull
 from mobiclass.cli.models_show import show
 
 
 @click.group()
 def models() -> None:
-    """Find models and look into them."""
+    """Find models, fetch them and look into them."""
 
 
+models.add_command(list_models)
+models.add_command(pull)
 models.add_command(show)
 
 

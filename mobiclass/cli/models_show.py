@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from mobiclass.cli.options import ANY_PATH, preprocessing_options
-from mobiclass.cli.table import terminal_width
-from mobiclass.cli.text import safe_text
+from mobiclass.cli.text import safe_text, terminal_width
 
 if TYPE_CHECKING:
     from mobiclass.cli.description import Fact
