@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 import struct
 from typing import Any
@@ -28,6 +29,8 @@ from tiny_models import (
 )
 
 from mobiclass.catalog import find_model
+from mobiclass.cli.layer_json import layers_json
+from mobiclass.cli.layer_table import layers_text
 from mobiclass.errors import ModelError
 from mobiclass.inspection import inspect_model
 from mobiclass.layers import Layer, LayerOptions, read_subgraphs
@@ -184,13 +187,15 @@ def test_more_parts_than_any_model_has_are_refused() -> None:
 
 
 def look(content: bytes) -> bool:
-    """Look into a model in every way; whether it could be read."""
+    """Look into a model in every way, and show what was found; whether it could be read."""
     try:
         found = inspect_model(content, "m")
     except ModelError as error:
         assert str(error).startswith("m: ")
         return False
     assert len(found.layers) == len(found.costs) == len(found.obstacles)
+    assert layers_text(found, 80).replace("\n", "").isprintable()
+    assert json.dumps(layers_json(found), allow_nan=False)
     return True
 
 
