@@ -17,7 +17,7 @@ Activation: TypeAlias = Literal["", "relu", "relu_n1_to_1", "relu6", "tanh", "si
 
 _ACTIVATIONS: Final[tuple[Activation, ...]] = ("", "relu", "relu_n1_to_1", "relu6", "tanh", "sign_bit")
 _CONVOLUTIONS: Final = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
-_MAX_PARTS: Final = 300_000  # real models have thousands; a hostile file may claim one for every four of its bytes
+_MAX_PARTS: Final = 100_000  # real models have thousands; a hostile file may claim one for every four of its bytes
 _MAX_RANK: Final = 16  # the runtimes stop at 8
 _MAX_VALUES: Final = 2**63  # no tensor of any machine holds more
 

@@ -15,7 +15,17 @@ from conftest import MakeModel
 from networks import network
 from PIL import Image
 from program import Outcome, run
-from tiny_models import bare_model, colour_model, edgetpu_model, feature_extractor
+from tiny_models import (
+    FLOAT32,
+    SOFTMAX,
+    UINT8,
+    Operator,
+    Tensor,
+    bare_model,
+    colour_model,
+    edgetpu_model,
+    graph,
+)
 
 from mobiclass.cli.layer_table import layers_text
 from mobiclass.inspection import inspect_model
@@ -191,12 +201,11 @@ def test_layers_of_a_compiled_model(make_model: MakeModel) -> None:
 ODD_MODELS = {
     "detector": (bare_model(((1, 8, 8, 3),), ((1, 10, 4), (1, 10))), "it gives 2 outputs, not one vector of scores"),
     "two inputs": (bare_model(((1, 8, 8, 3), (1, 4))), "it takes 2 inputs, not one image"),
-    "extractor": (feature_extractor(), "give"),
     "labels": (colour_model(labels=("a", "b")), "2 labels do not fit the 3 outputs"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ["detector", "two inputs", "labels"])
+@pytest.mark.parametrize("kind", ODD_MODELS)
 def test_any_model_has_layers(kind: str, make_model: MakeModel) -> None:
     content, reason = ODD_MODELS[kind]
     path = make_model(content)
@@ -219,6 +228,16 @@ def test_what_is_no_model_has_no_layers(tmp_path: Path) -> None:
     assert outcome.stderr == f"mobiclass: error: {path}: not a TFLite model: this is a web page or XML\n"
     missing = run("models", "show", tmp_path / "missing.tflite", "--layers")
     assert (missing.exit_code, missing.stderr.count("\n")) == (3, 1)
+
+
+def test_a_long_model_is_told_in_few_lines(make_model: MakeModel) -> None:
+    # Float layers wherever one looks: as many as a table line has room for are named, or all at once.
+    tensors = [Tensor(f"t{number}", (1, 3), UINT8 if number < 2 else FLOAT32, 1 / 256) for number in range(11)]
+    operators = [Operator(SOFTMAX, (number,), (number + 1,)) for number in range(10)]
+    some = facts_of(run("models", "show", make_model(graph(tensors, operators, [0], [10])), "--layers"))
+    assert some["float layers"] == "SOFTMAX (#1, #2, #3, #4, #5, #6 and 3 more)"
+    every = facts_of(run("models", "show", make_model(graph(tensors, operators[2:], [2], [10])), "--layers"))
+    assert every["float layers"] == "all 8"
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 120, 200])

@@ -129,6 +129,8 @@ def _edgetpu(inspection: Inspection) -> list[Fact]:
 
 def _named(layers: Sequence[Layer], places: Sequence[int]) -> str:
     """Name the operators at `places`, each with the first few of its places: ``EXP (3, 5), MUL (7 and 12 more)``."""
+    if len(places) == len(layers) > _FEW:
+        return f"all {len(places):,}"
     by_name: dict[str, list[int]] = {}
     for place in places:
         by_name.setdefault(layers[place].name, []).append(place)

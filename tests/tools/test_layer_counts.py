@@ -34,6 +34,10 @@ def convert(name: str, alpha: float, resolution: int, *, quantized: bool) -> tup
 
     keras.utils.set_random_seed(0)
     model = build_keras(name, alpha=alpha, resolution=resolution)
+    for weight in model.layers[
+        -1
+    ].weights:  # of a bias of zeros, as no trained network has, the converter leaves nothing
+        weight.assign(np.random.default_rng(1).normal(0, 0.05, weight.shape))
     function = trace(model, check_classifier(model, name))
     if not quantized:
         return model, inspect_model(convert_float32(function), name)
