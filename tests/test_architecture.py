@@ -27,6 +27,7 @@ PIXELS = {
     "mobiclass.classifier",
     "mobiclass.report",
     "mobiclass.lenient",
+    "mobiclass.benchmark_child",
     "mobiclass.doctor.known_picture",
     "mobiclass.doctor.probes",
 }
