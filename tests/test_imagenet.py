@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from mobiclass.catalog import data_folder
 from mobiclass.errors import LabelsError
-from tools.imagenet import CLASSES_FILE, read_classes
+from mobiclass.imagenet import read_classes
 
 
 def test_the_classes_are_a_thousand_in_the_order_of_their_wnids() -> None:
@@ -69,7 +70,7 @@ def test_names_are_distinct_and_print_anywhere() -> None:
     ],
 )
 def test_a_spoilt_list_is_refused(tmp_path: Path, old: str, new: str, reason: str) -> None:
-    text = CLASSES_FILE.read_text(encoding="utf-8")
+    text = (data_folder() / "imagenet_classes.tsv").read_text(encoding="utf-8")
     assert old in text
     path = tmp_path / "classes.tsv"
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
