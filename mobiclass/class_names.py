@@ -123,7 +123,7 @@ class ClassNames:
 
     def _why_no_wnid(self) -> str:
         if self._labels is None:
-            return "a wnid, and the model has no labels by which its classes could be known"
+            return "a wnid, and the model has no labels by which its classes could be known: give them"
         return (
             "a wnid that is not among the model's classes"
             if self._wnids

@@ -10,7 +10,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from mobiclass.batch import PredictionOptions, RowSink
 from mobiclass.class_folders import ClassFolders
@@ -21,19 +21,31 @@ from mobiclass.results import Row, json_line
 from mobiclass.tally import TOP, Tally, truth_rank
 from mobiclass.truth import Truth
 
-TruthOf: TypeAlias = "Callable[[str], dict[str, Any]]"
-"""Gives the field ``truth`` of the photo at a path."""
-
 
 def evaluation_options(*, allow_truncated: bool) -> PredictionOptions:
     """Give the options of a batch that is to be counted: enough predictions, none dropped, the time of each."""
     return PredictionOptions(top_k=TOP, threshold=0.0, allow_truncated=allow_truncated, timing=True)
 
 
-def truth_of_photos(folders: ClassFolders, truth: Truth) -> TruthOf:
-    """Look up what a photo shows by the folder that it is in; each class is written once and shared by its rows."""
-    fields = {name: truth.field(name) for name in truth.indices}
-    return lambda path: fields[folders.name_of(path)]
+class PhotoTruth:
+    """What a photo shows, by the folder that it is in."""
+
+    def __init__(self, folders: ClassFolders, truth: Truth) -> None:
+        """Take the photos in `folders`, which `truth` knows."""
+        self._name_of = folders.name_of
+        self._fields = {name: truth.field(name) for name in truth.indices}
+        self._unseen = set(self._fields)
+
+    def field(self, path: str) -> dict[str, Any]:
+        """Give the field ``truth`` of the photo at `path`; rows share it and must not change it."""
+        folder = self._name_of(path)
+        self._unseen.discard(folder)
+        return self._fields[folder]
+
+    @property
+    def folders_without_photos(self) -> list[str]:
+        """The class folders of which no photo was asked for, sorted."""
+        return sorted(self._unseen)
 
 
 class RereadableSink(RowSink, Protocol):
@@ -49,17 +61,17 @@ class RereadableSink(RowSink, Protocol):
 class CountedRows:
     """Puts the truth into each row, counts it, and hands it on."""
 
-    def __init__(self, rows: RowSink, truth_of: TruthOf, tally: Tally) -> None:
+    def __init__(self, rows: RowSink, truth: PhotoTruth, tally: Tally) -> None:
         """Count in `tally`, and hand on to `rows`."""
         self._rows = rows
-        self._truth_of = truth_of
+        self._truth = truth
         self._tally = tally
         self._earlier: dict[int, Row] = {}
 
     def finished_row(self, path: str, size: int, mtime_ns: int, model_sha256: str) -> tuple[int, Row] | None:
         """Find the row of an earlier run that still holds: one with another truth does not."""
         earlier = self._rows.finished_row(path, size, mtime_ns, model_sha256)
-        if earlier is None or earlier[1].get("truth") != self._truth_of(path):
+        if earlier is None or earlier[1].get("truth") != self._truth.field(path):
             return None
         self._earlier[earlier[0]] = earlier[1]
         return earlier
@@ -71,46 +83,13 @@ class CountedRows:
 
     def write(self, row: Row) -> None:
         """Count a new row."""
-        row["truth"] = self._truth_of(os.fsdecode(path_bytes(row)))
+        row["truth"] = self._truth.field(os.fsdecode(path_bytes(row)))
         self._tally.add(row)
         self._rows.write(row)
 
     def idle(self) -> None:
         """Do what is due."""
         self._rows.idle()
-
-
-class ComparedRows:
-    """Counts each row of a second model together with the first model's row of the same photo."""
-
-    def __init__(self, first_rows: Iterator[Row], comparison: Comparison) -> None:
-        """Take the other rows from `first_rows`, and count in `comparison`."""
-        self._first_rows = first_rows
-        self._comparison = comparison
-
-    def finished_row(self, path: str, size: int, mtime_ns: int, model_sha256: str) -> None:
-        """Know of no earlier run."""
-
-    def keep(self, offset: int) -> None:
-        """Never be asked to: there is no earlier run."""
-        raise AssertionError("there are no earlier rows")
-
-    def write(self, row: Row) -> None:
-        """Count a row.
-
-        Raises:
-            SetupError: it is not of the photo whose turn it is: somebody has added or removed photos.
-        """
-        first = next(self._first_rows, None)
-        if first is None or path_bytes(first) != path_bytes(row):
-            raise SetupError(
-                f"{row['path']}: photos were added or removed while they were evaluated, so the two models saw "
-                "different ones; run it again"
-            )
-        self._comparison.add(first, row)
-
-    def idle(self) -> None:
-        """Do nothing."""
 
 
 class NoRows:
@@ -142,6 +121,29 @@ class NoRows:
     def rows(self) -> Iterator[Row]:
         """Give nothing."""
         return iter(())
+
+
+class ComparedRows(NoRows):
+    """Counts each row of a second model together with the first model's row of the same photo."""
+
+    def __init__(self, first_rows: Iterator[Row], comparison: Comparison) -> None:
+        """Take the other rows from `first_rows`, and count in `comparison`."""
+        self._first_rows = first_rows
+        self._comparison = comparison
+
+    def write(self, row: Row) -> None:
+        """Count a row.
+
+        Raises:
+            SetupError: it is not of the photo whose turn it is: somebody has added or removed photos.
+        """
+        first = next(self._first_rows, None)
+        if first is None or path_bytes(first) != path_bytes(row):
+            raise SetupError(
+                f"{row['path']}: photos were added or removed while they were evaluated, so the two models saw "
+                "different ones; run it again"
+            )
+        self._comparison.add(first, row)
 
 
 class TemporaryRows(NoRows):

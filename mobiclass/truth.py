@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -37,11 +37,23 @@ class Truth:
     def field(self, folder: str) -> dict[str, Any]:
         """Make the field ``truth`` of a photo's row, as its predictions are written."""
         index = self.indices[folder]
-        return {"index": index, "label": self._names.label(index)}
+        return {"index": index, "label": self.label(index)}
 
     def name(self, index: int) -> str:
         """Name a class of the model."""
         return self._names.name(index)
+
+    def label(self, index: int) -> str | None:
+        """Give the label of a class of the model; ``None`` where it has none."""
+        return self._names.label(index)
+
+    @property
+    def folders(self) -> dict[int, list[str]]:
+        """The folders of each class, by its index."""
+        folders = defaultdict(list)
+        for folder, index in self.indices.items():
+            folders[index].append(folder)
+        return folders
 
     def contradictions(self, other: Truth) -> list[str]:
         """List the folders whose number this model and another take for classes of different names."""
@@ -56,8 +68,16 @@ class Truth:
         return found
 
 
-def match_folders(folders: Collection[str], model: ModelInfo, class_map: ClassMap | None = None) -> Truth:
+def match_folders(
+    folders: Collection[str], model: ModelInfo, class_map: ClassMap | None = None, *, map_option: str = "--map"
+) -> Truth:
     """Match the names of class folders, or what `class_map` says they are, to the classes of `model`.
+
+    Args:
+        folders: the names of the folders.
+        model: the model.
+        class_map: what the folders in it are.
+        map_option: the option that messages recommend for that.
 
     Raises:
         ClassesError: a folder is no class or may be several; its `details` say so for every such folder, with what
@@ -67,7 +87,8 @@ def match_folders(folders: Collection[str], model: ModelInfo, class_map: ClassMa
     class_map = class_map or {}
     names = ClassNames(model.labels, model.classes)
     matches: dict[str, Match] = {}
-    misses, left_out = [], []
+    misses: list[str] = []
+    left_out: list[str] = []
     for folder in folders:
         wanted = class_map.get(folder, folder)
         if wanted is None:
@@ -81,7 +102,7 @@ def match_folders(folders: Collection[str], model: ModelInfo, class_map: ClassMa
     if misses:
         raise ClassesError(
             f"{len(misses)} of {len(folders)} folders are no classes of {model.name}, or may be several; name each by "
-            "its label, wnid or index, or say with --map FILE which class it is (folder,class a line)",
+            f"its label, wnid or index, or say with {map_option} FILE which class it is (folder,class a line)",
             misses[:_MAX_TOLD] + ([f"… and {len(misses) - _MAX_TOLD} more"] if len(misses) > _MAX_TOLD else []),
         )
     if not matches:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
+from typing import Final, TextIO
+
+_DEFAULT_WIDTH: Final = 80
 
 
 def safe_text(text: str) -> str:
     """Replace what a terminal would obey or could not show (controls, directional overrides) by U+FFFD."""
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def terminal_width(stream: TextIO) -> int:
+    """Count the columns of the terminal behind `stream`; 80 where there is none."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        return _DEFAULT_WIDTH
 
 
 def text_width(text: str) -> int:
