@@ -18,7 +18,7 @@ from mobiclass.comparison import Comparison
 from mobiclass.errors import SetupError
 from mobiclass.journal_index import path_bytes
 from mobiclass.results import Row, json_line
-from mobiclass.tally import TOP, Tally, truth_rank
+from mobiclass.tally import TOP, Tally, is_mistake
 from mobiclass.truth import Truth
 
 
@@ -203,8 +203,3 @@ def mistakes_first(rows: Callable[[], Iterator[Row]]) -> Iterator[Row]:
     """Give the rows that are wrong, then all others, both in their order; `rows` gives them anew at each call."""
     yield from filter(is_mistake, rows())
     yield from (row for row in rows() if not is_mistake(row))
-
-
-def is_mistake(row: Row) -> bool:
-    """Whether a photo was classified, and wrongly."""
-    return not row["error"] and truth_rank(row) != 0

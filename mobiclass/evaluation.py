@@ -21,6 +21,7 @@ class Evaluation:
     """One model over the photos.
 
     Attributes:
+        root: the folder that the class folders are in.
         model: the model.
         device: where it ran.
         jobs: how many photos were classified at once.
@@ -30,6 +31,7 @@ class Evaluation:
         partial: whether it was interrupted before the last photo.
     """
 
+    root: str
     model: ModelInfo
     device: str
     jobs: int
@@ -88,7 +90,7 @@ def write_classes_csv(evaluation: Evaluation, stream: TextIO) -> None:
 def report_facts(evaluation: Evaluation) -> dict[str, str]:
     """List what stands above a report of the photos, name to value."""
     count = evaluation.tally.all
-    facts = {"classified": str(count.images)}
+    facts = {}
     for name, right in (("top-1", count.top1), ("top-5", count.top5)):
         if interval := count.interval(right):
             low, high = (f"{end * 100:.1f}" for end in interval)

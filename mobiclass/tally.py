@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from mobiclass.results import Row
 from mobiclass.running_median import RunningMedian
@@ -123,10 +124,15 @@ class Tally:
         )
 
 
-def truth_rank(row: Row) -> int | None:
+def truth_rank(row: Mapping[str, Any]) -> int | None:
     """Find the place, from 0, of the truth among the predictions of `row`; ``None`` where it is not among them."""
     truth = row["truth"]["index"]
     for rank, prediction in enumerate(row["predictions"]):
         if prediction["index"] == truth:
             return rank
     return None
+
+
+def is_mistake(row: Mapping[str, Any]) -> bool:
+    """Whether the photo of `row` was classified, and wrongly."""
+    return not row["error"] and truth_rank(row) != 0

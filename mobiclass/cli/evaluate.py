@@ -255,6 +255,7 @@ class _Run(NamedTuple):
             if not interrupted_by and (empty := truth.folders_without_photos):
                 click.echo(f"mobiclass: {len(empty)} class folders have no image: {_listed(empty)}", err=True)
         evaluation = Evaluation(
+            root=self.folders.root,
             model=model.classifier.model,
             device=model.classifier.device,
             jobs=self.jobs,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from mobiclass.cli.text import fit_text, safe_text, text_width
+from mobiclass.text import printable_utf8
 
 if TYPE_CHECKING:
     from mobiclass.comparison import Comparison
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 _SHOWN: Final = 5
 _MAX_NAME_CELLS: Final = 44
-_MAX_MODEL_CELLS: Final = 24
+_MAX_MODEL_CELLS: Final = 30
 _SIGNIFICANT: Final = 0.05
 
 
@@ -26,7 +28,7 @@ def evaluation_text(evaluation: Evaluation, width: int) -> str:
     lines += _failures(evaluation, width)
     lines += _worst_classes(evaluation)
     lines += _confused(evaluation)
-    lines += _mistakes(tally.mistakes, tally.all.images - tally.all.top1, width)
+    lines += _mistakes(evaluation, width)
     return "\n".join(lines)
 
 
@@ -51,7 +53,7 @@ def comparison_text(first: Evaluation, second: Evaluation, comparison: Compariso
         p = comparison.p_value
         verdict = "more than chance" if p < _SIGNIFICANT else "chance may explain it"
         lines.append(f"  The difference: {verdict} (McNemar's exact test: {_p_value(p)}).")
-    lines += _disagreements(comparison, width)
+    lines += _disagreements(comparison, first, width)
     return "\n".join(lines)
 
 
@@ -84,7 +86,7 @@ def _failures(evaluation: Evaluation, width: int) -> Iterator[str]:
     yield ""
     yield f"Could not be classified, and count in nothing else: {kinds}"
     for row in tally.failed_rows[:_SHOWN]:
-        yield f"  {_end_of(safe_text(row['path']), width - 2)}"
+        yield f"  {_place(row, evaluation, width - 2)}"
     yield from _more(tally.all.errors, "failures")
 
 
@@ -115,16 +117,17 @@ def _confused(evaluation: Evaluation) -> Iterator[str]:
     yield from _more(len(pairs), "pairs")
 
 
-def _mistakes(rows: Sequence[Row], total: int, width: int) -> Iterator[str]:
+def _mistakes(evaluation: Evaluation, width: int) -> Iterator[str]:
+    rows = evaluation.tally.mistakes
     if not rows:
         return
     yield ""
     yield "Most confident mistakes"
     for row in rows[:_SHOWN]:
         first = row["predictions"][0]
-        yield f"  {first['score'] * 100:5.1f} %  {_end_of(safe_text(row['path']), width - 11)}"
+        yield f"  {first['score'] * 100:5.1f} %  {_place(row, evaluation, width - 11)}"
         yield f"           {_verdict(row, width - 11)}"
-    yield from _more(total, "mistakes")
+    yield from _more(evaluation.tally.all.images - evaluation.tally.all.top1, "mistakes")
 
 
 def _sides(first: Evaluation, second: Evaluation) -> Iterator[tuple[str, str, str]]:
@@ -149,13 +152,13 @@ def _sides(first: Evaluation, second: Evaluation) -> Iterator[tuple[str, str, st
         yield line("failed", [f"{count.errors:>6}" for count in counts])
 
 
-def _disagreements(comparison: Comparison, width: int) -> Iterator[str]:
+def _disagreements(comparison: Comparison, evaluation: Evaluation, width: int) -> Iterator[str]:
     if not comparison.disagreements:
         return
     yield ""
     yield "Photos that one of them alone got right"
     for first, second in comparison.disagreements[:_SHOWN]:
-        yield f"  {_end_of(safe_text(first['path']), width - 2)}"
+        yield f"  {_place(first, evaluation, width - 2)}"
         yield f"    first:  {_verdict(first, width - 12)}"
         yield f"    second: {_verdict(second, width - 12)}"
     yield from _more(comparison.only_first + comparison.only_second, "photos")
@@ -186,6 +189,11 @@ def _class(label: str | None, index: int) -> str:
 
 def _widest(names: Sequence[str]) -> int:
     return min(_MAX_NAME_CELLS, max(map(text_width, names)))
+
+
+def _place(row: Row, evaluation: Evaluation, width: int) -> str:
+    """Say where a photo is in the folder that is evaluated."""
+    return _end_of(safe_text(row["path"].removeprefix(printable_utf8(os.path.join(evaluation.root, "")))), width)
 
 
 def _end_of(text: str, width: int) -> str:
