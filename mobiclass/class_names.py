@@ -62,7 +62,7 @@ class ClassNames:
         self.classes = classes
         self._exact: dict[str, set[int]] = defaultdict(set)
         self._spaced: dict[str, set[int]] = defaultdict(set)
-        self._first: dict[str, set[int]] = defaultdict(set)
+        self._first_synonym: dict[str, set[int]] = defaultdict(set)
         self._folded: dict[str, set[int]] = defaultdict(set)
         self._wnids: dict[str, set[int]] = defaultdict(set)
         for index, label in enumerate(labels or ()):
@@ -70,7 +70,9 @@ class ClassNames:
                 continue
             self._exact[_composed(label)].add(index)
             self._spaced[_with_spaces(label)].add(index)
-            self._first[folded(label.partition(",")[0])].add(index)
+            first, comma, _ = label.partition(",")
+            if comma:
+                self._first_synonym[folded(first)].add(index)
             for name in synonyms(label):
                 self._folded[name].add(index)
             if wnid := _WNID.fullmatch(label.strip()):
@@ -143,8 +145,10 @@ class ClassNames:
         """Find the classes that `name` may be, from the strictest reading that finds any."""
         key = folded(name)
         for written in (self._exact.get(_composed(name)), self._spaced.get(_with_spaces(name))):
-            if written:  # a name in full; others' first names weigh as much ("maillot" and "maillot, tank suit")
-                return written | self._first.get(key, set())
+            if (
+                written
+            ):  # a label in full; the first of another's synonyms weighs as much ("maillot" and "maillot, tank suit")
+                return written | self._first_synonym.get(key, set())
         if indices := self._folded.get(key) or self._imagenet_names.get(key):
             return indices
         parts = map(folded, name.split(","))

@@ -193,7 +193,7 @@ def _widest(names: Sequence[str]) -> int:
 
 def _place(row: Row, evaluation: Evaluation, width: int) -> str:
     """Say where a photo is in the folder that is evaluated."""
-    return _end_of(safe_text(row["path"].removeprefix(printable_utf8(os.path.join(evaluation.root, "")))), width)
+    return _end_of(safe_text(row["path"].removeprefix(printable_utf8(evaluation.root)).lstrip(os.sep)), width)
 
 
 def _end_of(text: str, width: int) -> str:
