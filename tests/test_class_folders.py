@@ -63,10 +63,7 @@ def test_names_have_no_other_meaning(name: str, tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_name_that_is_not_utf_8(tmp_path: Path) -> None:
-    root = os.fsencode(tmp_path)
-    os.mkdir(root + b"/caf\xe9")
-    with open(root + b"/caf\xe9/a.jpg", "wb"):
-        pass
+    fill(tmp_path, os.fsdecode(b"caf\xe9/a.jpg"))
     folders = list_class_folders(str(tmp_path))
     assert [os.fsencode(folders.name_of(path)) for path in folders.paths(folders.names)] == [b"caf\xe9"]
 
@@ -116,7 +113,7 @@ def test_a_class_folder_that_cannot_be_listed_is_not_passed_over(tmp_path: Path)
 
 
 def test_the_name_of_a_folder_that_stands_for_its_photos() -> None:
-    assert ClassFolders("photos", ("cat",), 0, False).name_of(os.path.join("photos", "cat")) == "cat"
+    assert ClassFolders("photos", ("cat",), 0, False).name_of(f"photos{os.sep}cat") == "cat"
 
 
 def test_what_is_no_folder_of_folders_is_refused(tmp_path: Path) -> None:

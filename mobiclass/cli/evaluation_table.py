@@ -95,9 +95,10 @@ def _worst_classes(evaluation: Evaluation) -> Iterator[str]:
     if not worst:
         return
     shown = [(_name(evaluation, index), count) for index, count in worst[:_SHOWN]]
-    cells = _widest([name for name, _ in shown])
+    heading = "Worst classes"
+    cells = _widest([heading[2:], *(name for name, _ in shown)])
     yield ""
-    yield f"{'Worst classes':<{cells + 2}}  images    top-1    top-5"
+    yield f"{heading:<{cells + 2}}  images    top-1    top-5"
     for name, count in shown:
         top5 = _percent(count.top5, count.images)
         yield f"  {fit_text(name, cells)}  {count.images:>6}  {_percent(count.top1, count.images)}  {top5}"
