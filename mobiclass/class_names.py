@@ -70,9 +70,9 @@ class ClassNames:
                 continue
             self._exact[_composed(label)].add(index)
             self._spaced[_with_spaces(label)].add(index)
-            first, comma, _ = label.partition(",")
+            synonym, comma, _ = label.partition(",")
             if comma:
-                self._first_synonym[folded(first)].add(index)
+                self._first_synonym[folded(synonym)].add(index)
             for name in synonyms(label):
                 self._folded[name].add(index)
             if wnid := _WNID.fullmatch(label.strip()):
@@ -101,6 +101,11 @@ class ClassNames:
     def name(self, index: int) -> str:
         """Name a class: its label, or its index where it has none."""
         return self.label(index) or f"class {index}"
+
+    def distinct_name(self, index: int) -> str:
+        """Name a class as no other is named: with its index where another has its label."""
+        name = self.name(index)
+        return f"{name} ({index})" if len(self._exact.get(_composed(name), ())) > 1 else name
 
     def _add_imagenet(self, first: int) -> None:
         """Let wnids and ImageNet's own names stand for the classes, whose first is at `first`."""

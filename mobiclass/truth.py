@@ -43,6 +43,10 @@ class Truth:
         """Name a class of the model."""
         return self._names.name(index)
 
+    def distinct_name(self, index: int) -> str:
+        """Name a class of the model as no other is named: with its index where another has its label."""
+        return self._names.distinct_name(index)
+
     def label(self, index: int) -> str | None:
         """Give the label of a class of the model; ``None`` where it has none."""
         return self._names.label(index)

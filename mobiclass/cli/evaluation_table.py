@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _SHOWN: Final = 5
 _MAX_NAME_CELLS: Final = 44
+_MAX_PAIR_CELLS: Final = 29
 _MAX_MODEL_CELLS: Final = 30
 _SIGNIFICANT: Final = 0.05
 
@@ -34,9 +35,10 @@ def evaluation_text(evaluation: Evaluation, width: int) -> str:
 
 def comparison_text(first: Evaluation, second: Evaluation, comparison: Comparison, width: int) -> str:
     """Describe how two models compare."""
-    names = [fit_text(safe_text(each.model.name), _MAX_MODEL_CELLS).rstrip() for each in (first, second)]
+    names = [safe_text(each.model.name) for each in (first, second)]
     if names[0] == names[1]:
         names = [f"first: {names[0]}", f"second: {names[1]}"]
+    names = [fit_text(name, _MAX_MODEL_CELLS).rstrip() for name in names]
     cells = max(20, *map(text_width, names))
     lines = ["Side by side"]
     for what, *values in [("", *names), *_sides(first, second)]:
@@ -110,11 +112,11 @@ def _confused(evaluation: Evaluation) -> Iterator[str]:
     if not pairs:
         return
     shown = [(count, _name(evaluation, truth), _name(evaluation, found)) for truth, found, count in pairs[:_SHOWN]]
-    cells = min(30, _widest([name for _, name, _ in shown]))
+    cells = min(_MAX_PAIR_CELLS, _widest([name for _, name, _ in shown]))
     yield ""
     yield "Taken for another class"
     for count, truth, found in shown:
-        yield f"  {count:>6}  {fit_text(truth, cells)}  taken for {fit_text(found, 30).rstrip()}"
+        yield f"  {count:>6}  {fit_text(truth, cells)}  taken for {fit_text(found, _MAX_PAIR_CELLS).rstrip()}"
     yield from _more(len(pairs), "pairs")
 
 
@@ -181,7 +183,7 @@ def _verdict(row: Row, width: int) -> str:
 
 
 def _name(evaluation: Evaluation, index: int) -> str:
-    return _class(evaluation.truth.label(index), index)
+    return safe_text(evaluation.truth.distinct_name(index))
 
 
 def _class(label: str | None, index: int) -> str:

@@ -97,7 +97,7 @@ _MODEL_OPTIONS = (
     click.option(
         "--threads", "num_threads", metavar="N", type=click.IntRange(1, 256),
         envvar="MOBICLASS_THREADS", show_envvar=True,
-        help="Threads of the runtime.  [default: all cores; in batch 1 a job]",
+        help="Threads of the runtime.  [default: all cores; in batch and evaluate 1 a job]",
     ),
     click.option(
         "--resize", type=click.Choice(get_args(Resize)),
