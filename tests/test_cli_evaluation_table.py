@@ -52,6 +52,11 @@ def test_nothing_is_obeyed_and_all_fits(width: int) -> None:
         assert too_wide == []
 
 
+def test_two_long_labels_fit_beside_each_other() -> None:
+    labels = tuple(f"{letter}" * 200 for letter in "abcdefg")
+    assert max(map(text_width, lines_of(evaluation_of(evaluated(0, 1), labels=labels)))) <= 80
+
+
 def test_two_classes_of_one_name_are_told_apart() -> None:
     lines = lines_of(evaluation_of(evaluated(0, 2), evaluated(0, 2)))
     assert "           crane (2), not crane (0)" in lines

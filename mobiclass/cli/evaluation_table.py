@@ -178,7 +178,7 @@ def _verdict(row: Row, width: int) -> str:
     true_name = _class(truth["label"], truth["index"])
     if name == true_name:  # two classes of one name
         name, true_name = f"{name} ({first['index']})", f"{true_name} ({truth['index']})"
-    half = max(10, (width - 5) // 2)
+    half = max(10, (width - len(", not ")) // 2)
     return f"{fit_text(name, half).rstrip()}, not {fit_text(true_name, half).rstrip()}"
 
 
