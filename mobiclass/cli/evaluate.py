@@ -182,7 +182,7 @@ def _load(
     """Load a model and match the folders to its classes."""
     from mobiclass.truth import match_folders
 
-    classifier = options.load()
+    classifier = options.load(quiet=quiet)
     explain(classifier, quiet=quiet, verbose=verbose)
     truth = match_folders(folders, classifier.model, class_map, map_option=map_option)
     if verbose:
