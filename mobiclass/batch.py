@@ -20,6 +20,7 @@ from time import perf_counter
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from mobiclass.classifier import Classifier
+from mobiclass.model import ModelInfo
 from mobiclass.results import Row, result_row
 
 _LISTED_AHEAD: Final = 10_000  # paths: enough for a total to show, little enough for a small memory
@@ -40,7 +41,9 @@ class PredictionOptions(NamedTuple):
 class RowSink(Protocol):
     """Where the rows of a batch go."""
 
-    def finished_row(self, path: str, size: int, mtime_ns: int, model_sha256: str) -> tuple[int, Row] | None:
+    def finished_row(
+        self, path: str, size: int, mtime_ns: int, model_sha256s: tuple[str, ...]
+    ) -> tuple[int, Row] | None:
         """Find the row of an earlier run that still holds, and its place."""
 
     def keep(self, offset: int) -> None:
@@ -115,7 +118,8 @@ class Batch:
         self._sink = sink
         self._jobs = jobs
         self._options = options
-        self._model_sha256 = classifier.model.sha256
+        self._model_sha256s = classifier.sha256s()
+        self._sha256 = {classifier.model: classifier.model.sha256}
         self._stop = threading.Event()
         self._worker = threading.local()
         self._spare_classifiers = deque([classifier])
@@ -181,7 +185,7 @@ class Batch:
     def _process(self, path: str) -> _Done:
         size, mtime_ns = _fingerprint(path)  # before it is read: a photo replaced meanwhile is done again on a resume
         if size is not None and mtime_ns is not None:
-            earlier = self._sink.finished_row(path, size, mtime_ns, self._model_sha256)
+            earlier = self._sink.finished_row(path, size, mtime_ns, self._model_sha256s)
             if earlier:
                 return _Done(earlier[1], offset=earlier[0])
         started = perf_counter()
@@ -189,9 +193,15 @@ class Batch:
         result = self._workers_classifier().result(
             path, path, top_k=options.top_k, threshold=options.threshold, allow_truncated=options.allow_truncated
         )
-        row = result_row(result, self._classifier.model.name, timing=options.timing)
-        row |= {"bytes": size, "mtime_ns": mtime_ns, "model_sha256": self._model_sha256}
+        row = result_row(result, result.model.name, timing=options.timing)
+        row |= {"bytes": size, "mtime_ns": mtime_ns, "model_sha256": self._sha256_of(result.model)}
         return _Done(row, seconds=perf_counter() - started)
+
+    def _sha256_of(self, model: ModelInfo) -> str:
+        """Give the SHA-256 of a model that has run, worked out once."""
+        if model not in self._sha256:
+            self._sha256[model] = model.sha256
+        return self._sha256[model]
 
     def _workers_classifier(self) -> Classifier:
         """Give this thread its classifier: the first takes the one that is loaded, the others load their own."""

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final, NamedTuple, TypeAlias, get_args
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from mobiclass.catalog import find_model
-from mobiclass.choices import Resize, RuntimeChoice, is_device
+from mobiclass.choices import Resize, RuntimeChoice
 from mobiclass.errors import DelegateError, ImageError, ModelError
 from mobiclass.facts import override_facts
 from mobiclass.images import ImageSource, load_image
-from mobiclass.interpreter import Interpreter
 from mobiclass.model import ModelInfo, read_labels, read_model
+from mobiclass.placement import place
 from mobiclass.predictions import Prediction, predictions_from_scores, scores_from_output
-from mobiclass.preprocess import Preprocessor
 from mobiclass.rgb import rgb_from_array, upright_rgb
+from mobiclass.running import DeviceOptions, Running, run_on_cpu
 from mobiclass.runtimes import Runtime, choose_runtime
+
+if TYPE_CHECKING:
+    from mobiclass.stand_in import StandIn
 
 _MAX_THREADS: Final = 256  # the runtimes crash where the system gives them fewer than they ask for
 
@@ -51,6 +55,7 @@ class ImageResult:
         device: where the model ran: ``cpu`` or ``edgetpu…``.
         fallback: why the CPU stood in for an accelerator, or ``None``.
         timing: where the time went; ``None`` where there is an error.
+        model: the model that ran.
     """
 
     path: str
@@ -59,40 +64,51 @@ class ImageResult:
     device: str
     fallback: str | None
     timing: Timing | None
+    model: ModelInfo
 
 
 class Classifier:
     """An image classifier, loaded.
 
-    Threads may share one, but on the CPU they would wait for each other: see `for_another_thread`.
+    Where an accelerator fails for good in the middle of the work, and a stand-in is there, the attributes change: every
+    `ImageResult` says what it was made with.
 
-    Attributes:
-        model: what is known of the model, and from which source.
-        runtime: the TFLite runtime that runs it.
-        device: where it runs.
-        fallback: why the CPU stands in for an accelerator, or ``None``.
-        num_threads: the threads that the runtime may use.
+    Threads may share one, but on the CPU they would wait for each other: see `for_another_thread`.
     """
 
-    def __init__(
-        self, model: ModelInfo, interpreter: Interpreter, *, device: str = "cpu", fallback: str | None = None
-    ) -> None:
-        """Compose the parts; `Classifier.load` finds them."""
-        self.model = model
-        self.device = device
-        self.fallback = fallback
-        self._interpreter = interpreter
-        self._preprocessor = Preprocessor(model.input, model.preprocessing)
+    def __init__(self, running: Running, stand_in: StandIn | None = None) -> None:
+        """Classify with what is `running`, and with `stand_in` if that raises a `DelegateError`.
+
+        `Classifier.load` finds the two.
+        """
+        self._running = running
+        self._stand_in = stand_in
+        self._lock = threading.Lock()
+
+    @property
+    def model(self) -> ModelInfo:
+        """What is known of the model, and from which source."""
+        return self._running.model
+
+    @property
+    def device(self) -> str:
+        """Where the model runs: ``cpu`` or ``edgetpu…``."""
+        return self._running.device
+
+    @property
+    def fallback(self) -> str | None:
+        """Why the CPU stands in for an accelerator, or ``None``."""
+        return self._running.fallback
 
     @property
     def runtime(self) -> Runtime:
         """The TFLite runtime that runs the model."""
-        return self._interpreter.runtime
+        return self._running.interpreter.runtime
 
     @property
     def num_threads(self) -> int:
         """The threads that the runtime may use."""
-        return self._interpreter.num_threads
+        return self._running.interpreter.num_threads
 
     @classmethod
     def load(
@@ -106,6 +122,8 @@ class Classifier:
         resize: Resize | None = None,
         mean: float | Sequence[float] | None = None,
         std: float | Sequence[float] | None = None,
+        device_timeout: float = 10.0,
+        notify: Callable[[str], None] | None = None,
     ) -> Classifier:
         """Load a classifier, ready to run.
 
@@ -113,12 +131,14 @@ class Classifier:
             model: a known model's name, or the path of any ``.tflite`` classifier; the built-in one by default.
             labels: a file with one label a line; the model's own labels by default.
             device: ``auto``, ``cpu`` or ``edgetpu[:usb|:pci][:N]``; ``auto`` takes the Edge TPU for a model that
-                was compiled for it, and the CPU otherwise.
+                was compiled for it, and where that fails the model that it was compiled from, on the CPU.
             runtime: ``auto`` (LiteRT where it is installed), ``litert`` or ``tflite``.
             num_threads: threads for the CPU; all cores by default.
             resize: overrides how the model says that images meet its input.
             mean: overrides the model's normalization: one value or one a channel, in pixel units of 0–255.
             std: likewise.
+            device_timeout: seconds after which an Edge TPU that gives no answer has failed.
+            notify: is told, by any thread, when an Edge TPU fails and how it goes on.
 
         Raises:
             ModelError: the model is missing, damaged or no image classifier.
@@ -138,26 +158,29 @@ class Classifier:
             raise ValueError(f"num_threads must be from 1 to {_MAX_THREADS}, not {num_threads}")
         if runtime not in get_args(RuntimeChoice):
             raise ValueError(f"runtime must be one of {', '.join(get_args(RuntimeChoice))}, not {runtime!r}")
+        if not device_timeout > 0:
+            raise ValueError(f"device_timeout must be more than 0 seconds, not {device_timeout}")
         info = read_model(find_model(model), overrides)
-        chosen = choose_runtime(runtime)
-        try:
-            delegate = _delegate(info, device, chosen)
-        except DelegateError as error:
-            sibling = _cpu_sibling(info)
-            if device != "auto" or sibling is None:
-                raise
-            info = read_model(sibling, overrides)
-            interpreter = Interpreter(info, runtime=chosen, num_threads=num_threads)
-            return cls(info, interpreter, device="cpu", fallback=str(error))
-        interpreter = Interpreter(info, runtime=chosen, num_threads=num_threads, delegate=delegate)
-        return cls(info, interpreter, device="cpu" if delegate is None else device.replace("auto", "edgetpu"))
+        options = DeviceOptions(device, choose_runtime(runtime), num_threads, device_timeout, notify)
+        return cls(*place(info, overrides, options))
 
     def for_another_thread(self) -> Classifier:
         """Make the classifier of one more worker: with an interpreter of its own, but on the same accelerator."""
-        if self.device != "cpu":
-            return self
-        interpreter = Interpreter(self.model, runtime=self.runtime, num_threads=self.num_threads)
-        return Classifier(self.model, interpreter, device=self.device, fallback=self.fallback)
+        running = self._running
+        if running.device == "cpu":
+            running = run_on_cpu(running.model, self.runtime, self.num_threads, running.fallback)
+        return Classifier(running, self._stand_in)
+
+    def sha256s(self) -> tuple[str, ...]:
+        """Give the SHA-256 of each model whose results count as this classifier's: its own, and its stand-in's."""
+        models = [self.model]
+        if self._stand_in:
+            models += filter(None, (self._stand_in.compiled, self._stand_in.model))
+        return tuple(model.sha256 for model in models)
+
+    def close(self) -> None:
+        """Give the accelerator back to other programs; the classifier cannot be used any more."""
+        self._running.interpreter.close()
 
     def classify(
         self, image: Classifiable, *, top_k: int = 5, threshold: float = 0.0, allow_truncated: bool = False
@@ -204,73 +227,65 @@ class Classifier:
     ) -> ImageResult:
         """Classify `image` as `classify` does, and give the outcome, good or bad, under the name `path`."""
         try:
-            predictions, timing = self._classify(image, top_k, threshold, allow_truncated)
+            predictions, timing, ran = self._classify(image, top_k, threshold, allow_truncated)
         except ImageError as error:
-            return ImageResult(path, (), error, self.device, self.fallback, None)
-        return ImageResult(path, predictions, None, self.device, self.fallback, timing)
+            ran = self._running
+            return ImageResult(path, (), error, ran.device, ran.fallback, None, ran.model)
+        return ImageResult(path, predictions, None, ran.device, ran.fallback, timing, ran.model)
 
     def _classify(
         self, source: Classifiable, top_k: int, threshold: float, allow_truncated: bool
-    ) -> tuple[tuple[Prediction, ...], Timing]:
+    ) -> tuple[tuple[Prediction, ...], Timing, Running]:
         if top_k < 1:
             raise ValueError(f"top_k must be at least 1, not {top_k}")
         if not 0 <= threshold <= 1:
             raise ValueError(f"threshold must be from 0 to 1, not {threshold}")
+        running = self._running
         start = perf_counter()
-        image = self._upright_rgb(source, allow_truncated)
+        image = _upright_rgb(source, running, allow_truncated)
         decoded = perf_counter()
-        tensor = self._preprocessor(image)
+        tensor = running.preprocessor(image)
         preprocessed = perf_counter()
-        raw = self._interpreter.invoke(tensor)
+        try:
+            raw = running.interpreter.invoke(tensor)
+        except DelegateError as error:
+            running = self._fall_back(running, error)
+            image = _upright_rgb(source, running, allow_truncated)  # which may want more of it
+            raw = running.interpreter.invoke(running.preprocessor(image))
         invoked = perf_counter()
-        scores = scores_from_output(raw, self.model.output.quantization, self.model.output_kind)
+        model = running.model
+        scores = scores_from_output(raw, model.output.quantization, model.output_kind)
         if raw.dtype.kind == "f" and not np.isfinite(scores).all():
-            raise ModelError(f"{self.model.path}: the model's output is not a number; the model is damaged")
-        predictions = predictions_from_scores(scores, self.model.labels, top_k, threshold)
+            raise ModelError(f"{model.path}: the model's output is not a number; the model is damaged")
+        predictions = predictions_from_scores(scores, model.labels, top_k, threshold)
         done = perf_counter()
         times = (decoded - start, preprocessed - decoded, invoked - preprocessed, done - invoked)
-        return predictions, Timing(*(round(seconds * 1000, 3) for seconds in times))
+        return predictions, Timing(*(round(seconds * 1000, 3) for seconds in times)), running
 
-    def _upright_rgb(self, source: Classifiable, allow_truncated: bool) -> Image.Image:
-        if isinstance(source, (str, bytes, os.PathLike)):
-            return load_image(
-                source,
-                min_height=self._preprocessor.min_height,
-                min_width=self._preprocessor.min_width,
-                allow_truncated=allow_truncated,
-            )
-        try:
-            return upright_rgb(source) if isinstance(source, Image.Image) else rgb_from_array(np.asarray(source))
-        except (OSError, SyntaxError, ValueError) as error:
-            raise ImageError(str(error), kind="unsupported") from error
+    def _fall_back(self, failed: Running, error: DelegateError) -> Running:
+        """Let the stand-in take over from `failed`, unless that has happened already.
+
+        Raises:
+            DelegateError: nothing stands in.
+        """
+        if self._stand_in is None:
+            raise error
+        with self._lock:
+            if self._running is failed:
+                self._running = self._stand_in.take_over(error)
+            return self._running
 
 
-def _delegate(model: ModelInfo, device: str, runtime: Runtime) -> Any:
-    """Load the delegate that `device` and `model` call for; ``None`` for the CPU."""
-    if not is_device(device):
-        raise ValueError(f"device must be auto, cpu or edgetpu[:usb|:pci][:N], not {device!r}")
-    if not model.edgetpu_compiled:
-        if device in ("auto", "cpu"):
-            return None
-        raise DelegateError(
-            f"{model.path} is not compiled for the Edge TPU and would run on the CPU: compile it with "
-            f"`edgetpu_compiler {model.path.name}`, or use --device cpu"
+def _upright_rgb(source: Classifiable, running: Running, allow_truncated: bool) -> Image.Image:
+    """Give `source` as an upright RGB image, decoded at the smallest scale that serves `running`."""
+    if isinstance(source, (str, bytes, os.PathLike)):
+        return load_image(
+            source,
+            min_height=running.preprocessor.min_height,
+            min_width=running.preprocessor.min_width,
+            allow_truncated=allow_truncated,
         )
-    if device == "cpu":
-        sibling = _cpu_sibling(model)
-        raise DelegateError(
-            f"{model.path} is compiled for the Edge TPU and cannot run on the CPU: use "
-            f"{f'--model {sibling}' if sibling else 'the .tflite that it was compiled from'}, or install libedgetpu "
-            "and plug an Edge TPU in"
-        )
-    from mobiclass.edgetpu import load_delegate
-
-    return load_delegate(runtime, "edgetpu" if device == "auto" else device)
-
-
-def _cpu_sibling(model: ModelInfo) -> Path | None:
-    """Find ``X.tflite`` beside ``X_edgetpu.tflite``."""
-    if not model.name.endswith("_edgetpu"):
-        return None
-    sibling = model.path.with_name(f"{model.name.removesuffix('_edgetpu')}.tflite")
-    return sibling if sibling.is_file() else None
+    try:
+        return upright_rgb(source) if isinstance(source, Image.Image) else rgb_from_array(np.asarray(source))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ImageError(str(error), kind="unsupported") from error

@@ -1,53 +1,163 @@
-"""The Coral Edge TPU: which device is meant, where its library is, and the delegate that it gives.
+"""The Coral Edge TPU in words: which device is meant, where its library is, and what to do about each failure.
 
-It says what is missing and how to get it. It does not decide what happens without a TPU: `Classifier` does.
+It loads nothing and starts nothing: the library lives in a child process (`mobiclass.edgetpu_process`).
 """
 
 from __future__ import annotations
 
+import re
 import sys
-from typing import Any, Final
+from typing import Final
 
 from mobiclass.choices import EDGETPU_PATTERN
-from mobiclass.errors import DelegateError
-from mobiclass.runtimes import Runtime, import_runtime, one_line
+from mobiclass.edgetpu_child import MISSING, Stage
+from mobiclass.edgetpu_devices import DeviceKind, advise, find_devices
+from mobiclass.edgetpu_process import ChildFailure
+from mobiclass.errors import DelegateError, SetupError
+from mobiclass.model import ModelInfo
+from mobiclass.runtimes import RUNTIMES, Runtime
 
-_LIBRARIES: Final = {"linux": "libedgetpu.so.1", "darwin": "libedgetpu.1.dylib", "win32": "edgetpu.dll"}
-_LIBRARY: Final = _LIBRARIES.get(sys.platform, "libedgetpu.so.1")
-_INSTALL: Final = {
-    "linux": "install it (Debian's package libedgetpu1-std, https://coral.ai/software)",
-    "darwin": "install Coral's libedgetpu for macOS (https://coral.ai/software)",
-    "win32": "install Coral's Edge TPU runtime for Windows (https://coral.ai/software)",
+_LIBRARIES: Final = {
+    "darwin": ("libedgetpu.1.dylib",),
+    "win32": ("edgetpu.dll",),
 }
+LIBRARIES: Final = _LIBRARIES.get(sys.platform, ("libedgetpu.so.1", "libedgetpu.so.1.0"))
+"""The file names of libedgetpu on this system, the usual one first."""
+
+_INSTALL: Final = {
+    "darwin": "install libedgetpu from Coral's archive edgetpu_runtime (https://coral.ai/software)",
+    "win32": "install libedgetpu from Coral's archive edgetpu_runtime (https://coral.ai/software)",
+}
+INSTALL: Final = _INSTALL.get(sys.platform, "install Debian's package libedgetpu1-std (https://coral.ai/software)")
+"""How to get libedgetpu on this system."""
+
+_UPDATE: Final = {"linux": "`sudo apt install --only-upgrade libedgetpu1-std`"}
+UPDATE: Final = _UPDATE.get(sys.platform, "https://coral.ai/software")
+"""How to get a newer libedgetpu on this system."""
+
+_OR_CPU: Final = "or use --device cpu with a model for the CPU"
+_RECONNECT: Final = "disconnect the Edge TPU and connect it again, on a port and with a cable that give enough power"
+_DOING: Final[dict[Stage, str]] = {
+    "start": "while its process was started",
+    "library": "while it was loaded",
+    "runtime": "while the TFLite runtime was loaded beside it",
+    "device": "while it opened the device",
+    "model": "while it prepared the model",
+    "first invoke": "while it ran the model for the first time",
+    "invoke": "while it ran the model",
+}
+_NO_DELEGATE: Final = re.compile(r"Failed to load delegate from \S+ ?(.*)")
+"""The runtimes' words where libedgetpu gives no delegate, and libedgetpu's, which are mostly none."""
+
+_TOO_OLD: Final = re.compile(r"requires runtime version \((\d+)\).*this runtime version \((\d+)\)")
 
 
-def load_delegate(runtime: Runtime, device: str) -> Any:
-    """Load the Edge TPU's delegate into `runtime` for `device` (see `EDGETPU_PATTERN`).
+def device_option(device: str) -> str:
+    """Translate `device`, an ``edgetpu…`` of ``--device``, to the option that libedgetpu knows it by.
 
     Raises:
-        DelegateError: the library is missing or cannot be loaded, or it finds no device that it may use.
+        ValueError: it is no Edge TPU.
     """
     match = EDGETPU_PATTERN.fullmatch(device)
     if match is None:
         raise ValueError(f"not an Edge TPU device: {device!r}")
     name = match["device"] or ""
-    import ctypes
+    return f":{name}" if name.isdecimal() else name  # the N-th device of any kind
 
-    try:
-        # The runtimes report a missing library with an exception of their own's making inside a destructor.
-        ctypes.CDLL(_LIBRARY)
-    except OSError as error:
-        raise DelegateError(
-            f"the Edge TPU runtime {_LIBRARY} cannot be loaded ({one_line(error)}): "
-            f"{_INSTALL.get(sys.platform, _INSTALL['linux'])}, or use --device cpu with a model for the CPU"
-        ) from error
-    # The plugin calls the N-th device of any kind ":N".
-    options = {"device": f":{name}" if name.isdecimal() else name}
-    try:
-        return import_runtime(runtime).load_delegate(_LIBRARY, options)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise DelegateError(
-            f"{_LIBRARY} is there but finds no Edge TPU that it may use for --device {device} ({one_line(error)}): "
-            "plug it in (USB: `lsusb` shows 1a6e:089a or 18d1:9302; PCIe: /dev/apex_0), let no other program use it, "
-            "and be in the group plugdev (USB) or apex (PCIe)"
-        ) from error
+
+def explain_failure(
+    failure: ChildFailure, model: ModelInfo, *, runtime: Runtime, device: str, timeout_seconds: float
+) -> SetupError:
+    """Say what `failure` means for a user who wanted `model` on `device`, and what to do about it."""
+    library, said = LIBRARIES[0], failure.detail
+    if match := _TOO_OLD.search(said):
+        wanted, have = match.groups()
+        return _error(
+            f"{library} is too old for {model.path}, which needs its runtime version {wanted} and finds {have}",
+            f"update it ({UPDATE}), or compile the model again with `edgetpu_compiler -m {have}`",
+        )
+    match failure.cause, failure.stage:
+        case "hung", "start" | "runtime":
+            return _error(
+                f"the process for {library} did not start in time", f"try again when the machine is idle, {_OR_CPU}"
+            )
+        case "hung", stage:
+            return _error(
+                f"{library} gave no answer for {timeout_seconds:g} s {_DOING[stage]}",
+                f"{_RECONNECT}; give a slow one more time with --device-timeout; {_OR_CPU}",
+            )
+        case "refused", "library" if said == MISSING:
+            return _error(f"the Edge TPU's library {library} is not installed", f"{INSTALL}, {_OR_CPU}")
+        case "refused", "library":
+            return _error(
+                f"the Edge TPU's library {library} is there but cannot be loaded ({said})",
+                f"install what it needs, or a libedgetpu for this system and processor ({INSTALL}), {_OR_CPU}",
+            )
+        case "refused", "runtime":
+            return SetupError(said)
+        case "refused", "device" if "undefined symbol" in said or "symbol not found" in said:
+            return _error(f"{library} is no libedgetpu, or one from before 2019 ({said})", f"{INSTALL}, {_OR_CPU}")
+        case "refused", "device" if match := _NO_DELEGATE.fullmatch(said):
+            return _no_device(device, match[1])
+        case "refused", "model" | "first invoke":
+            return _error(
+                f"{library} cannot run {model.path} ({said})",
+                "copy the model again if it was damaged on the way, or compile it again with `edgetpu_compiler`; "
+                f"if other models fail too, {_RECONNECT}; {_OR_CPU}",
+            )
+        case "died", "start":
+            return _error(f"the process for {library} could not be started ({said})", _OR_CPU.removeprefix("or "))
+        case "died", stage:
+            return _crash(stage, said, runtime, device)
+    return _error(f"{library} failed {_DOING[failure.stage]} ({said})", f"{_connected(device)}; {_OR_CPU}")
+
+
+def _error(reason: str, next_step: str) -> DelegateError:
+    return DelegateError(f"{reason}: {next_step}", reason=reason)
+
+
+def _crash(stage: Stage, said: str, runtime: Runtime, device: str) -> DelegateError:
+    reason = f"{LIBRARIES[0]} crashed {_DOING[stage]} ({said})"
+    # It aborts where the device does not do what it should; what else kills it is usually another layout of TFLite's
+    # structures than the runtime has.
+    if stage == "invoke" or "SIGABRT" in said:
+        return _error(reason, f"{_connected(device)}; {_OR_CPU}")
+    other = next((one for one in RUNTIMES.values() if one is not runtime and one.installed), None)
+    try_other = f"try --runtime {other.name}, " if other else ""
+    return _error(
+        reason,
+        f"it was probably built for another TFLite than {runtime.package} {runtime.version}: install a libedgetpu that "
+        f"fits it, {try_other}{_OR_CPU}",
+    )
+
+
+def _kind(device: str) -> DeviceKind | None:
+    option = device_option(device)
+    return "usb" if option.startswith("usb") else "pci" if option.startswith("pci") else None
+
+
+def _no_device(device: str, said: str) -> DelegateError:
+    kind = _kind(device)
+    devices = find_devices()
+    number = int(digits) if (digits := device.rpartition(":")[2]).isdecimal() else 0
+    matching = [one for one in devices or () if kind in (None, one.kind)]
+    if matching and number >= len(matching):
+        return _error(
+            f"{LIBRARIES[0]} is there but finds no Edge TPU for --device {device}: the last one that is connected has "
+            f"the number {len(matching) - 1}",
+            f"use --device {device.removesuffix(f':{number}')}, or connect more of them",
+        )
+    advice = advise(devices, kind)
+    return _error(
+        f"{LIBRARIES[0]} is there but finds no Edge TPU that it may use for --device {device}: {advice.seen}"
+        f"{said and f' ({said})'}",
+        f"{advice.next_step}; {_OR_CPU}",
+    )
+
+
+def _connected(device: str) -> str:
+    """Say what to do about a device that worked before."""
+    kind, devices = _kind(device), find_devices()
+    if devices is None or any(one.accessible and kind in (None, one.kind) for one in devices):
+        return _RECONNECT
+    return str(advise(devices, kind))

@@ -41,7 +41,16 @@ class LabelsError(SetupError):
 
 
 class DelegateError(SetupError):
-    """The accelerator that was asked for, or that the model was compiled for, cannot be used."""
+    """The accelerator that was asked for, or that the model was compiled for, cannot be used.
+
+    Attributes:
+        reason: what is wrong, without the advice that the message adds.
+    """
+
+    def __init__(self, message: str, *, reason: str | None = None) -> None:
+        """Describe what is wrong, and what to do about it."""
+        super().__init__(message)
+        self.reason = reason or message
 
 
 class DownloadError(SetupError):

@@ -1,4 +1,4 @@
-"""One model, loaded and ready to run: `Interpreter`. It takes tensors and gives tensors; images are not its business.
+"""One model, loaded and ready to run on the CPU: `Interpreter`. It takes tensors and gives tensors, not images.
 
 LiteRT refuses a damaged model with an error. tflite-runtime crashes on some, so that a model which it has never
 loaded before is loaded in a child process first (`mobiclass.trial`).
@@ -10,7 +10,6 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +28,7 @@ def available_cores() -> int:
 
 
 class Interpreter:
-    """One loaded model. Threads may share it, one `invoke` at a time; on the CPU each had better have its own.
+    """One loaded model. Threads may share it, one `invoke` at a time; each had better have its own.
 
     Attributes:
         runtime: the runtime that runs it.
@@ -42,7 +41,6 @@ class Interpreter:
         *,
         runtime: Runtime,
         num_threads: int | None = None,
-        delegate: Any = None,
     ) -> None:
         """Load `model` in `runtime`, on all cores unless `num_threads` says otherwise.
 
@@ -54,13 +52,10 @@ class Interpreter:
         self._model = model
         self.num_threads = num_threads or available_cores()
         import_runtime(self.runtime)  # what is wrong with the runtime itself must not be laid to the model
-        if self.runtime.crashes_on_damage and delegate is None:
+        if self.runtime.crashes_on_damage:
             require_loadable(model, self.runtime)
         self._lock = threading.Lock()
-        self._delegate = delegate  # must outlive the interpreter
-        self._interpreter = load_interpreter(
-            self.runtime, model.content, str(model.path), num_threads=self.num_threads, delegate=delegate
-        )
+        self._interpreter = load_interpreter(self.runtime, model.content, str(model.path), num_threads=self.num_threads)
         with self._as_model_errors():
             self._input = self._interpreter.get_input_details()[0]["index"]
             self._output = self._interpreter.get_output_details()[0]["index"]
@@ -81,6 +76,9 @@ class Interpreter:
                 f"gives {output.size}"
             )
         return output.reshape(-1)
+
+    def close(self) -> None:
+        """Do nothing: the CPU is not kept from others."""
 
     @contextmanager
     def _as_model_errors(self) -> Iterator[None]:

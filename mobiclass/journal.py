@@ -69,8 +69,10 @@ class Journal:
         self._end = self._synced_end = self._index.end
         self._lines = self._index.lines
 
-    def finished_row(self, path: str, size: int, mtime_ns: int, model_sha256: str) -> tuple[int, Row] | None:
-        """Find an earlier run's row for the file `path`, if neither the file nor the model has changed since.
+    def finished_row(
+        self, path: str, size: int, mtime_ns: int, model_sha256s: tuple[str, ...]
+    ) -> tuple[int, Row] | None:
+        """Find an earlier run's row for the file `path`, if neither the file has changed since nor the models.
 
         Returns:
             The row and its place, for `keep`; ``None`` where there is none, or only one with an error.
@@ -82,8 +84,9 @@ class Journal:
             row = parse_row(self._line(offset))
             if row is None or path_bytes(row) != name:
                 continue  # another path with the same hash
-            known = (row.get("bytes"), row.get("mtime_ns"), row.get("model_sha256"))
-            return (offset, row) if known == (size, mtime_ns, model_sha256) and row["error"] is None else None
+            same_file = (row.get("bytes"), row.get("mtime_ns")) == (size, mtime_ns)
+            same_model = row.get("model_sha256") in model_sha256s
+            return (offset, row) if same_file and same_model and row["error"] is None else None
         return None
 
     def keep(self, offset: int) -> None:

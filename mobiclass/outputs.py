@@ -52,9 +52,11 @@ class FileOutput:
         """Close the journal, and give up the output."""
         self._journal.close()
 
-    def finished_row(self, path: str, size: int, mtime_ns: int, model_sha256: str) -> tuple[int, Row] | None:
+    def finished_row(
+        self, path: str, size: int, mtime_ns: int, model_sha256s: tuple[str, ...]
+    ) -> tuple[int, Row] | None:
         """Find the row of an earlier run that still holds, and its place."""
-        return self._journal.finished_row(path, size, mtime_ns, model_sha256)
+        return self._journal.finished_row(path, size, mtime_ns, model_sha256s)
 
     def keep(self, offset: int) -> None:
         """Take the earlier run's row at that place as the next."""

@@ -11,6 +11,7 @@ import sys
 from typing import Final
 
 from mobiclass.cache import cache_folder
+from mobiclass.child import python_command
 from mobiclass.errors import ModelError
 from mobiclass.model import ModelInfo
 from mobiclass.runtimes import RUNTIMES, Runtime, load_interpreter
@@ -29,14 +30,10 @@ def require_loadable(model: ModelInfo, runtime: Runtime) -> None:
     with contextlib.suppress(OSError):  # a cache that cannot be looked into costs the trial again
         if marker.exists():
             return
-    # The child gets this process's sys.path, so that it finds the same packages and nothing of a hostile
-    # current folder; and the bytes themselves, so that it tries what will be loaded here.
-    search_path = [entry for entry in sys.path if entry]
-    program = f"import sys; sys.path[:] = {search_path!r}; from mobiclass.trial import main; main({runtime.name!r})"
     try:
         child = subprocess.run(
-            [sys.executable, "-c", program],
-            input=model.content,
+            python_command("mobiclass.trial", runtime.name),
+            input=model.content,  # the bytes themselves, so that it tries what will be loaded here
             capture_output=True,
             timeout=_TIMEOUT_SECONDS,
             check=False,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from edge_tpus import EdgeTpu, Simulator, build_simulator, connected_edge_tpu, simulated_edge_tpu
 from hypothesis import HealthCheck, settings
 from tiny_models import colour_model
 
@@ -79,3 +80,22 @@ def built_in(shared_cache: Path) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MOBICLASS_CACHE", str(shared_cache))
         return Classifier.load(num_threads=2)
+
+
+@pytest.fixture(scope="session")
+def simulator_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of a simulated libedgetpu, compiled once."""
+    return build_simulator(tmp_path_factory.mktemp("libedgetpu"))
+
+
+@pytest.fixture
+def simulator(simulator_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Simulator:
+    """Give a simulated Edge TPU, plugged in, and found by every process that is started from now on."""
+    return Simulator.plug_in(simulator_library, tmp_path / "edgetpu", monkeypatch)
+
+
+@pytest.fixture
+def edge_tpu(request: pytest.FixtureRequest, tmp_path: Path) -> EdgeTpu:
+    """Give a compiled model and its sibling for the CPU, on a simulated Edge TPU, or with MOBICLASS_TEST_EDGETPU=1 on
+    the one that is connected."""
+    return connected_edge_tpu() or simulated_edge_tpu(tmp_path, request.getfixturevalue("simulator"))

@@ -27,6 +27,8 @@ PIXELS = {
     "mobiclass.classifier",
     "mobiclass.report",
     "mobiclass.lenient",
+    "mobiclass.doctor.known_picture",
+    "mobiclass.doctor.probes",
 }
 OPTIONAL = {
     "pi_heif": "mobiclass.images",
@@ -37,14 +39,17 @@ OPTIONAL = {
 
 # Every module stands on a higher floor than those that it needs. The package itself only forwards.
 FLOORS = (
-    {"errors", "flatbuffer", "cache", "choices", "operators", "backbones"},
+    {"errors", "flatbuffer", "cache", "choices", "operators", "backbones", "child", "edgetpu_devices"},
     {"labels", "tflite", "catalog_entry", "published"},
     {"catalog", "layers"},
     {"facts", "quantization", "layer_costs", "edgetpu_operators"},
     {"model", "inspection"},
     {"runtimes", "predictions", "preprocess", "rgb"},
-    {"edgetpu", "trial", "images"},
-    {"interpreter"},
+    {"trial", "images", "edgetpu_child"},
+    {"interpreter", "edgetpu_process"},
+    {"running", "edgetpu"},
+    {"stand_in", "edgetpu_interpreter"},
+    {"placement"},
     {"classifier"},
 )
 FLOOR = {f"mobiclass.{name}": number for number, floor in enumerate(FLOORS) for name in floor}

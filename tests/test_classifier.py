@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from conftest import MakeModel
 from PIL import Image
-from tiny_models import COLOURS, append_zip, bare_model, edgetpu_model, tflite_metadata
+from tiny_models import COLOURS, append_zip, bare_model, tflite_metadata
 
-from mobiclass import Classifier, DelegateError, ImageError, ImageResult, LabelsError, ModelError, Prediction, edgetpu
+from mobiclass import Classifier, ImageError, ImageResult, LabelsError, ModelError, Prediction
 from mobiclass import classifier as classifier_module
 from mobiclass.runtimes import choose_runtime, import_runtime
 
@@ -209,53 +209,6 @@ def test_impossible_arguments_are_value_errors(colours: Path, arguments: dict[st
         Classifier.load(colours, **arguments)
 
 
-def test_a_model_for_the_cpu_is_refused_for_the_edge_tpu(colours: Path) -> None:
-    with pytest.raises(DelegateError, match="is not compiled for the Edge TPU and would run on the CPU"):
-        Classifier.load(colours, device="edgetpu")
-
-
-@pytest.fixture
-def _no_edgetpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(runtime: object, device: str) -> None:
-        raise DelegateError(f"no Edge TPU for {device}")
-
-    monkeypatch.setattr(edgetpu, "load_delegate", refuse)
-
-
-@pytest.mark.usefixtures("_no_edgetpu")
-def test_without_an_edge_tpu_the_sibling_stands_in(make_model: MakeModel) -> None:
-    compiled = make_model(edgetpu_model(), name="birds_edgetpu")
-    sibling = make_model(name="birds")
-    classifier = Classifier.load(compiled)
-    assert (classifier.model.path, classifier.device) == (sibling, "cpu")
-    assert classifier.fallback == "no Edge TPU for edgetpu"
-    result = classifier.result("name", filled("red"))
-    assert (result.fallback, result.predictions[0].label) == ("no Edge TPU for edgetpu", "red")
-
-
-@pytest.mark.usefixtures("_no_edgetpu")
-@pytest.mark.parametrize("device", ["edgetpu", "edgetpu:usb"])
-def test_an_edge_tpu_that_was_asked_for_by_name_has_no_stand_in(make_model: MakeModel, device: str) -> None:
-    make_model(name="birds")
-    with pytest.raises(DelegateError, match=f"no Edge TPU for {device}$"):
-        Classifier.load(make_model(edgetpu_model(), name="birds_edgetpu"), device=device)
-
-
-@pytest.mark.usefixtures("_no_edgetpu")
-def test_without_edge_tpu_and_sibling_there_is_an_error(make_model: MakeModel) -> None:
-    with pytest.raises(DelegateError, match="no Edge TPU"):
-        Classifier.load(make_model(edgetpu_model(), name="birds_edgetpu"))
-
-
-def test_a_compiled_model_on_the_cpu_is_an_error_that_names_the_sibling(make_model: MakeModel) -> None:
-    compiled = make_model(edgetpu_model(), name="birds_edgetpu")
-    with pytest.raises(DelegateError, match=r"cannot run on the CPU: use the \.tflite that it was compiled from"):
-        Classifier.load(compiled, device="cpu")
-    sibling = make_model(name="birds")
-    with pytest.raises(DelegateError, match=f"use --model {sibling}"):
-        Classifier.load(compiled, device="cpu")
-
-
 def test_a_model_is_compiled_by_its_operators_and_not_by_its_name(make_model: MakeModel) -> None:
     assert Classifier.load(make_model(name="birds_edgetpu")).device == "cpu"
 
@@ -291,7 +244,7 @@ def test_builtin_kernels_and_xnnpack_agree_on_real_photos(built_in: Classifier, 
     plain.allocate_tensors()
     for name, path in photos.items():
         with Image.open(path) as image:
-            tensor = built_in._preprocessor(image.convert("RGB"))
+            tensor = built_in._running.preprocessor(image.convert("RGB"))
         plain.set_tensor(plain.get_input_details()[0]["index"], tensor)
         plain.invoke()
         steps = plain.get_tensor(plain.get_output_details()[0]["index"])[0].astype(int)
@@ -310,7 +263,7 @@ def test_builtin_kernels_and_xnnpack_agree_on_small_models(dtype: str, make_mode
     plain.allocate_tensors()
     for colour in COLOURS:
         plain.set_tensor(
-            plain.get_input_details()[0]["index"], classifier._preprocessor(Image.fromarray(filled(colour)))
+            plain.get_input_details()[0]["index"], classifier._running.preprocessor(Image.fromarray(filled(colour)))
         )
         plain.invoke()
         output = plain.get_tensor(plain.get_output_details()[0]["index"])[0]
@@ -343,6 +296,8 @@ def test_results_are_plain_values(classifier: Classifier) -> None:
         ({"num_threads": 0}, "num_threads must be from 1 to 256"),
         ({"num_threads": 100_000}, "num_threads must be from 1 to 256"),
         ({"std": 0.2}, "std is in pixel units"),
+        ({"device_timeout": 0}, "device_timeout must be more than 0 seconds"),
+        ({"device_timeout": float("nan")}, "device_timeout must be more than 0 seconds"),
     ],
 )
 def test_arguments_out_of_range_are_value_errors(colours: Path, arguments: dict[str, Any], message: str) -> None:

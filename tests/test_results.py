@@ -9,11 +9,14 @@ import os
 
 import pytest
 
+from mobiclass.catalog import find_model
 from mobiclass.classifier import ImageResult, Timing
 from mobiclass.errors import IMAGE_ERROR_KINDS, ImageError
+from mobiclass.model import read_model
 from mobiclass.predictions import Prediction
 from mobiclass.results import CsvWriter, JsonLinesWriter, JsonWriter, path_fields, result_row
 
+MODEL = read_model(find_model())
 GOOD = ImageResult(
     path="photos/cat.jpg",
     predictions=(Prediction(285, "Egyptian cat", 0.4648), Prediction(281, None, 0.1)),
@@ -21,6 +24,7 @@ GOOD = ImageResult(
     device="cpu",
     fallback=None,
     timing=Timing(1.5, 0.25, 4.0, 0.125),
+    model=MODEL,
 )
 BAD = ImageResult(
     path='a "quoted",\nname.jpg',
@@ -29,6 +33,7 @@ BAD = ImageResult(
     device="cpu",
     fallback="no Edge TPU",
     timing=None,
+    model=MODEL,
 )
 
 
@@ -61,7 +66,7 @@ def test_timing_on_demand() -> None:
 @pytest.mark.parametrize("kind", IMAGE_ERROR_KINDS)
 def test_every_kind_of_error_is_written(kind: str) -> None:
     error = ImageError("reason", kind=kind)  # type: ignore[arg-type]
-    result = ImageResult("p", (), error, "cpu", None, None)
+    result = ImageResult("p", (), error, "cpu", None, None, MODEL)
     assert result_row(result, "m")["error"]["kind"] == kind
 
 
@@ -109,6 +114,6 @@ def test_csv_quotes_what_it_must() -> None:
 
 
 def test_json_that_no_parser_takes_is_never_written() -> None:
-    result = ImageResult("p", (Prediction(0, "a", float("nan")),), None, "cpu", None, None)
+    result = ImageResult("p", (Prediction(0, "a", float("nan")),), None, "cpu", None, None, MODEL)
     with pytest.raises(ValueError, match="JSON"):
         written(JsonLinesWriter, result)

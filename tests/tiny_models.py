@@ -302,8 +302,13 @@ def feature_extractor(features: int = 3) -> bytes:
     return graph(tensors, [Operator(MEAN, (0, 1), (2,), (27, Fields({0: ("?", False)})))], [0], [2])
 
 
-def edgetpu_model(labels: Sequence[str] | None = COLOURS) -> bytes:
+def edgetpu_model(
+    labels: Sequence[str] | None = COLOURS, *, side: int = 8, dtype: str = "uint8", classes: int = 3
+) -> bytes:
     """Make what the Edge TPU compiler makes: one custom operator from the image to the probabilities."""
     metadata = tflite_metadata(labels_file="labels.txt") if labels is not None else None
-    content = bare_model(code="edgetpu-custom-op", metadata=metadata)
+    content = bare_model(
+        [(1, side, side, 3)], [(1, classes)], code="edgetpu-custom-op", metadata=metadata,
+        dtype=DTYPES[dtype], output_dtype=DTYPES[dtype], output_zero_point=-128 if dtype == "int8" else 0,
+    )  # fmt: skip
     return append_zip(content, {"labels.txt": "\n".join(labels) + "\n"}) if labels is not None else content

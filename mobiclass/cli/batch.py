@@ -89,6 +89,7 @@ def batch(
       find . -name '*.jpg' -print0 | mobiclass batch -0 - -o results.parquet
     """
     from mobiclass.batch import Batch, PredictionOptions
+    from mobiclass.errors import DelegateError
     from mobiclass.sources import ImageFinder
 
     _check_outputs(output, report, output_format, resume=resume, overwrite=overwrite)
@@ -97,11 +98,15 @@ def batch(
     if verbose:
         show_native_output()
     options, jobs = _for_throughput(options, jobs)
-    classifier = options.load()
+    classifier = options.load(quiet=quiet)
     explain(classifier, quiet=quiet, verbose=verbose)
     with _open_output(output, output_format, resume=resume, overwrite=overwrite) as rows:
         run = Batch(classifier, rows, jobs=jobs, options=PredictionOptions(**how))
-        summary, interrupted_by = _run(run, finder.find(sources, stdin_bytes()), quiet=quiet)
+        try:
+            summary, interrupted_by = _run(run, finder.find(sources, stdin_bytes()), quiet=quiet)
+        except DelegateError:
+            _tell_how_to_go_on("the device failed; once it works, to go on", resumable=output is not None, quiet=quiet)
+            raise
         if not interrupted_by:
             if left_out := rows.finish():
                 click.echo(f"mobiclass: {safe_text(left_out)}", err=True)
@@ -208,12 +213,16 @@ def _conclude(summary: BatchSummary, interrupted_by: int | None, *, resumable: b
             click.echo("no image was found; in folders --all-files tries files of any suffix", err=True)
     context = click.get_current_context()
     if interrupted_by:
-        if resumable and not quiet:
-            listed = ", with the same list on standard input" if "-" in sys.argv else ""
-            click.echo(f"interrupted; to go on{listed}:\n  {_resume_command(sys.argv[1:])}", err=True)
+        _tell_how_to_go_on("interrupted; to go on", resumable=resumable, quiet=quiet)
         context.exit(128 + interrupted_by)
     if summary.failed:
         context.exit(ImageError.exit_code)
+
+
+def _tell_how_to_go_on(why: str, *, resumable: bool, quiet: bool) -> None:
+    if resumable and not quiet:
+        listed = ", with the same list on standard input" if "-" in sys.argv else ""
+        click.echo(f"{why}{listed}:\n  {_resume_command(sys.argv[1:])}", err=True)
 
 
 def _resume_command(arguments: list[str]) -> str:

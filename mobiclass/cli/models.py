@@ -1,4 +1,4 @@
-"""``mobiclass models``: find a model's file; list, pull and show are beside it."""
+"""``mobiclass models``: find a model's file; listing, fetching and looking into models stand beside it."""
 
 from __future__ import annotations
 

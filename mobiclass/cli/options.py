@@ -10,12 +10,15 @@ import click
 
 from mobiclass.choices import Resize, RuntimeChoice, is_device
 from mobiclass.cli.process import loaded
+from mobiclass.cli.text import echo_notice
 
 if TYPE_CHECKING:
     from mobiclass.classifier import Classifier
 
 # For completion alone: whether a file can be read is found out where it is read, which says more.
 ANY_PATH: Final = click.Path(readable=False)
+
+_MAX_SECONDS: Final = 86_400
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -31,9 +34,10 @@ class ModelOptions(NamedTuple):
     resize: Resize | None
     mean: tuple[float, ...] | None
     std: tuple[float, ...] | None
+    device_timeout: float
 
-    def load(self) -> Classifier:
-        """Load the classifier."""
+    def load(self, *, quiet: bool = False) -> Classifier:
+        """Load the classifier; it is closed when the command ends, and says on stderr if its device fails."""
         from mobiclass.classifier import Classifier
 
         classifier = Classifier.load(
@@ -45,7 +49,10 @@ class ModelOptions(NamedTuple):
             resize=self.resize,
             mean=self.mean,
             std=self.std,
+            device_timeout=self.device_timeout,
+            notify=None if quiet else echo_notice,
         )
+        click.get_current_context().call_on_close(classifier.close)
         loaded()
         return classifier
 
@@ -59,6 +66,12 @@ def _device(ctx: click.Context, param: click.Parameter, value: str) -> str:
 def _fraction(ctx: click.Context, param: click.Parameter, value: float) -> float:
     if not 0 <= value <= 1:  # nor "nan", which click.FloatRange lets pass
         raise click.BadParameter(f"{value} is not in the range 0<=x<=1.")
+    return value
+
+
+def _seconds(ctx: click.Context, param: click.Parameter, value: float) -> float:
+    if not 0 < value <= _MAX_SECONDS:  # nor "nan"
+        raise click.BadParameter(f"{value:g} is not in the range 0<x<={_MAX_SECONDS}.")
     return value
 
 
@@ -103,6 +116,10 @@ _MODEL_OPTIONS = (
         "--device", callback=_device, metavar="DEVICE", default="auto", show_default=True,
         envvar="MOBICLASS_DEVICE", show_envvar=True,
         help="Where it runs: auto, cpu, or edgetpu[:usb|:pci][:N].",
+    ),
+    click.option(
+        "--device-timeout", metavar="SECONDS", type=float, callback=_seconds, default=10.0, show_default=True,
+        help="How long an Edge TPU may take for one image before it is given up.",
     ),
     click.option(
         "--runtime", type=click.Choice(get_args(RuntimeChoice)), default="auto", show_default=True,

@@ -47,7 +47,7 @@ class StreamOutput:
         if exception_type is None or not issubclass(exception_type, OSError):
             self._writer.close()
 
-    def finished_row(self, path: str, size: int, mtime_ns: int, model_sha256: str) -> None:
+    def finished_row(self, path: str, size: int, mtime_ns: int, model_sha256s: tuple[str, ...]) -> None:
         """Know of no earlier run."""
 
     def keep(self, offset: int) -> None:
@@ -84,8 +84,6 @@ def explain(classifier: Classifier, *, quiet: bool, verbose: bool) -> None:
         )
     if quiet:
         return
-    if classifier.fallback:
-        click.echo(f"mobiclass: using {safe_text(str(model.path))} on the CPU: {classifier.fallback}", err=True)
     if model.preprocessing.sources["mean"] == "default":
         click.echo(
             f"mobiclass: {safe_text(model.name)} does not say how its input is normalized; "

@@ -51,14 +51,14 @@ def predict(
         raise click.UsageError("standard input (-) can be classified only once")
     if verbose:
         show_native_output()
-    classifier = options.load()
+    classifier = options.load(quiet=quiet)
     explain(classifier, quiet=quiet, verbose=verbose)
     failed = 0
     with StreamOutput(sys.stdout, row_writer(output_format, sys.stdout, several=len(images) > 1)) as rows:
         for path in images:
             image = _read_stdin() if path == STDIN else path
             result = classifier.result(path, image, top_k=top_k, threshold=threshold, allow_truncated=allow_truncated)
-            rows.write(result_row(result, classifier.model.name, timing=timing))
+            rows.write(result_row(result, result.model.name, timing=timing))
             if result.error:
                 failed += 1
                 if not quiet:

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import os
+import sys
 import unicodedata
 from typing import Final, TextIO
 
+import click
+
 _DEFAULT_WIDTH: Final = 80
+
+
+def echo_notice(message: str) -> None:
+    """Say `message` on stderr, from any thread; a progress bar there makes room."""
+    line = f"mobiclass: {safe_text(message)}"
+    if "tqdm" in sys.modules:
+        sys.modules["tqdm"].tqdm.write(line, file=sys.stderr)
+    else:
+        click.echo(line, err=True)
 
 
 def safe_text(text: str) -> str:

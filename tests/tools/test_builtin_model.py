@@ -101,7 +101,8 @@ def test_the_provenance_names_no_time_and_no_machine() -> None:
     assert list(members) == ["labels.txt", "wnids.txt", "mobiclass.json"]
     config = json.loads(members["mobiclass.json"])
     assert (config["format"], config["name"]) == (1, "efficientnet_lite0")
-    assert set(config["provenance"]) == {"weights", "tensorflow", "command", "calibration"}
+    assert set(config["provenance"]) == {"weights", "tensorflow", "command", "calibration", "refinement"}
+    assert config["provenance"]["refinement"] == ["narrow_ranges", "bias_correction"]
     assert re.fullmatch("[0-9a-f]{64}", config["provenance"]["calibration"]["sha256"])
     assert not re.search(r"/home|/tmp|/Users|20[2-9]\d-\d\d", members["mobiclass.json"].decode())
 

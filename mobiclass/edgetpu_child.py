@@ -1,0 +1,202 @@
+"""The process that owns an Edge TPU: it loads libedgetpu and the model, and runs one tensor after the other.
+
+This is the child's side; the parent's is `mobiclass.edgetpu_process`. Whatever the library does (hang, crash, write
+to any stream) it does here. Tensors come and go in shared memory; on the pipes are one byte for each tensor to run,
+and lines of text back: the name of each stage as it begins, ``ready``, or ``refused`` and the reason.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import signal
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any, Final, Literal, NamedTuple, NoReturn, TypeAlias, get_args
+
+from mobiclass.choices import RuntimeName
+
+Stage: TypeAlias = Literal["start", "library", "runtime", "device", "model", "first invoke", "invoke"]
+"""What the child is at: starting Python, opening libedgetpu, importing the runtime, opening the device, preparing the
+model, running it once on zeros (which uploads it to the device), and running it on the parent's tensors."""
+
+STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
+READY: Final = "ready"
+REFUSED: Final = "refused"
+MISSING: Final = "not found"
+"""The reason of a refusal where no library is installed."""
+
+_ALIGNMENT: Final = 64  # bytes; the output's place in the shared memory
+
+
+class Task(NamedTuple):
+    """What the child is to do, as the parent tells it.
+
+    Attributes:
+        libraries: file names of libedgetpu, the first that can be opened is used.
+        device: the delegate's option, such as ``usb:1``.
+        runtime: the name of the TFLite runtime.
+        num_threads: threads for what the model computes on the CPU.
+        input_shape: shape of the model's input.
+        input_dtype: NumPy's name of its dtype.
+        classes: the number of the model's outputs.
+        output_dtype: NumPy's name of their dtype.
+        model: a descriptor of a file with the model.
+        tensors: a descriptor of the shared memory: the input, and from `output_offset` on the output.
+        lifeline: a descriptor on which nothing ever comes, and whose other end closes when the parent dies.
+    """
+
+    libraries: Sequence[str]
+    device: str
+    runtime: RuntimeName
+    num_threads: int
+    input_shape: Sequence[int]
+    input_dtype: str
+    classes: int
+    output_dtype: str
+    model: int
+    tensors: int
+    lifeline: int
+
+
+def output_offset(input_bytes: int) -> int:
+    """Give the place of the output in the shared memory, in bytes from its beginning."""
+    return -(-input_bytes // _ALIGNMENT) * _ALIGNMENT
+
+
+def main(task: str) -> NoReturn:
+    """Be the child: do `task`, a `Task` as JSON, until the parent closes standard input or dies."""
+    _run(Task(**json.loads(task)))
+
+
+def _run(task: Task) -> NoReturn:
+    _die_with_the_parent(task.lifeline)
+    commands, replies = _take_over_streams()
+    try:
+        model = _Model(task, lambda stage: _reply(replies, stage))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent is told
+        _reply(replies, f"{REFUSED} {_reason(error)}")
+        # At once: the runtimes' clean-up of half a delegate calls libedgetpu, or fails noisily.
+        os._exit(1)
+    _reply(replies, READY)
+    while os.read(commands, 1):
+        try:
+            model.invoke()
+        except (RuntimeError, ValueError) as error:
+            _reply(replies, f"{REFUSED} {_reason(error)}")
+        else:
+            _reply(replies, READY)
+    del model  # closes the device in order
+    os._exit(0)
+
+
+class _Model:
+    """The model on the device, between the shared memory's two tensors."""
+
+    def __init__(self, task: Task, begin: Callable[[Stage], None]) -> None:
+        """Load it as `task` says, and run it once; tell `begin` of each stage."""
+        begin("library")
+        library = _open_library(task.libraries)
+        begin("runtime")
+        import numpy as np
+
+        from mobiclass.runtimes import RUNTIMES, import_runtime, load_interpreter
+
+        runtime = RUNTIMES[task.runtime]
+        module = import_runtime(runtime)
+        begin("device")
+        self._delegate = module.load_delegate(library, {"device": task.device})  # must outlive the interpreter
+        begin("model")
+        self._interpreter = load_interpreter(
+            runtime, _content(task.model), "model", num_threads=task.num_threads, delegate=self._delegate
+        )
+        self._image = self._interpreter.get_input_details()[0]["index"]
+        self._scores = self._interpreter.get_output_details()[0]["index"]
+        memory = mmap.mmap(task.tensors, 0)
+        self._input = np.frombuffer(memory, task.input_dtype, prod(task.input_shape)).reshape(task.input_shape)
+        self._output = np.frombuffer(memory, task.output_dtype, task.classes, output_offset(self._input.nbytes))
+        begin("first invoke")
+        self.invoke()  # on zeros
+
+    def invoke(self) -> None:
+        """Run the input, and leave the output."""
+        self._interpreter.set_tensor(self._image, self._input)
+        self._interpreter.invoke()
+        raw = self._interpreter.get_tensor(self._scores)
+        if raw.size != self._output.size:
+            raise ValueError(f"it says that it has {self._output.size} outputs and gives {raw.size}")
+        self._output[:] = raw.reshape(-1)
+
+    def __del__(self) -> None:
+        """Free the interpreter before the delegate."""
+        self.__dict__.pop("_interpreter", None)
+
+
+def _die_with_the_parent(lifeline: int) -> None:
+    """Have the kernel kill this process once the other end of `lifeline` is closed, whatever it hangs in then.
+
+    A thread that waits for that would not do: libedgetpu can hang while it holds Python's lock. Linux does kill; macOS
+    ignores the signal, and there the child notices the parent's death when it waits for the next tensor.
+    """
+    import fcntl
+    import select
+
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGIO])
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([lifeline], [], [], 0)[0]:  # it was closed before
+        os._exit(1)
+
+
+def _take_over_streams() -> tuple[int, int]:
+    """Keep the pipes to and from the parent for us; what libraries write to stdout goes to stderr."""
+    commands, replies = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return commands, replies
+
+
+def _open_library(names: Sequence[str]) -> str:
+    """Give the first of `names` that can be opened.
+
+    Raises:
+        OSError: none can; `MISSING` if none is there.
+    """
+    import ctypes
+
+    broken = None
+    for name in names:
+        # Before the runtime does: of what is missing it makes an exception inside a destructor.
+        try:
+            ctypes.CDLL(name)
+        except OSError as error:
+            broken = broken or (None if _is_missing(name, str(error)) else error)
+        else:
+            return name
+    raise broken or OSError(MISSING)
+
+
+def _is_missing(name: str, message: str) -> bool:
+    """Whether the loader's `message` says that `name` is not there, and not something that `name` needs."""
+    needs = "needed by" in message or "Library not loaded" in message  # musl's and macOS' words
+    return name in message and "no such file" in message.lower() and not needs
+
+
+def _content(descriptor: int) -> bytes:
+    with open(descriptor, "rb") as file:
+        file.seek(0)
+        return file.read()
+
+
+def _reason(error: BaseException) -> str:
+    """Say on one line what the runtime or the library said."""
+    origin: Any = error.__cause__ or error
+    return " ".join(str(origin).split()) or type(origin).__name__
+
+
+def _reply(replies: int, line: str) -> None:
+    os.write(replies, f"{line}\n".encode("utf-8", errors="replace"))

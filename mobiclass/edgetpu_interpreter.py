@@ -1,0 +1,119 @@
+"""A model on an Edge TPU: what `mobiclass.interpreter.Interpreter` is for the CPU, with a child process behind it.
+
+It decides when a failed child gets a successor. What happens without an Edge TPU is `Classifier`'s business.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from mobiclass.edgetpu import LIBRARIES, device_option, explain_failure
+from mobiclass.edgetpu_process import ChildFailure, EdgeTpuProcess
+from mobiclass.errors import DelegateError, SetupError
+from mobiclass.interpreter import available_cores
+from mobiclass.model import ModelInfo
+from mobiclass.runtimes import Runtime
+
+_PROVEN_INVOKES: Final = 100
+"""So many tensors a restarted child must have run before another restart is worth the wait."""
+
+
+class EdgeTpuInterpreter:
+    """One model, loaded on one Edge TPU and run once. Threads may share it; it runs one tensor at a time.
+
+    Attributes:
+        runtime: the runtime that drives libedgetpu.
+        num_threads: the threads for what the model computes on the CPU.
+    """
+
+    def __init__(
+        self,
+        model: ModelInfo,
+        *,
+        runtime: Runtime,
+        device: str,
+        num_threads: int | None = None,
+        timeout_seconds: float,
+        notify: Callable[[str], None] | None = None,
+    ) -> None:
+        """Load `model` on `device` (``edgetpu…``); each step may take `timeout_seconds`.
+
+        `notify` is told, by any thread, of what went wrong and was mended.
+
+        Raises:
+            DelegateError: libedgetpu or the device cannot be used, or not for this model.
+            SetupError: the runtime cannot be imported.
+        """
+        self.runtime = runtime
+        self.num_threads = num_threads or available_cores()
+        self._model = model
+        self._device = device
+        self._timeout_seconds = timeout_seconds
+        self._notify = notify or (lambda message: None)
+        self._lock = threading.Lock()
+        self._given_up: SetupError | None = None
+        self._unproven = 0
+        try:
+            self._process = self._start()
+        except ChildFailure as failure:
+            raise self._explain(failure) from failure
+
+    def invoke(self, tensor: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        """Run the model on `tensor` (1, height, width, 3) of its dtype; returns the raw output (N,).
+
+        Raises:
+            DelegateError: the Edge TPU failed, and again after a restart; it is not tried any more.
+        """
+        with self._lock:
+            if self._given_up:
+                raise self._given_up
+            try:
+                output = self._process.invoke(tensor)
+            except ChildFailure as failure:
+                output = self._invoke_again(tensor, failure)
+            self._unproven = max(0, self._unproven - 1)
+            return output
+
+    def close(self) -> None:
+        """Close the device."""
+        with self._lock:
+            self._process.close()
+
+    def _start(self) -> EdgeTpuProcess:
+        return EdgeTpuProcess(
+            self._model,
+            libraries=LIBRARIES,
+            device=device_option(self._device),
+            runtime=self.runtime.name,
+            num_threads=self.num_threads,
+            timeout_seconds=self._timeout_seconds,
+        )
+
+    def _invoke_again(self, tensor: npt.NDArray[np.generic], failure: ChildFailure) -> npt.NDArray[np.generic]:
+        self._process.kill()
+        if self._unproven:
+            raise self._give_up(failure) from failure
+        error = self._explain(failure)
+        self._notify(f"{error.reason if isinstance(error, DelegateError) else error}; trying again in a new process")
+        try:
+            self._process = self._start()
+            output = self._process.invoke(tensor)
+        except ChildFailure as again:
+            self._process.kill()
+            raise self._give_up(again) from again
+        self._unproven = _PROVEN_INVOKES
+        return output
+
+    def _give_up(self, failure: ChildFailure) -> SetupError:
+        self._given_up = self._explain(failure)
+        return self._given_up
+
+    def _explain(self, failure: ChildFailure) -> SetupError:
+        return explain_failure(
+            failure, self._model, runtime=self.runtime, device=self._device, timeout_seconds=self._timeout_seconds
+        )

@@ -1,0 +1,260 @@
+"""One child process that owns an Edge TPU, seen from its parent: start it, give it tensors, notice its end.
+
+Every answer has a time limit. It decides nothing: whoever gets a `ChildFailure` may start another child.
+The child's side is `mobiclass.edgetpu_child`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import mmap
+import os
+import select
+import signal
+import subprocess
+import tempfile
+import threading
+import weakref
+from collections import deque
+from time import monotonic
+from typing import IO, Final, Literal, TypeAlias, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from mobiclass.child import python_command
+from mobiclass.choices import RuntimeName
+from mobiclass.edgetpu_child import READY, REFUSED, STAGES, Stage, Task, output_offset
+from mobiclass.model import ModelInfo
+
+Cause: TypeAlias = Literal["refused", "died", "hung"]
+
+_START_SECONDS: Final = 120.0  # to start Python and import NumPy and the runtime: a slow memory card, no device
+_DEATH_SECONDS: Final = 5.0  # for a killed child to be gone
+_FAREWELL_SECONDS: Final = 1.0  # for a child to close the device
+_REMEMBERED_LINES: Final = 20
+
+
+class ChildFailure(Exception):
+    """The child refused, died or hung.
+
+    Attributes:
+        stage: what it was at.
+        cause: which of the three.
+        detail: what it said, or how it ended; empty if it hung.
+    """
+
+    def __init__(self, stage: Stage, cause: Cause, detail: str = "") -> None:
+        """Describe what the child was at and what became of it."""
+        super().__init__(f"{cause} at {stage}{detail and f': {detail}'}")
+        self.stage: Stage = stage
+        self.cause: Cause = cause
+        self.detail = detail
+
+
+class EdgeTpuProcess:
+    """A child process with one model on one Edge TPU. One thread at a time may use it."""
+
+    def __init__(
+        self,
+        model: ModelInfo,
+        *,
+        libraries: tuple[str, ...],
+        device: str,
+        runtime: RuntimeName,
+        num_threads: int,
+        timeout_seconds: float,
+    ) -> None:
+        """Start the child, and wait until it has run `model` once.
+
+        `timeout_seconds` is the time that every single stage on the device may take, and every invoke.
+
+        Raises:
+            ChildFailure: it did not come to that.
+        """
+        self._timeout_seconds = timeout_seconds
+        self._stage: Stage = "start"
+        self._received = b""
+        dtype = np.dtype(model.input.dtype)
+        input_bytes = int(np.prod(model.input.shape)) * dtype.itemsize
+        offset = output_offset(input_bytes)
+        output_dtype = np.dtype(model.output.dtype)
+        with _anonymous_file(b"\0" * (offset + model.classes * output_dtype.itemsize)) as tensors:
+            memory = mmap.mmap(tensors.fileno(), 0)
+            self._input = np.frombuffer(memory, dtype, input_bytes // dtype.itemsize).reshape(model.input.shape)
+            self._output: npt.NDArray[np.generic] = np.frombuffer(memory, output_dtype, model.classes, offset)
+            with _anonymous_file(model.content) as content:
+                lifeline, self._lifeline = os.pipe()
+                task = Task(
+                    libraries, device, runtime, num_threads, model.input.shape, dtype.name, model.classes,
+                    output_dtype.name, content.fileno(), tensors.fileno(), lifeline,
+                )  # fmt: skip
+                try:
+                    self._child = _spawn(task)
+                except OSError as error:
+                    os.close(self._lifeline)
+                    raise ChildFailure("start", "died", str(error)) from error
+                finally:
+                    os.close(lifeline)
+        self._commands, self._replies = cast("IO[bytes]", self._child.stdin), cast("IO[bytes]", self._child.stdout)
+        self._poll = select.poll()
+        self._poll.register(self._replies, select.POLLIN)
+        self._chatter = _Chatter(cast("IO[bytes]", self._child.stderr))
+        # Also at the end of the program; and without a reference to self, which would keep it alive.
+        self._end = weakref.finalize(self, _end, os.getpid(), self._child, self._lifeline)
+        try:
+            while (line := self._reply()) != READY:
+                self._stage = next((stage for stage in STAGES if stage == line), self._stage)
+        except BaseException:
+            self.kill()
+            raise
+        self._stage = "invoke"
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._child.pid
+
+    def invoke(self, tensor: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        """Run the model on `tensor`, of the input's shape and dtype; returns the raw output (N,).
+
+        Raises:
+            ChildFailure: there is no output.
+        """
+        if not self._end.alive:
+            raise ChildFailure("invoke", "died", "it was stopped")
+        self._input[...] = tensor
+        try:
+            self._commands.write(b"\n")
+            self._reply()
+        except BrokenPipeError as error:
+            raise self._death() from error
+        except ChildFailure as failure:
+            if failure.cause == "hung":
+                self.kill()
+            raise
+        except BaseException:  # Ctrl-C: its late answer must not be taken for that to the next question
+            self.kill()
+            raise
+        output: npt.NDArray[np.generic] = self._output.copy()  # the next invoke overwrites it
+        return output
+
+    def close(self) -> None:
+        """Let the child close the device and end."""
+        with contextlib.suppress(OSError):
+            self._commands.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._child.wait(_FAREWELL_SECONDS)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the child whatever it is at; nothing happens if it has ended."""
+        self._end()
+
+    def _reply(self) -> str:
+        """Wait for a line from the child.
+
+        Raises:
+            ChildFailure: it is a refusal, or none came.
+        """
+        deadline = monotonic() + (_START_SECONDS if self._stage in ("start", "runtime") else self._timeout_seconds)
+        while b"\n" not in self._received:
+            # Its own clock may have stood still (Ctrl-Z), but what has come meanwhile counts.
+            if not self._poll.poll(max(0.0, deadline - monotonic()) * 1000):
+                raise ChildFailure(self._stage, "hung")
+            block = os.read(self._replies.fileno(), 4096)
+            if not block:
+                raise self._death()
+            self._received += block
+        line, _, self._received = self._received.partition(b"\n")
+        text = line.decode("utf-8", errors="replace")
+        if text.startswith(REFUSED):
+            raise ChildFailure(self._stage, "refused", text.removeprefix(REFUSED).strip())
+        return text
+
+    def _death(self) -> ChildFailure:
+        try:
+            status = self._child.wait(_DEATH_SECONDS)
+        except subprocess.TimeoutExpired:
+            return ChildFailure(self._stage, "hung")
+        return ChildFailure(self._stage, "died", "; ".join(filter(None, (_ending(status), self._chatter.last_line()))))
+
+
+class _Chatter:
+    """Passes on what the child writes to stderr to this process's descriptor 2, and remembers the last lines.
+
+    In the program, that descriptor leads nowhere, or to stderr with ``-v`` (`mobiclass.cli.streams`).
+    """
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        """Begin to read `pipe`, in a thread, until its end."""
+        self._lines: deque[bytes] = deque(maxlen=_REMEMBERED_LINES)
+        self._thread = threading.Thread(target=_pass_on, args=(pipe, self._lines), name="chatter", daemon=True)
+        self._thread.start()
+
+    def last_line(self) -> str:
+        """Give the last line of a child that has ended."""
+        self._thread.join(_FAREWELL_SECONDS)
+        lines = [line.decode("utf-8", errors="replace").strip() for line in self._lines]
+        return next((line for line in reversed(lines) if line), "")
+
+
+def _pass_on(pipe: IO[bytes], lines: deque[bytes]) -> None:
+    with pipe:
+        while block := os.read(pipe.fileno(), 4096):
+            lines.extend(block.splitlines())
+            with contextlib.suppress(OSError):
+                os.write(2, block)
+
+
+def _spawn(task: Task) -> subprocess.Popen[bytes]:
+    """Start the child of `task`.
+
+    It inherits no lock and no stream of this process; and it is in a session of its own, so that Ctrl-C in a terminal
+    lets this process finish with it what is under way.
+    """
+    return subprocess.Popen(
+        python_command("mobiclass.edgetpu_child", json.dumps(task._asdict())),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        pass_fds=(task.model, task.tensors, task.lifeline),
+        start_new_session=True,
+    )
+
+
+def _anonymous_file(content: bytes) -> IO[bytes]:
+    """Make a file without a name that holds `content`; in memory, where the system can."""
+    if hasattr(os, "memfd_create"):
+        file = cast("IO[bytes]", open(os.memfd_create("mobiclass"), "r+b", buffering=0))  # noqa: PTH123, SIM115
+    else:
+        file = cast("IO[bytes]", tempfile.TemporaryFile(buffering=0))  # noqa: SIM115
+    view = memoryview(content)
+    while view:
+        view = view[file.write(view) :]
+    return file
+
+
+def _end(parent: int, child: subprocess.Popen[bytes], lifeline: int) -> None:
+    if os.getpid() != parent:  # a fork of the parent, to which the child does not belong
+        return
+    child.kill()
+    os.close(lifeline)
+    for stream in (child.stdin, child.stdout):  # the chatter's reader closes stderr
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):  # a driver may hold it in the kernel
+        child.wait(_DEATH_SECONDS)
+
+
+def _ending(status: int) -> str:
+    """Say how a process ended, by its return code."""
+    if status >= 0:
+        return f"status {status}"
+    try:
+        return signal.Signals(-status).name
+    except ValueError:
+        return f"signal {-status}"
