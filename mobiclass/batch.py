@@ -64,6 +64,7 @@ class BatchSummary:
         images: the files that got a row.
         kept: those of them whose row an earlier run had made.
         failures: how many failed, by kind of error.
+        stood_in: for how many of them the CPU stood in for an accelerator.
         labels: how often each label came first.
         slowest: the file that took longest, and its seconds; ``None`` before the first.
         seconds: from the first file to the last.
@@ -73,6 +74,7 @@ class BatchSummary:
     images: int = 0
     kept: int = 0
     failures: Counter[str] = field(default_factory=Counter)
+    stood_in: int = 0
     labels: Counter[str] = field(default_factory=Counter)
     slowest: tuple[str, float] | None = None
     seconds: float = 0.0
@@ -87,6 +89,7 @@ class BatchSummary:
         """Count one row."""
         self.images += 1
         self.kept += kept
+        self.stood_in += "fallback" in row
         if row["error"]:
             self.failures[row["error"]["kind"]] += 1
         elif row["predictions"]:

@@ -86,6 +86,11 @@ class Classifier:
         self._lock = threading.Lock()
 
     @property
+    def running(self) -> Running:
+        """The model on its device: what runs it, and what makes its input."""
+        return self._running
+
+    @property
     def model(self) -> ModelInfo:
         """What is known of the model, and from which source."""
         return self._running.model
@@ -176,7 +181,7 @@ class Classifier:
         models = [self.model]
         if self._stand_in:
             models += filter(None, (self._stand_in.compiled, self._stand_in.model))
-        return tuple(model.sha256 for model in models)
+        return tuple(model.sha256 for model in dict.fromkeys(models))
 
     def close(self) -> None:
         """Give the accelerator back to other programs; the classifier cannot be used any more."""

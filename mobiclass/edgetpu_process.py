@@ -30,6 +30,7 @@ from mobiclass.model import ModelInfo
 
 Cause: TypeAlias = Literal["refused", "died", "hung"]
 
+_SUPPORTED: Final = hasattr(select, "poll") and hasattr(signal, "SIGIO")  # all but Windows
 _START_SECONDS: Final = 120.0  # to start Python and import NumPy and the runtime: a slow memory card, no device
 _DEATH_SECONDS: Final = 5.0  # for a killed child to be gone
 _FAREWELL_SECONDS: Final = 1.0  # for a child to close the device
@@ -73,6 +74,8 @@ class EdgeTpuProcess:
         Raises:
             ChildFailure: it did not come to that.
         """
+        if not _SUPPORTED:
+            raise ChildFailure("start", "refused", "this system lacks what keeps its process in check")
         self._timeout_seconds = timeout_seconds
         self._stage: Stage = "start"
         self._received = b""

@@ -52,7 +52,7 @@ def resume(path: Path, *names: str) -> list[str]:
     anew = []
     with journal(path, resume=True) as rows:
         for name in names:
-            earlier = rows.finished_row(name, 10, 1, MODEL)
+            earlier = rows.finished_row(name, 10, 1, (MODEL,))
             if earlier:
                 rows.keep(earlier[0])
             else:

@@ -27,10 +27,12 @@ PIXELS = {
     "mobiclass.classifier",
     "mobiclass.report",
     "mobiclass.lenient",
+    "mobiclass.benchmark_child",
     "mobiclass.doctor.known_picture",
     "mobiclass.doctor.probes",
 }
 OPTIONAL = {
+    "matplotlib": "mobiclass.plot",
     "pi_heif": "mobiclass.images",
     "pyarrow": "mobiclass.export",
     "tomli": "mobiclass.catalog_entry",
@@ -39,7 +41,17 @@ OPTIONAL = {
 
 # Every module stands on a higher floor than those that it needs. The package itself only forwards.
 FLOORS = (
-    {"errors", "flatbuffer", "cache", "choices", "operators", "backbones", "child", "edgetpu_devices"},
+    {
+        "errors",
+        "flatbuffer",
+        "cache",
+        "choices",
+        "operators",
+        "backbones",
+        "child",
+        "edgetpu_devices",
+        "edgetpu_library",
+    },
     {"labels", "tflite", "catalog_entry", "published"},
     {"catalog", "layers"},
     {"facts", "quantization", "layer_costs", "edgetpu_operators"},

@@ -28,8 +28,10 @@ class Sink:
         self.idled = 0
         self._earlier = earlier or {}
 
-    def finished_row(self, path: str, size: int, mtime_ns: int, model_sha256: str) -> tuple[int, Row] | None:
-        self.asked.append((path, size, mtime_ns, model_sha256))
+    def finished_row(
+        self, path: str, size: int, mtime_ns: int, model_sha256s: tuple[str, ...]
+    ) -> tuple[int, Row] | None:
+        self.asked.append((path, size, mtime_ns, *model_sha256s))
         return (len(path), self._earlier[path]) if path in self._earlier else None
 
     def keep(self, offset: int) -> None:

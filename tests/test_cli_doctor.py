@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from conftest import MakeModel
+from edge_tpus import Simulator, simulated_edge_tpu
 from program import COMMAND, PACKAGE_PARENT, PROGRAM, Outcome, run
 from tiny_models import edgetpu_model
 
@@ -325,6 +326,29 @@ def test_a_device_that_is_set_and_not_there_is_a_problem(colours: Path) -> None:
     check = doctor(env={"MOBICLASS_MODEL": str(colours), "MOBICLASS_DEVICE": "edgetpu"})["as configured"]
     assert check["status"] == "problem"
     assert "unset MOBICLASS_MODEL and MOBICLASS_DEVICE" in check["fix"]
+
+
+def test_a_model_on_a_simulated_edge_tpu(tmp_path: Path, simulator: Simulator) -> None:
+    edge_tpu = simulated_edge_tpu(tmp_path, simulator)
+    env = {"MOBICLASS_MODEL": str(edge_tpu.model)}
+    checks = doctor(env=env)
+    assert checks["libedgetpu"]["status"] == "ok"
+    assert checks["as configured"]["text"] == f"{edge_tpu.model} classifies on edgetpu"
+    simulator.switch(no_device=1)
+    check = doctor(env=env)["as configured"]
+    assert check["status"] == "warning"
+    assert check["text"].startswith("runs on the CPU instead: ")
+    check = doctor(env={**env, "MOBICLASS_DEVICE": "edgetpu"})["as configured"]
+    assert check["status"] == "problem"
+    assert "libedgetpu" in check["text"]
+
+
+def test_a_libedgetpu_that_crashes_is_a_line(tmp_path: Path, simulator: Simulator) -> None:
+    simulator.switch(crash="load")
+    checks = doctor()
+    assert checks["libedgetpu"]["status"] == "warning"
+    assert "is there, but when it is loaded it " in checks["libedgetpu"]["text"]
+    assert "problem" not in statuses(checks).values()
 
 
 def test_control_sequences_in_settings_are_not_obeyed() -> None:

@@ -256,6 +256,7 @@ def test_a_batch_outlives_its_device(name: str, jobs: str, simulated: EdgeTpu, t
     if not for_ever:
         assert counts == {"edgetpu": PHOTOS}
         return
+    assert "\n  112 on the CPU, in place of an Edge TPU\n" in done.stderr
     assert counts["edgetpu"] == 88  # the first invoke is the warm-up, the 90th failed
     if jobs == "1":
         assert [row["device"] for row in rows] == ["edgetpu"] * 88 + ["cpu"] * 112

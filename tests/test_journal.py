@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def known(rows: Journal, *names: str) -> list[str]:
-    return [name for name in names if rows.finished_row(name, 10, 1, MODEL)]
+    return [name for name in names if rows.finished_row(name, 10, 1, (MODEL,))]
 
 
 class TestWriting:
@@ -132,13 +132,19 @@ class TestResuming:
     def test_what_is_known_is_found(self, path: Path) -> None:
         write(path, *NAMES)
         with journal(path, resume=True) as rows:
-            found = rows.finished_row("b.jpg", 10, 1, MODEL)
+            found = rows.finished_row("b.jpg", 10, 1, (MODEL,))
             assert found is not None
             assert found[1] == make_row("b.jpg")
-            assert rows.finished_row("b.jpg", 11, 1, MODEL) is None
-            assert rows.finished_row("b.jpg", 10, 2, MODEL) is None
-            assert rows.finished_row("b.jpg", 10, 1, "1" * 64) is None
-            assert rows.finished_row("d.jpg", 10, 1, MODEL) is None
+            assert rows.finished_row("b.jpg", 11, 1, (MODEL,)) is None
+            assert rows.finished_row("b.jpg", 10, 2, (MODEL,)) is None
+            assert rows.finished_row("b.jpg", 10, 1, ("1" * 64,)) is None
+            assert rows.finished_row("d.jpg", 10, 1, (MODEL,)) is None
+            assert rows.finished_row("b.jpg", 10, 1, ("1" * 64, MODEL)) is not None
+
+    def test_a_row_that_somebody_has_edited_is_no_known_one(self, path: Path) -> None:
+        path.write_bytes(json_line(make_row("a.jpg") | {"model_sha256": [MODEL]}).encode())
+        with journal(path, resume=True) as rows:
+            assert rows.finished_row("a.jpg", 10, 1, (MODEL,)) is None
 
     def test_a_failure_is_not_known(self, path: Path) -> None:
         with journal(path) as rows:
@@ -151,8 +157,8 @@ class TestResuming:
             rows.write(make_row("a.jpg", mtime_ns=1))
             rows.write(make_row("a.jpg", mtime_ns=2))
         with journal(path, resume=True) as rows:
-            assert rows.finished_row("a.jpg", 10, 1, MODEL) is None
-            assert rows.finished_row("a.jpg", 10, 2, MODEL) is not None
+            assert rows.finished_row("a.jpg", 10, 1, (MODEL,)) is None
+            assert rows.finished_row("a.jpg", 10, 2, (MODEL,)) is not None
 
     def test_the_finished_file_has_this_runs_rows_in_this_runs_order(self, path: Path) -> None:
         write(path, "d.jpg", "a.jpg", "gone.jpg", "c.jpg")

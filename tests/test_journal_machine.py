@@ -52,7 +52,7 @@ class Batches(RuleBasedStateMachine):
         assert self.journal
         name = self.todo.pop(0)
         version = self.versions[name]
-        earlier = self.journal.finished_row(name, 10, version, MODEL)
+        earlier = self.journal.finished_row(name, 10, version, (MODEL,))
         last = self.last(name)
         if last and last[1:] == (version, False):
             assert earlier is not None, "what is done would be done again"

@@ -18,7 +18,7 @@ NAMES = ("a.jpg", "b.jpg")
 def write(output: Path, *names: str, resume: bool = False, overwrite: bool = False, finish: bool = True) -> None:
     with FileOutput(output, resume=resume, overwrite=overwrite) as rows:
         for name in names:
-            earlier = rows.finished_row(name, 10, 1, MODEL)
+            earlier = rows.finished_row(name, 10, 1, (MODEL,))
             if earlier:
                 rows.keep(earlier[0])
             else:

@@ -12,7 +12,7 @@ from edge_tpus import Simulator
 from PIL import Image
 from tiny_models import edgetpu_model
 
-from mobiclass import Classifier, DelegateError
+from mobiclass import Classifier, DelegateError, edgetpu_process
 from mobiclass.model import read_model
 from mobiclass.stand_in import sibling_path
 
@@ -73,6 +73,12 @@ def test_an_edge_tpu_that_was_asked_for_by_name_has_no_stand_in(make_model: Make
     make_model(name="birds")
     with pytest.raises(DelegateError, match="is not installed"):
         Classifier.load(compiled(make_model), device=device)
+
+
+def test_a_system_without_the_means_is_told_so(make_model: MakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edgetpu_process, "_SUPPORTED", False)
+    with pytest.raises(DelegateError, match="libedgetpu.*is used on Linux and macOS alone.*use --device cpu"):
+        Classifier.load(compiled(make_model), device="edgetpu")
 
 
 @pytest.mark.usefixtures("_no_library", "own_cache")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from mobiclass.cli.streams import separate_streams
 from mobiclass.errors import MobiclassError, SetupError
 from mobiclass.whole_file import whole_file
 from tools.architectures import ARCHITECTURES, architecture_table
@@ -224,4 +225,5 @@ def _quiet() -> Iterator[None]:
 
 
 if __name__ == "__main__":
+    separate_streams()  # what TensorFlow and the runtimes say of themselves goes nowhere
     main()

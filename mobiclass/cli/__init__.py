@@ -23,7 +23,7 @@ from mobiclass.errors import MobiclassError
 
 EXIT_CLOSED_PIPE: Final = 128 + 13  # SIGPIPE, which Windows' signal module does not know
 
-_COMMANDS: Final = ("batch", "doctor", "models", "predict")
+_COMMANDS: Final = ("batch", "benchmark", "doctor", "models", "predict")
 """The commands; each is the object of its name in the module of its name."""
 
 

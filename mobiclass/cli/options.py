@@ -104,14 +104,7 @@ _PREPROCESSING_OPTIONS = (
     ),
 )  # fmt: skip
 
-_MODEL_OPTIONS = (
-    click.option(
-        "-m", "--model", metavar="NAME|PATH", type=ANY_PATH, envvar="MOBICLASS_MODEL", show_envvar=True,
-        help="A known model's name, or any .tflite classifier.  [default: the built-in model]",
-    ),
-    click.option(
-        "--labels", metavar="FILE", type=ANY_PATH, help="One label a line, UTF-8.  [default: the model's own]"
-    ),
+_DEVICE_OPTIONS = (
     click.option(
         "--device", callback=_device, metavar="DEVICE", default="auto", show_default=True,
         envvar="MOBICLASS_DEVICE", show_envvar=True,
@@ -131,6 +124,17 @@ _MODEL_OPTIONS = (
         envvar="MOBICLASS_THREADS", show_envvar=True,
         help="Threads of the runtime.  [default: all cores; in batch 1 a job]",
     ),
+)  # fmt: skip
+
+_MODEL_OPTIONS = (
+    click.option(
+        "-m", "--model", metavar="NAME|PATH", type=ANY_PATH, envvar="MOBICLASS_MODEL", show_envvar=True,
+        help="A known model's name, or any .tflite classifier.  [default: the built-in model]",
+    ),
+    click.option(
+        "--labels", metavar="FILE", type=ANY_PATH, help="One label a line, UTF-8.  [default: the model's own]"
+    ),
+    *_DEVICE_OPTIONS,
     *_PREPROCESSING_OPTIONS,
 )  # fmt: skip
 
@@ -173,6 +177,11 @@ def model_options(command: Command) -> Command:
 def preprocessing_options(command: Command) -> Command:
     """Give `command` those of them that override what a model says of its input: `resize`, `mean` and `std`."""
     return _with(_PREPROCESSING_OPTIONS, command)
+
+
+def device_options(command: Command) -> Command:
+    """Give `command` those of the model's options that say where it runs: device, time-out, runtime, threads."""
+    return _with(_DEVICE_OPTIONS, command)
 
 
 def prediction_options(command: Command) -> Command:

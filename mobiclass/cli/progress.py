@@ -109,6 +109,8 @@ def summary_text(summary: BatchSummary) -> str:
     if summary.failed:
         kinds = ", ".join(f"{count} {kind}" for kind, count in summary.failures.most_common())
         lines.append(f"  {summary.failed} could not be classified: {kinds}")
+    if summary.stood_in:
+        lines.append(f"  {summary.stood_in} on the CPU, in place of an Edge TPU")
     if summary.slowest:
         path, seconds = summary.slowest
         lines.append(f"  slowest: {safe_text(path)} ({seconds * 1000:.0f} ms)")

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from typing import Final
 
 from mobiclass.doctor.finding import Finding
 from mobiclass.doctor.patient import Patient
 from mobiclass.edgetpu_devices import EdgeTpuDevice, advise, find_devices
+from mobiclass.edgetpu_library import INSTALL, LIBRARIES
 
-_LIBRARIES: Final = {
-    "linux": ["libedgetpu.so.1", "libedgetpu.so.1.0"],
-    "darwin": ["libedgetpu.1.dylib", "libedgetpu.1.0.dylib"],
-    "win32": ["edgetpu.dll"],
-}
-_INSTALL: Final = {
-    "linux": "install Debian's package libedgetpu1-std (https://coral.ai/software)",
-}
-_INSTALL_ELSEWHERE: Final = "install Coral's Edge TPU runtime (https://coral.ai/software)"
 _HOT_CELSIUS: Final = 85.0  # at which Coral's PCIe driver begins to slow the device down, unless it is told otherwise
 
 
@@ -37,29 +28,27 @@ def check_edgetpu(patient: Patient) -> Iterator[Finding]:
 
 def _check_library(patient: Patient, *, connected: bool) -> Finding:
     name = "libedgetpu"
-    install = _INSTALL.get(sys.platform, _INSTALL_ELSEWHERE)
-    outcome = patient.probe("load_library", _LIBRARIES.get(sys.platform, _LIBRARIES["linux"]))
+    outcome = patient.probe("load_library", list(LIBRARIES))
     library = outcome.facts.get("library")
     if outcome.failure is not None:
-        text = f"{library or outcome.step} {outcome.failure} while it is loaded"
-        return Finding(name, "warning", text, f"it does not fit this system: {install}")
+        text = f"{library or outcome.step} is there, but when it is loaded it {outcome.failure}"
+        return Finding(name, "warning", text, f"it does not fit this system: {INSTALL}")
     if library is not None:
         # "BuildLabel(COMPILER=…), RuntimeVersion(14)"
         version = re.search(r"RuntimeVersion\((\d+)\)", outcome.facts.get("version", ""))
         return Finding(name, "ok", f"{library}{f', runtime version {version[1]}' if version else ''}")
     errors = outcome.facts.get("errors", [])
     if broken := [error for error in errors if not _is_absence(error)]:
-        return Finding(name, "warning", f"there, but cannot be loaded: {broken[0]}", install)
+        return Finding(name, "warning", f"there, but cannot be loaded: {broken[0]}", INSTALL)
     if connected:
-        return Finding(name, "warning", "not installed, but an Edge TPU is connected", install)
+        return Finding(name, "warning", "not installed, but an Edge TPU is connected", INSTALL)
     return Finding(name, "info", "not installed: models run on the CPU")
 
 
 def _is_absence(error: str) -> bool:
     """Whether the loader's `error` says that the library itself is not there, rather than something it needs."""
-    names = [name for names in _LIBRARIES.values() for name in names]
     missing = "No such file" in error or "no such file" in error or "Could not find module" in error
-    return missing and any(error.startswith((f"{name}:", f"dlopen({name}", "Could not find")) for name in names)
+    return missing and any(error.startswith((f"{name}:", f"dlopen({name}", "Could not find")) for name in LIBRARIES)
 
 
 def _check_device(device: EdgeTpuDevice) -> Finding:
