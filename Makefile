@@ -12,7 +12,7 @@ NUMPY_1_PYARROW = pyarrow==17.0.0
 OLDEST       = click==8.1.3 numpy==1.24.2 pillow==9.4.0 platformdirs==2.6.2 tqdm==4.64.1 scikit-image==0.22.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-tflite test-tools test-all-architectures test-oldest check docs bench model wheel clean
+.PHONY: help demo test test-tflite test-tools test-all-architectures test-oldest test-pi test-pi-all check docs bench model wheel clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 25
@@ -63,6 +63,12 @@ test-all-architectures: $(VENV_TOOLS)/.installed $(VENV_TFLITE)/.installed ## Co
 
 test-oldest: $(VENV_OLDEST)/.installed ## Run the tests on the oldest dependencies (Python 3.10 or 3.11)
 	MOBICLASS_RUNTIME=tflite $(VENV_OLDEST)/bin/python -m pytest --ignore tests/tools $(PYTEST)
+
+test-pi: $(VENV)/.installed ## Install and try the wheel in an emulated Debian 13 for Arm (root; docs/raspberry-pi.md)
+	$(BIN)/python -m tools.raspberry_pi $(PI)
+
+test-pi-all: $(VENV)/.installed ## The same in Debian 13 and 12, in 64 and in 32 bits
+	$(BIN)/python -m tools.raspberry_pi --all $(PI)
 
 check: $(VENV)/.check-installed ## Check format, lint, types and the generated docs
 	$(BIN)/ruff format --check .

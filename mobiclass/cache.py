@@ -1,9 +1,12 @@
-"""Where files live that can be had again: the user's cache folder. It only names the place."""
+"""Where files live that can be had again: the user's cache folder. It names the place, and knows a file again."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
+
+_BLOCK_BYTES: Final = 1 << 18
 
 
 def cache_folder() -> Path:
@@ -14,3 +17,19 @@ def cache_folder() -> Path:
     import platformdirs
 
     return platformdirs.user_cache_path("mobiclass", appauthor=False)
+
+
+def holds(path: Path, length: int, sha256: str) -> bool:
+    """Whether the file at `path` is one of `length` bytes with this SHA-256 (in lower-case hexadecimal)."""
+    import hashlib
+
+    try:
+        if path.stat().st_size != length:  # nothing need be read
+            return False
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                digest.update(block)
+    except OSError:
+        return False
+    return digest.hexdigest() == sha256

@@ -86,6 +86,11 @@ class Classifier:
         self._lock = threading.Lock()
 
     @property
+    def running(self) -> Running:
+        """The model on its device: what runs it, and what makes its input."""
+        return self._running
+
+    @property
     def model(self) -> ModelInfo:
         """What is known of the model, and from which source."""
         return self._running.model

@@ -6,34 +6,16 @@ It loads nothing and starts nothing: the library lives in a child process (`mobi
 from __future__ import annotations
 
 import re
-import sys
 from typing import Final
 
 from mobiclass.choices import EDGETPU_PATTERN
 from mobiclass.edgetpu_child import MISSING, Stage
 from mobiclass.edgetpu_devices import DeviceKind, advise, find_devices
+from mobiclass.edgetpu_library import INSTALL, LIBRARIES, UPDATE
 from mobiclass.edgetpu_process import ChildFailure
 from mobiclass.errors import DelegateError, SetupError
 from mobiclass.model import ModelInfo
 from mobiclass.runtimes import RUNTIMES, Runtime
-
-_LIBRARIES: Final = {
-    "darwin": ("libedgetpu.1.dylib",),
-    "win32": ("edgetpu.dll",),
-}
-LIBRARIES: Final = _LIBRARIES.get(sys.platform, ("libedgetpu.so.1", "libedgetpu.so.1.0"))
-"""The file names of libedgetpu on this system, the usual one first."""
-
-_INSTALL: Final = {
-    "darwin": "install libedgetpu from Coral's archive edgetpu_runtime (https://coral.ai/software)",
-    "win32": "install libedgetpu from Coral's archive edgetpu_runtime (https://coral.ai/software)",
-}
-INSTALL: Final = _INSTALL.get(sys.platform, "install Debian's package libedgetpu1-std (https://coral.ai/software)")
-"""How to get libedgetpu on this system."""
-
-_UPDATE: Final = {"linux": "`sudo apt install --only-upgrade libedgetpu1-std`"}
-UPDATE: Final = _UPDATE.get(sys.platform, "https://coral.ai/software")
-"""How to get a newer libedgetpu on this system."""
 
 _OR_CPU: Final = "or use --device cpu with a model for the CPU"
 _RECONNECT: Final = "disconnect the Edge TPU and connect it again, on a port and with a cable that give enough power"

@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from mobiclass.edgetpu import LIBRARIES, device_option, explain_failure
+from mobiclass.edgetpu import device_option, explain_failure
+from mobiclass.edgetpu_library import LIBRARIES
 from mobiclass.edgetpu_process import ChildFailure, EdgeTpuProcess
 from mobiclass.errors import DelegateError, SetupError
 from mobiclass.interpreter import available_cores

@@ -6,11 +6,14 @@ Here the sources are read and checked; which of them wins is decided in `mobicla
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, get_args
 
 from mobiclass.choices import Interpolation, Resize
 from mobiclass.errors import ModelError
 from mobiclass.tflite import Metadata, TensorSpec
+
+if TYPE_CHECKING:
+    from mobiclass.catalog_entry import CatalogEntry
 
 PerChannel: TypeAlias = tuple[float, float, float]
 """One value each for red, green and blue, in pixel units of 0–255."""
@@ -107,6 +110,21 @@ def facts_from_quantization(tensor: TensorSpec) -> Facts:
     mean = float(zero_point if tensor.dtype == "uint8" else zero_point + 128)
     std = 1.0 / scale
     return Facts(source, mean=(mean, mean, mean), std=(std, std, std))
+
+
+def facts_from_catalog(entry: CatalogEntry) -> Facts:
+    """Take what the catalogue says of the model."""
+    mean = per_channel(entry.mean, f"{entry.name}: mean") if entry.mean is not None else None
+    std = per_channel(entry.std, f"{entry.name}: std", positive=True) if entry.std is not None else None
+    return Facts(
+        source="catalogue",
+        mean=mean,
+        std=std,
+        resize=entry.resize,
+        crop_fraction=entry.crop_fraction,
+        interpolation=entry.interpolation,
+        license=entry.license,
+    )
 
 
 def facts_from_metadata(metadata: Metadata, labels: tuple[str, ...] | None, file: str) -> Facts:

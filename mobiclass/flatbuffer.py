@@ -11,8 +11,10 @@ vtable; vectors and strings start with their length).
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeVar
+
+_Item = TypeVar("_Item")
 
 _VTABLE_HEADER_BYTES: Final = 4
 _FORMAT_BYTES: Final = {"B": 1, "b": 1, "H": 2, "i": 4, "I": 4, "f": 4, "q": 8, "Q": 8}
@@ -125,6 +127,17 @@ class Table:
             raise FlatbufferError(f"a vector of {length} items at byte {start} runs past the end")
         self._budget.spend(length * item_bytes)
         return start + 4, length
+
+
+def item(items: Sequence[_Item], index: int) -> _Item:
+    """Give the item that a file's `index` means.
+
+    Raises:
+        FlatbufferError: there is none.
+    """
+    if not 0 <= index < len(items):
+        raise FlatbufferError(f"index {index} into {len(items)} items")
+    return items[index]
 
 
 def _read(buffer: bytes | memoryview, fmt: str, offset: int) -> int:

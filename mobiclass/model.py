@@ -2,7 +2,7 @@
 
 It reads files and needs neither a runtime nor NumPy; it does not run the model. The sources, strongest first:
 the command line, a sidecar (``X.json``, ``X.labels.txt`` beside ``X.tflite``), ``mobiclass.json`` in the zip
-appended to the model, the TFLite Metadata, the input's quantization, the defaults.
+appended to the model, the TFLite Metadata, the catalogue, the input's quantization, the defaults.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from mobiclass.facts import (
     DEFAULTS,
     Facts,
     PerChannel,
+    facts_from_catalog,
     facts_from_metadata,
     facts_from_quantization,
     parse_config,
@@ -27,13 +28,15 @@ from mobiclass.facts import (
 from mobiclass.labels import check_labels, parse_labels
 from mobiclass.tflite import EDGETPU_CUSTOM_OP, Graph, Quantization, TensorSpec, read_graph, read_zip_members
 
-__all__ = ["ModelInfo", "Preprocessing", "Quantization", "TensorSpec", "read_model"]
+__all__ = ["ModelFile", "ModelInfo", "Preprocessing", "Quantization", "TensorSpec", "read_model", "read_model_file"]
 
 OutputKind: TypeAlias = Literal["probabilities", "logits"]
 
 _INPUT_DTYPES: Final = ("uint8", "int8", "float32")
 _OUTPUT_DTYPES: Final = ("uint8", "int8", "int16", "float16", "float32")
 _MAX_INPUT_SIDE: Final = 4096  # pixels; beyond it the input tensor alone would fill a small machine
+_PREPROCESSING_FACTS: Final = ("mean", "std", "resize", "crop_fraction", "interpolation")
+_CATALOG_FACTS: Final = (*_PREPROCESSING_FACTS, "license")
 _FEATURE_HEADS: Final = ("AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN", "L2_NORMALIZATION", "CUSTOM", "")
 
 
@@ -54,36 +57,16 @@ class Preprocessing:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ModelInfo:
-    """One image classifier.
+class ModelFile:
+    """A model's file.
 
     Attributes:
-        path: its file.
-        content: the file's bytes, read once: what is described here is what will run.
-        input: the image tensor, (1, height, width, 3) of uint8, int8 or float32.
-        output: the score tensor, whose last dimension is the number of classes.
-        output_kind: whether the graph ends in probabilities, or in logits that still want a softmax.
-        custom_ops: the names of its custom operators.
-        preprocessing: how an image becomes its input.
-        labels: one label an output; ``None`` where no source has any.
-        description: what it is, in a sentence.
-        author: who made it.
-        license: the licence of its weights.
-        sources: for labels, description, author and license, the source that each comes from.
+        path: where it is.
+        content: its bytes, read once: what is described is what will run.
     """
 
     path: Path
     content: bytes = field(repr=False)
-    input: TensorSpec
-    output: TensorSpec
-    output_kind: OutputKind
-    custom_ops: tuple[str, ...]
-    preprocessing: Preprocessing
-    labels: tuple[str, ...] | None = field(repr=False)
-    description: str | None
-    author: str | None
-    license: str | None
-    sources: Mapping[str, str]
 
     @property
     def name(self) -> str:
@@ -96,6 +79,35 @@ class ModelInfo:
         import hashlib
 
         return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelInfo(ModelFile):
+    """One image classifier.
+
+    Attributes:
+        input: the image tensor, (1, height, width, 3) of uint8, int8 or float32.
+        output: the score tensor, whose last dimension is the number of classes.
+        output_kind: whether the graph ends in probabilities, or in logits that still want a softmax.
+        custom_ops: the names of its custom operators.
+        preprocessing: how an image becomes its input.
+        labels: one label an output; ``None`` where no source has any.
+        description: what it is, in a sentence.
+        author: who made it.
+        license: the licence of its weights.
+        sources: for labels, description, author and license, the source that each comes from.
+    """
+
+    input: TensorSpec
+    output: TensorSpec
+    output_kind: OutputKind
+    custom_ops: tuple[str, ...]
+    preprocessing: Preprocessing
+    labels: tuple[str, ...] | None = field(repr=False)
+    description: str | None
+    author: str | None
+    license: str | None
+    sources: Mapping[str, str]
 
     @property
     def height(self) -> int:
@@ -132,9 +144,8 @@ def read_model(path: Path, overrides: Facts | None = None) -> ModelInfo:
         *([overrides] if overrides else []),
         *_sidecar_facts(path),
         *_embedded_facts(graph, content, path),
-        facts_from_quantization(image),
-        DEFAULTS,
     ]
+    layers += [*_catalog_facts(content, layers), facts_from_quantization(image), DEFAULTS]
     labels, labels_source = _strongest(layers, "labels")
     if labels is not None:
         labels_file, _ = _strongest(layers, "labels_file")
@@ -159,6 +170,15 @@ def read_model(path: Path, overrides: Facts | None = None) -> ModelInfo:
         license=texts["license"][0],
         sources={"labels": labels_source, **{name: source for name, (_, source) in texts.items()}},
     )
+
+
+def read_model_file(path: Path) -> ModelFile:
+    """Read a model of any kind, without a look into it.
+
+    Raises:
+        ModelError: the file cannot be read.
+    """
+    return ModelFile(path, _read_file(path))
 
 
 def _read_file(path: Path) -> bytes:
@@ -246,6 +266,16 @@ def _embedded_facts(graph: Graph, content: bytes, path: Path) -> list[Facts]:
     return facts
 
 
+def _catalog_facts(content: bytes, stronger: Sequence[Facts]) -> list[Facts]:
+    # The catalogue is not read, nor the model hashed, where that could tell nothing new: not for the built-in model.
+    if all(_strongest(stronger, name)[0] is not None for name in _CATALOG_FACTS):
+        return []
+    from mobiclass.catalog import entry_of
+
+    entry = entry_of(content)
+    return [facts_from_catalog(entry)] if entry else []
+
+
 def read_labels(path: Path) -> tuple[str, ...]:
     """Read the label list at `path`: UTF-8, one label a line.
 
@@ -261,8 +291,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
 
 
 def _preprocessing(layers: Sequence[Facts]) -> Preprocessing:
-    names = ("mean", "std", "resize", "crop_fraction", "interpolation")
-    found = {name: _strongest(layers, name) for name in names}
+    found = {name: _strongest(layers, name) for name in _PREPROCESSING_FACTS}
     values: dict[str, Any] = {name: value for name, (value, _) in found.items()}
     return Preprocessing(**values, sources={name: source for name, (_, source) in found.items()})
 

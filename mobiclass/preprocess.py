@@ -47,7 +47,10 @@ class Preprocessor:
 
     def __call__(self, image: Image.Image) -> npt.NDArray[np.generic]:
         """Turn an upright RGB `image` of any size into a tensor (1, height, width, 3) of the model's dtype."""
-        pixels = self.pixels(image)
+        return self.tensor(self.pixels(image))
+
+    def tensor(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
+        """Turn what `pixels` gives into a tensor (1, height, width, 3) of the model's dtype."""
         if self._table is None:
             return pixels[np.newaxis]
         tensor = np.empty((1, *pixels.shape), self._dtype)

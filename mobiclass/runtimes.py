@@ -82,8 +82,18 @@ def choose_runtime(choice: RuntimeChoice = "auto") -> Runtime:
     raise SetupError(f"the runtime {wanted[0].package} is not installed: {wanted[0].install}{hint}")
 
 
-def load_interpreter(runtime: Runtime, content: bytes, file: str, *, num_threads: int, delegate: Any = None) -> Any:
+def load_interpreter(
+    runtime: Runtime,
+    content: bytes,
+    file: str,
+    *,
+    num_threads: int,
+    delegate: Any = None,
+    default_delegates: bool = True,
+) -> Any:
     """Construct the runtime's own interpreter on the model `content` and allocate its tensors.
+
+    Without its `default_delegates` (XNNPACK) the runtime uses its builtin kernels.
 
     Raises:
         SetupError: the runtime cannot be imported.
@@ -91,9 +101,14 @@ def load_interpreter(runtime: Runtime, content: bytes, file: str, *, num_threads
     """
     module = import_runtime(runtime)
     delegates = None if delegate is None else [delegate]
+    resolvers = module.OpResolverType
+    resolver = resolvers.AUTO if default_delegates else resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     try:
         interpreter = module.Interpreter(
-            model_content=content, num_threads=num_threads, experimental_delegates=delegates
+            model_content=content,
+            num_threads=num_threads,
+            experimental_delegates=delegates,
+            experimental_op_resolver_type=resolver,
         )
         interpreter.allocate_tensors()
     except (MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:

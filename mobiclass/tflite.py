@@ -8,29 +8,26 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import isfinite
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mobiclass.errors import ModelError
-from mobiclass.flatbuffer import FlatbufferError, Table
+from mobiclass.flatbuffer import FlatbufferError, Table, item
+from mobiclass.operators import operator_name
 
 if TYPE_CHECKING:
     import zipfile
 
-_Item = TypeVar("_Item")
-
 EDGETPU_CUSTOM_OP: Final = "edgetpu-custom-op"
 METADATA_NAME: Final = "TFLITE_METADATA"
 
-_TENSOR_TYPES: Final = {
-    0: "float32", 1: "float16", 2: "int32", 3: "uint8", 4: "int64", 6: "bool", 7: "int16", 9: "int8"
-}  # fmt: skip
+_TENSOR_TYPES: Final = (
+    "float32", "float16", "int32", "uint8", "int64", "string", "bool", "int16", "complex64", "int8", "float64",
+    "complex128", "uint64", "resource", "variant", "uint32", "uint16", "int4", "bfloat16", "int2", "uint4",
+)  # fmt: skip
 _INTEGERS: Final = {"uint8", "int8", "int16", "int32", "int64"}
-_OPERATORS: Final = {
-    1: "AVERAGE_POOL_2D", 3: "CONV_2D", 6: "DEQUANTIZE", 9: "FULLY_CONNECTED", 11: "L2_NORMALIZATION", 14: "LOGISTIC",
-    17: "MAX_POOL_2D", 22: "RESHAPE", 25: "SOFTMAX", 32: "CUSTOM", 40: "MEAN", 43: "SQUEEZE", 50: "LOG_SOFTMAX",
-    114: "QUANTIZE",
-}  # fmt: skip
 _KEEPS_VALUES: Final = {"DEQUANTIZE", "QUANTIZE", "RESHAPE", "SQUEEZE"}
 _ZIP_BEGINS: Final = (b"PK\x03\x04\x14\0", b"PK\x03\x04\x0a\0")  # with the version, too long to be there by chance
 _AXIS_LABELS: Final = 2  # AssociatedFileType.TENSOR_AXIS_LABELS
@@ -106,10 +103,21 @@ def read_graph(content: bytes, file: str) -> Graph:
     Raises:
         ModelError: the bytes are no TFLite model, or a damaged one.
     """
+    with open_model(content, file) as model:
+        return _read_graph(model)
+
+
+@contextmanager
+def open_model(content: bytes, file: str) -> Iterator[Table]:
+    """Open the root table of the model `content`; `file` names it in messages.
+
+    Raises:
+        ModelError: the bytes are no TFLite model, or one that proves to be damaged while it is read.
+    """
     if len(content) < 8 or content[4:8] != b"TFL3":
         raise ModelError(f"{file}: {_what_it_is_instead(content)}")
     try:
-        return _read_graph(Table.root(content, b"TFL3"))
+        yield Table.root(content, b"TFL3")
     except FlatbufferError as error:
         raise ModelError(
             f"{file}: the model is damaged or was cut short ({error}); copy or download it again"
@@ -175,32 +183,32 @@ def _read_graph(model: Table) -> Graph:
     if subgraph is None:
         raise FlatbufferError("no subgraph")
     tensors = list(subgraph.tables(0))
-    names = [_operator_name(code) for code in codes]
+    names = [operator_code_name(code) for code in codes]
     operators = [
-        _Operator(_item(names, operator.scalar(0, "I")), operator.integers(1), operator.integers(2))
+        _Operator(item(names, operator.scalar(0, "I")), operator.integers(1), operator.integers(2))
         for operator in subgraph.tables(3)
     ]
     outputs = subgraph.integers(2)
     custom_ops = [code.string(1) or "" for code, name in zip(codes, names, strict=True) if name == "CUSTOM"]
     return Graph(
-        inputs=tuple(_tensor_spec(_item(tensors, index)) for index in subgraph.integers(1)),
-        outputs=tuple(_tensor_spec(_item(tensors, index)) for index in outputs),
+        inputs=tuple(_tensor_spec(item(tensors, index)) for index in subgraph.integers(1)),
+        outputs=tuple(_tensor_spec(item(tensors, index)) for index in outputs),
         custom_ops=tuple(dict.fromkeys(custom_ops)),
         head=_head(operators, outputs[0]) if outputs else "",
         metadata=_read_metadata(model),
     )
 
 
-def _item(items: list[_Item], index: int) -> _Item:
-    if not 0 <= index < len(items):
-        raise FlatbufferError(f"index {index} into {len(items)} items")
-    return items[index]
-
-
-def _operator_name(code: Table) -> str:
+def operator_code_name(code: Table) -> str:
+    """Name the operator of an entry of the model's operator codes."""
     # Operators below 127 stand in the deprecated byte as well; old models have that one alone.
-    number = max(code.scalar(0, "b"), code.scalar(3, "i"))
-    return _OPERATORS.get(number, f"operator {number}")
+    return operator_name(max(code.scalar(0, "b"), code.scalar(3, "i")))
+
+
+def tensor_dtype(tensor: Table) -> str:
+    """Give NumPy's name of a tensor's type, or TFLite's where NumPy has none."""
+    number = tensor.scalar(1, "b")
+    return _TENSOR_TYPES[number] if 0 <= number < len(_TENSOR_TYPES) else f"type {number}"
 
 
 def _head(operators: list[_Operator], output: int) -> str:
@@ -216,7 +224,7 @@ def _head(operators: list[_Operator], output: int) -> str:
 
 
 def _tensor_spec(tensor: Table) -> TensorSpec:
-    dtype = _TENSOR_TYPES.get(number := tensor.scalar(1, "b"), f"type {number}")
+    dtype = tensor_dtype(tensor)
     # The floats of a model trained for quantization may carry a scale; the runtimes take them as they are.
     parameters = tensor.table(4) if dtype in _INTEGERS else None
     scales = parameters.numbers(2, "f") if parameters else ()
@@ -242,7 +250,7 @@ def _read_metadata(model: Table) -> Metadata:
     buffers = list(model.tables(4))
     for entry in model.tables(6):
         if entry.string(0) == METADATA_NAME:
-            content = _item(buffers, entry.scalar(1, "I")).bytes(0)
+            content = item(buffers, entry.scalar(1, "I")).bytes(0)
             break
     else:
         return Metadata()

@@ -29,7 +29,7 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _own_environment(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the tests away from the user's cache and settings; MOBICLASS_RUNTIME chooses what they run on."""
     monkeypatch.setenv("MOBICLASS_CACHE", str(shared_cache))
-    for name in ("MOBICLASS_MODEL", "MOBICLASS_DEVICE", "MOBICLASS_THREADS"):
+    for name in ("MOBICLASS_MODEL", "MOBICLASS_DEVICE", "MOBICLASS_THREADS", "MOBICLASS_MIRROR", "MOBICLASS_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
-from mobiclass.cache import cache_folder
+from mobiclass.cache import cache_folder, holds
 
 
 def test_the_environment_names_the_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -25,3 +26,16 @@ def test_without_it_the_folder_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp
         monkeypatch.setenv("MOBICLASS_CACHE", value)
     assert cache_folder().name == "mobiclass"
     assert tmp_path in cache_folder().parents
+
+
+def test_a_file_is_known_again_by_its_bytes(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 4096
+    digest = hashlib.sha256(content).hexdigest()
+    path = tmp_path / "file"
+    assert not holds(path, len(content), digest)
+    path.write_bytes(content)
+    assert holds(path, len(content), digest)
+    assert not holds(path, len(content) - 1, digest)
+    assert not holds(tmp_path, len(content), digest)
+    path.write_bytes(content[:-1] + b"x")
+    assert not holds(path, len(content), digest)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
+from known_models import catalog_table, use_catalog
+from program import run
 
 from mobiclass import catalog
 from mobiclass.catalog import BUILT_IN, data_folder, find_model
 from mobiclass.errors import ModelError
+
+BIRDS = b"a model of birds"
 
 
 @pytest.fixture
@@ -90,3 +95,62 @@ def test_a_wheel_carries_the_model_in_the_package(monkeypatch: pytest.MonkeyPatc
         (folder / "efficientnet_lite0.tflite").write_bytes(b"")
     monkeypatch.setattr(catalog, "__file__", str(tmp_path / "mobiclass" / "catalog.py"))
     assert data_folder() == (tmp_path / "mobiclass" / "models").resolve()
+
+
+@pytest.fixture
+def known(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the cache, and let the catalogue know a model that is not in it."""
+    use_catalog(monkeypatch, tmp_path / "package", [catalog_table("Birds_V2_1.0_224", BIRDS)])
+    return cache
+
+
+def test_a_known_model_that_is_not_here_says_how_to_fetch_it(known: Path) -> None:
+    with pytest.raises(
+        ModelError,
+        match=r"^Birds_V2_1\.0_224 is not here yet: fetch it with `mobiclass models pull Birds_V2_1\.0_224`$",
+    ):
+        find_model("birds_v2_1.0_224")
+
+
+def test_a_known_model_that_is_here_is_found_in_any_case(known: Path) -> None:
+    path = known / "Birds_V2_1.0_224.tflite"
+    path.write_bytes(BIRDS)
+    assert find_model("birds_V2_1.0_224") == path
+
+
+@pytest.mark.parametrize("content", [b"", BIRDS[:-1], b"A" + BIRDS[1:], BIRDS + b"x"])
+def test_other_bytes_are_not_found_under_a_known_name(known: Path, content: bytes) -> None:
+    path = known / "Birds_V2_1.0_224.tflite"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match="damaged, or another file than the catalogue's Birds_V2_1.0_224: fetch that"):
+        find_model("birds_v2_1.0_224")
+    assert find_model(path) == path  # whoever names the file means it
+
+
+def test_near_misses_are_looked_for_in_the_catalogue_too(known: Path) -> None:
+    for wanted in ("Birds_V2_1.0_225", "V2_1.0"):
+        with pytest.raises(ModelError, match=r"\(did you mean Birds_V2_1\.0_224( or Birds_V2)?\?\)"):
+            find_model(wanted)
+    with pytest.raises(ModelError, match=r"\(did you mean Birds_V2_1\.0_224 or Birds_V2\?\)"):
+        find_model("birds_v2_1")
+
+
+def test_predict_never_downloads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # A proxy on a closed port: whoever asked the network would say so.
+    env = {"https_proxy": "http://127.0.0.1:9", "MOBICLASS_CACHE": str(tmp_path)}
+    outcome = run("predict", "-m", "MobileNet_V1_0.25_128_quant", "photo.jpg", env=env)
+    assert (outcome.exit_code, outcome.stdout) == (3, "")
+    assert outcome.stderr == (
+        "mobiclass: error: mobilenet_v1_0.25_128_quant is not here yet: fetch it with "
+        "`mobiclass models pull mobilenet_v1_0.25_128_quant`\n"
+    )
+
+
+def test_the_built_in_model_is_found_and_read_without_the_catalogue(tmp_path: Path) -> None:
+    unwanted = {"tomllib", "tomli", "hashlib", "mobiclass.catalog_entry"}
+    program = (
+        "import sys; from mobiclass.catalog import find_model; from mobiclass.model import read_model\n"
+        f"read_model(find_model()); print(*({unwanted!r} & set(sys.modules)))"
+    )
+    outcome = run("-c", program, command=(sys.executable,))
+    assert (outcome.exit_code, outcome.stdout, outcome.stderr) == (0, "\n", "")

@@ -19,7 +19,7 @@ from journal_rows import make_row
 from program import COMMAND, run
 
 from mobiclass.batch import BatchSummary
-from mobiclass.cli.progress import ProgressBar, summary_facts, summary_text
+from mobiclass.cli.progress import DownloadProgress, ProgressBar, summary_facts, summary_text
 
 
 class Terminal(io.StringIO):
@@ -38,6 +38,46 @@ def summary(images: int, *, failed: int = 0) -> BatchSummary:
 
 def last_frame(terminal: Terminal) -> str:
     return terminal.getvalue().rpartition("\r")[2]
+
+
+class TestDownload:
+    def test_shows_how_much_has_come(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        terminal = Terminal()
+        monkeypatch.setattr("sys.stderr", terminal)
+        progress = DownloadProgress("birds", 4_000_000, quiet=False)
+        progress.received(1_000_000)  # what an earlier run left
+        progress._bar.mininterval = 0  # draw every time
+        progress.received(3_000_000)
+        frame = last_frame(terminal)
+        assert frame.startswith("birds:  75%")
+        assert "3.00M/4.00M" in frame
+        progress.received(0)  # begun again
+        assert last_frame(terminal).startswith("birds:   0%")
+        progress.close()
+        assert last_frame(terminal).strip() == ""
+
+    def test_says_what_goes_wrong_beside_the_bar(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        terminal = Terminal()
+        monkeypatch.setattr("sys.stderr", terminal)
+        progress = DownloadProgress("birds", 4_000_000, quiet=False)
+        progress.received(1_000_000)
+        progress.retrying("host is silent\x1b[2J", 0.5)
+        assert last_frame(terminal).endswith("mobiclass: birds: host is silent\ufffd[2J; trying again in 0.5 s\n")
+        progress.received(2_000_000)
+        assert "birds:  50%" in last_frame(terminal)
+        progress.close()
+
+    def test_quiet_it_says_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        terminal = Terminal()
+        monkeypatch.setattr("sys.stderr", terminal)
+        progress = DownloadProgress("birds", 4_000_000, quiet=True)
+        progress.received(1_000_000)
+        progress.retrying("host is silent", 0.5)
+        progress.waiting()
+        progress.close()
+        assert terminal.getvalue() == ""
 
 
 class TestBar:

@@ -9,6 +9,7 @@ import pytest
 from mobiclass.errors import (
     IMAGE_ERROR_KINDS,
     DelegateError,
+    DownloadError,
     ImageError,
     LabelsError,
     MobiclassError,
@@ -17,7 +18,7 @@ from mobiclass.errors import (
 )
 
 
-@pytest.mark.parametrize("kind", [SetupError, ModelError, LabelsError, DelegateError])
+@pytest.mark.parametrize("kind", [SetupError, ModelError, LabelsError, DelegateError, DownloadError])
 def test_errors_of_the_set_up_end_with_3(kind: type[MobiclassError]) -> None:
     assert issubclass(kind, SetupError)
     assert kind("reason").exit_code == 3
@@ -29,7 +30,7 @@ def test_errors_of_one_image_end_with_4() -> None:
 
 
 def test_no_error_is_also_a_builtin_one() -> None:
-    for kind in (MobiclassError, SetupError, ModelError, LabelsError, DelegateError, ImageError):
+    for kind in (MobiclassError, SetupError, ModelError, LabelsError, DelegateError, DownloadError, ImageError):
         assert not issubclass(kind, (KeyError, OSError, RuntimeError, ValueError))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import MakeModel
+from known_models import catalog_table, use_catalog
 from tiny_models import (
     AVERAGE_POOL_2D,
     COLOURS,
@@ -97,6 +98,28 @@ def test_descriptions_keep_their_sources(make_model: MakeModel) -> None:
     assert (info.description, info.sources["description"]) == ("of the config", "embedded mobiclass.json")
     assert (info.author, info.sources["author"]) == ("M. Etadata", "TFLite Metadata")
     assert (info.license, info.sources["license"]) == ("CC0-1.0", "embedded mobiclass.json")
+
+
+def test_the_catalogue_stands_between_the_metadata_and_the_quantization(
+    make_model: MakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {"mean": 100.0, "std": 60.0, "resize": "pad", "crop_fraction": 0.5, "interpolation": "nearest"}
+    described = make_model(name="described", mean=(120.0,), std=(64.0,))
+    silent = make_model(name="silent", mean=None)
+    tables = [catalog_table(path.stem, path.read_bytes(), **said) for path in (described, silent)]
+    use_catalog(monkeypatch, tmp_path / "package", tables)
+    renamed = silent.rename(tmp_path / "renamed.tflite")  # the bytes decide, not the name
+    info = read_model(renamed)
+    assert (info.preprocessing.mean[0], info.preprocessing.std[0]) == (100, 60)
+    assert set(info.preprocessing.sources.values()) == {"catalogue"}
+    assert (info.license, info.sources["license"]) == ("Apache-2.0", "catalogue")
+    info = read_model(described)
+    assert (info.preprocessing.mean[0], info.preprocessing.sources["mean"]) == (120, "TFLite Metadata")
+    assert (info.preprocessing.resize, info.preprocessing.sources["resize"]) == ("pad", "catalogue")
+    renamed.write_bytes(renamed.read_bytes() + b"\0")
+    info = read_model(renamed)
+    assert info.preprocessing.sources["mean"] == "input quantization"
+    assert info.license is None
 
 
 def test_a_model_describes_itself(make_model: MakeModel) -> None:

@@ -38,6 +38,8 @@ def test_the_wheel_holds_the_package_and_the_model_alone(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.partition("/")[0] for name in names} == {"mobiclass", f"mobiclass-{mobiclass.__version__}.dist-info"}
     assert f"mobiclass/models/{BUILT_IN}.tflite" in names
+    assert "mobiclass/models/catalog.toml" in names
+    assert {"mobiclass/models/imagenet_classes.tsv", "mobiclass/models/LICENSE-wordnet.txt"} <= set(names)
     assert "mobiclass/py.typed" in names
     assert "mobiclass/report_page/page.html" in names
     licences = [name.rpartition("/")[2] for name in names if "/licenses/" in name]
@@ -57,7 +59,7 @@ def test_the_wheel_asks_for_little(wheel: Path) -> None:
         for line in metadata.splitlines()
         if line.startswith("Requires-Dist: ") and "extra ==" not in line
     }
-    assert needed == {"ai-edge-litert", "click", "numpy", "pillow", "platformdirs", "tflite-runtime", "tqdm"}
+    assert needed == {"ai-edge-litert", "click", "numpy", "pillow", "platformdirs", "tflite-runtime", "tomli", "tqdm"}
 
 
 def test_a_wheel_finds_its_model_and_classifies(wheel: Path, tmp_path: Path, photos: dict[str, Path]) -> None:
@@ -77,6 +79,19 @@ def test_a_wheel_finds_its_model_and_classifies(wheel: Path, tmp_path: Path, pho
     assert ",1,967,espresso,0." in rows
 
 
+def test_a_wheel_knows_imagenets_ids(wheel: Path, tmp_path: Path, photos: dict[str, Path]) -> None:
+    installed = tmp_path / "site-packages"
+    zipfile.ZipFile(wheel).extractall(installed)
+    folder = tmp_path / "photos" / "n07920052"
+    folder.mkdir(parents=True)
+    (folder / "coffee.png").write_bytes(photos["coffee.png"].read_bytes())
+    outcome = subprocess.run(
+        [sys.executable, "-m", "mobiclass", "evaluate", str(folder.parent), "--format", "csv"],
+        cwd=tmp_path, env=environment({"PYTHONPATH": str(installed)}), check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    assert outcome == "index,name,images,errors,top1,top5\n967,espresso,1,0,1.0,1.0\n"
+
+
 def test_the_checkout_and_an_editable_install_find_the_model_beside_the_package() -> None:
     # An editable install imports the package from the checkout: the two are one case, told from a wheel's.
     package = Path(mobiclass.__file__).resolve().parent
@@ -90,6 +105,7 @@ def test_the_source_distribution_can_build_and_test_all(dist: Path) -> None:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {
         f"models/{BUILT_IN}.tflite",
+        "models/catalog.toml",
         "mobiclass/cli/predict.py",
         "tests/test_packaging.py",
         "tools/build_builtin_model.py",

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from known_models import catalog_table, copy_package
 from PIL import Image
 from program import PROGRAM, environment, run
 
@@ -43,7 +44,17 @@ def desk(tmp_path: Path, photos: dict[str, Path], colours: Path) -> Path:
     (tmp_path / "mobilenet_v2.tflite").write_bytes(colours.read_bytes())
     tools = tmp_path / "bin"
     tools.mkdir()
-    script(tools / "mobiclass", f'exec "{sys.executable}" -c \'{PROGRAM}\' "$@"')
+    # The model that is pulled is one that is here: the catalogue of a copy of the package says so.
+    pulled = catalog_table(
+        "mobilenet_v1_0.25_128_quant", colours.read_bytes(), edgetpu="mobilenet_v1_0.25_128_quant_edgetpu"
+    )
+    sibling = catalog_table("mobilenet_v1_0.25_128_quant_edgetpu", colours.read_bytes(), cpu=pulled["name"])
+    package = copy_package(tmp_path / "package", [pulled, sibling])
+    for table in (pulled, sibling):
+        (tmp_path / table["file"]).write_bytes(colours.read_bytes())
+    variables = {**package, "MOBICLASS_CACHE": tmp_path / "cache", "MOBICLASS_MIRROR": tmp_path.as_uri()}
+    settings = " ".join(f"{name}='{value}'" for name, value in variables.items())
+    script(tools / "mobiclass", f'{settings} exec "{sys.executable}" -c \'{PROGRAM}\' "$@"')
     script(tools / "rpicam-still", f'exec cat "{tmp_path}/photo.jpg"')
     return tmp_path
 

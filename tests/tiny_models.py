@@ -32,7 +32,7 @@ class Fields(dict[int, tuple[str, Any]]):
 
 _PREPEND = {
     "b": "PrependInt8Slot", "B": "PrependUint8Slot", "i": "PrependInt32Slot", "I": "PrependUint32Slot",
-    "f": "PrependFloat32Slot", "?": "PrependBoolSlot",
+    "Q": "PrependUint64Slot", "f": "PrependFloat32Slot", "?": "PrependBoolSlot",
 }  # fmt: skip
 _ABSENT = -77  # a default that no field here has: a field that is given is always written
 
@@ -58,7 +58,7 @@ def _write(builder: flatbuffers.Builder, fields: Fields) -> int:
 
 
 def _absent(kind: str) -> int:
-    return 0xFEDC if kind == "I" else 0xFE if kind == "B" else _ABSENT
+    return 0xFEDC if kind in "IQ" else 0xFE if kind == "B" else _ABSENT
 
 
 def _write_child(builder: flatbuffers.Builder, kind: str, value: Any) -> int:
@@ -67,7 +67,8 @@ def _write_child(builder: flatbuffers.Builder, kind: str, value: Any) -> int:
     if kind == "table":
         return _write(builder, value)
     if kind == "tables":
-        children = [_write(builder, child) for child in value]
+        places = {id(child): _write(builder, child) for child in dict(zip(map(id, value), value, strict=True)).values()}
+        children = [places[id(child)] for child in value]  # one that is given twice is shared
         builder.StartVector(4, len(children), 4)
         for child in reversed(children):
             builder.PrependUOffsetTRelative(child)
@@ -83,7 +84,7 @@ def _write_child(builder: flatbuffers.Builder, kind: str, value: Any) -> int:
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor; with `data` it is a constant."""
+    """A tensor; with `data` it is a constant, with `scales` it has one a channel."""
 
     name: str
     shape: tuple[int, ...]
@@ -92,6 +93,7 @@ class Tensor:
     zero_point: int = 0
     data: bytes | None = None
     signature: tuple[int, ...] | None = None
+    scales: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,15 +123,16 @@ def graph(
         if tensor.data is not None:
             fields[2] = ("I", len(buffers))
             buffers.append(Fields({0: ("bytes", tensor.data)}))
-        if tensor.scale is not None:
-            fields[4] = ("table", Fields({2: ("f*", [tensor.scale]), 3: ("q*", [tensor.zero_point])}))
+        scales = tensor.scales or (() if tensor.scale is None else (tensor.scale,))
+        if scales:
+            fields[4] = ("table", Fields({2: ("f*", scales), 3: ("q*", [tensor.zero_point] * len(scales))}))
         if tensor.signature is not None:
             fields[7] = ("i*", tensor.signature)
         tables.append(fields)
     codes, steps = [], []
     for operator in operators:
         number = CUSTOM if isinstance(operator.code, str) else operator.code
-        code = Fields({0: ("b", number), 2: ("i", 1)})
+        code = Fields({0: ("b", min(number, 127)), 2: ("i", 1)})
         if not old_codes:
             code[3] = ("i", number)
         if isinstance(operator.code, str):

@@ -1,26 +1,15 @@
-"""The registry of the MobileNets that Keras can build: what was published of each, and how to build it.
+"""The registry of the MobileNets that Keras can build: how to build each, and what was published of it.
 
-Figures are those that their authors published for ImageNet, at the address in `Architecture.source`. It loads no files
-and downloads nothing by itself (Keras does, for ``imagenet`` weights; `weights_file` says which file).
+It loads no files and downloads nothing by itself (Keras does, for ``imagenet`` weights; `weights_file` says which
+file).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-_SLIM: Final = "https://github.com/tensorflow/models/blob/master/research/slim/nets"
-
-
-class Published(NamedTuple):
-    """One published model: top-1 in percent, multiply-adds and parameters in millions."""
-
-    alpha: float
-    resolution: int
-    top1: float
-    multiply_adds: float
-    parameters: float
-    minimalistic: bool = False
+from mobiclass.published import PUBLISHED, Published
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,68 +46,13 @@ class Architecture:
         return next((p for p in self.published if (p.alpha, p.resolution, p.minimalistic) == wanted), None)
 
 
-_V1: Final = (
-    Published(1.0, 224, 70.9, 569, 4.24),
-    Published(1.0, 192, 70.0, 418, 4.24),
-    Published(1.0, 160, 68.0, 291, 4.24),
-    Published(1.0, 128, 65.2, 186, 4.24),
-    Published(0.75, 224, 68.4, 317, 2.59),
-    Published(0.75, 192, 67.2, 233, 2.59),
-    Published(0.75, 160, 65.3, 162, 2.59),
-    Published(0.75, 128, 62.1, 104, 2.59),
-    Published(0.5, 224, 63.3, 150, 1.34),
-    Published(0.5, 192, 61.7, 110, 1.34),
-    Published(0.5, 160, 59.1, 77, 1.34),
-    Published(0.5, 128, 56.3, 49, 1.34),
-    Published(0.25, 224, 49.8, 41, 0.47),
-    Published(0.25, 192, 47.7, 34, 0.47),
-    Published(0.25, 160, 45.5, 21, 0.47),
-    Published(0.25, 128, 41.5, 14, 0.47),
-)
-_V2: Final = (
-    Published(1.4, 224, 75.0, 582, 6.06),
-    Published(1.3, 224, 74.4, 509, 5.34),
-    Published(1.0, 224, 71.8, 300, 3.47),
-    Published(1.0, 192, 70.7, 221, 3.47),
-    Published(1.0, 160, 68.8, 154, 3.47),
-    Published(1.0, 128, 65.3, 99, 3.47),
-    Published(1.0, 96, 60.3, 56, 3.47),
-    Published(0.75, 224, 69.8, 209, 2.61),
-    Published(0.75, 192, 68.7, 153, 2.61),
-    Published(0.75, 160, 66.4, 107, 2.61),
-    Published(0.75, 128, 63.2, 69, 2.61),
-    Published(0.75, 96, 58.8, 39, 2.61),
-    Published(0.5, 224, 65.4, 97, 1.95),
-    Published(0.5, 192, 63.9, 71, 1.95),
-    Published(0.5, 160, 61.0, 50, 1.95),
-    Published(0.5, 128, 57.7, 32, 1.95),
-    Published(0.5, 96, 51.2, 18, 1.95),
-    Published(0.35, 224, 60.3, 59, 1.66),
-    Published(0.35, 192, 58.2, 43, 1.66),
-    Published(0.35, 160, 55.7, 30, 1.66),
-    Published(0.35, 128, 50.8, 20, 1.66),
-    Published(0.35, 96, 45.5, 11, 1.66),
-)
-# The paper's table 3; its authors' page has figures of another head for the small ones.
-_V3_SMALL: Final = (
-    Published(1.0, 224, 67.4, 56, 2.5),
-    Published(0.75, 224, 65.4, 44, 2.0),
-    Published(1.0, 224, 61.9, 65, 2.0, minimalistic=True),
-)
-_V3_LARGE: Final = (
-    Published(1.0, 224, 75.2, 217, 5.4),
-    Published(0.75, 224, 73.3, 155, 4.0),
-    Published(1.0, 224, 72.3, 209, 3.9, minimalistic=True),
-)
-_V2_PAGE: Final = f"{_SLIM}/mobilenet/README.md"
-
 ARCHITECTURES: Final = {
-    architecture.name: architecture
-    for architecture in (
-        Architecture("mobilenet_v1", "MobileNet", _V1, False, f"{_SLIM}/mobilenet_v1.md"),
-        Architecture("mobilenet_v2", "MobileNetV2", _V2, False, _V2_PAGE),
-        Architecture("mobilenet_v3_small", "MobileNetV3Small", _V3_SMALL, True, "https://arxiv.org/abs/1905.02244"),
-        Architecture("mobilenet_v3_large", "MobileNetV3Large", _V3_LARGE, True, _V2_PAGE),
+    name: Architecture(name, constructor, PUBLISHED[name].figures, rescales, PUBLISHED[name].source)
+    for name, constructor, rescales in (
+        ("mobilenet_v1", "MobileNet", False),
+        ("mobilenet_v2", "MobileNetV2", False),
+        ("mobilenet_v3_small", "MobileNetV3Small", True),
+        ("mobilenet_v3_large", "MobileNetV3Large", True),
     )
 }
 

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
-from tools.errors import CalibrationError
+from tools.calibration_split import teachers_and_judges
 from tools.inner_tensors import InnerTensors
 from tools.signal_to_noise import logit_signal_to_noise_db, read_logits
 from tools.weighted_layers import WeightedLayer, matching_layers, response_to_inputs
@@ -36,10 +36,7 @@ STEP: Final = 0.5
 MAX_PASSES: Final = 8
 _PATIENCE: Final = 3  # passes without a better one before giving up
 _EXPLAINED: Final = 0.9  # of the input's shift is left to the layers before; all of it would let errors pile up
-_KEPT_ASIDE: Final = 4  # every fourth sample judges, the others correct
 _WORTH_DB: Final = 1.0  # a smaller gain on the few samples kept aside is as likely chance
-_MIN_SAMPLES: Final = 8
-_MAX_SAMPLES: Final = 72  # means of channels need no more, and every pass runs the model on them
 
 
 class Corrected(NamedTuple):
@@ -84,11 +81,7 @@ def correct_biases(
         CalibrationError: there are too few samples.
         ConversionError: the two models are not the same graph, or cannot be run.
     """
-    if len(samples) < _MIN_SAMPLES:
-        raise CalibrationError(f"{len(samples)} samples are too few to correct biases on; give at least {_MIN_SAMPLES}")
-    samples = _spread(samples)
-    judges = samples[::_KEPT_ASIDE]
-    teachers = [sample for number, sample in enumerate(samples) if number % _KEPT_ASIDE]
+    teachers, judges = teachers_and_judges(samples)
     reference = read_logits(float_model, judges)
     correction = _Correction(model, float_model, teachers)
 
@@ -171,11 +164,6 @@ def _find_bias(model: bytearray, layer: WeightedLayer) -> _Bias | None:
     # A view of the bytearray: what is written to it is written to the model.
     values = parsed.Buffers(tensor.Buffer()).DataAsNumpy().view("<i4")
     return _Bias(values, tensor.Quantization().ScaleAsNumpy().astype(np.float64))
-
-
-def _spread(samples: Sequence[FloatArray]) -> list[FloatArray]:
-    count = min(len(samples), _MAX_SAMPLES)
-    return [samples[number * len(samples) // count] for number in range(count)]
 
 
 def _tensors(layers: Sequence[WeightedLayer]) -> list[int]:

@@ -12,6 +12,7 @@ from typing import Final
 
 import click
 
+from mobiclass.cli.streams import separate_streams
 from mobiclass.errors import MobiclassError, SetupError
 from mobiclass.whole_file import whole_file
 
@@ -71,4 +72,5 @@ def _write(path: Path, content: bytes) -> None:
 
 
 if __name__ == "__main__":
+    separate_streams()  # what TensorFlow and the runtimes say of themselves goes nowhere
     main()

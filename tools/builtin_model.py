@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from mobiclass.imagenet import ImagenetClass, read_classes
 from mobiclass.model import Preprocessing, TensorSpec
 from mobiclass.preprocess import Preprocessor
 from mobiclass.tflite import Quantization, read_graph
@@ -21,9 +22,9 @@ from tools.calibration import bundled_photos, calibration_samples, samples_diges
 from tools.dependencies import TENSORFLOW_VERSION, package_folder, require_tensorflow
 from tools.efficientnet_lite import CROP_FRACTION, INPUT_SHAPE, MEAN, STD, inference_function, weights_from_state_dict
 from tools.errors import ConversionError, DependencyError
-from tools.imagenet import ImagenetClass, read_classes
 from tools.metadata import ModelCard, encode_lines, write_metadata
 from tools.quantize import convert_float32, convert_int8
+from tools.refinement import refine
 from tools.torch_checkpoint import parse_checkpoint
 
 NAME: Final = "efficientnet_lite0"
@@ -76,11 +77,14 @@ def build() -> BuiltModels:
         "samples": len(samples),
         "sha256": samples_digest(samples),
     }
-    int8 = convert_int8(function, samples, io="uint8")
-    _check_input(int8)
+    float32 = convert_float32(function)
+    refined = refine(convert_int8(function, samples, io="uint8"), float32, samples)
+    _check_input(refined.model)
+    # The steps alone: decibels differ a little from CPU to CPU, and the provenance is the same on all.
+    provenance = {"calibration": calibration, "refinement": refined.steps}
     return BuiltModels(
-        _describe(int8, NAME, "int8", preprocessing, classes, {"calibration": calibration}),
-        _describe(convert_float32(function), f"{NAME}_float32", "float32", preprocessing, classes, {}),
+        _describe(refined.model, NAME, "int8", preprocessing, classes, provenance),
+        _describe(float32, f"{NAME}_float32", "float32", preprocessing, classes, {}),
     )
 
 

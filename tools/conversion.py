@@ -71,6 +71,7 @@ class Request:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     max_disagreement: float = MAX_DISAGREEMENT
+    narrow_ranges: bool = True
     bias_correction: bool = True
     license: str | None = None
     author: str | None = None
@@ -117,7 +118,7 @@ def convert(request: Request, say: Say) -> Conversion:
     samples, judges, targets = _photos(request, split, preprocessor, labels, say)
     float_model = convert_float32(function)
     stock = convert_int8(function, samples, io=request.io)
-    model, correction = _correct(stock, float_model, samples) if request.bias_correction else (stock, None)
+    model, refinement = _refine(request, stock, float_model, samples)
     tensors = [crop.tensor for crop in judges]
     gate = judge(
         run_function(function, tensors),
@@ -128,7 +129,7 @@ def convert(request: Request, say: Say) -> Conversion:
         targets=targets,
         max_disagreement=request.max_disagreement,
     )
-    facts = origin_facts(classifier, normalization, labels, split, samples, correction)
+    facts = origin_facts(classifier, normalization, labels, split, samples, refinement)
     own = OwnWords(request.name, request.description, request.author, request.license)
     return Conversion(describe_model(model, own, classifier, labels, preprocessing, facts, gate), gate, facts)
 
@@ -139,8 +140,8 @@ def gate_advice(conversion: Conversion, request: Request) -> tuple[str, ...]:
     if request.calibration is None:
         found.append("calibrate on photos like those that the model will see: --calibration DIR")
     found.append(f"calibrate on more crops, of more photos: --samples {request.samples * 3}")
-    if not request.bias_correction:
-        found.append("leave bias correction on")
+    if not (request.narrow_ranges and request.bias_correction):
+        found.append("leave narrower ranges and bias correction on")
     if gate.float_disagreement > gate.max_disagreement:
         found.append("the float32 TFLite differs from Keras as well: the graph is at fault, not the photos")
     if any(layer.operator == "HARD_SWISH" for layer in gate.worst_layers()):
@@ -239,16 +240,15 @@ def _photos(
     return samples, judges, targets
 
 
-def _correct(model: bytes, float_model: bytes, samples: Sequence[FloatArray]) -> tuple[bytes, dict[str, Any]]:
-    from tools.bias_correction import correct_biases
+def _refine(
+    request: Request, stock: bytes, float_model: bytes, samples: Sequence[FloatArray]
+) -> tuple[bytes, dict[str, Any] | None]:
+    from tools.refinement import refine
 
-    corrected = correct_biases(model, float_model, samples)
-    figures = {
-        "passes": corrected.passes,
-        "snr_db_before": round(corrected.stock_db, 2),
-        "snr_db": round(corrected.corrected_db, 2),
-    }
-    return corrected.model, figures
+    if not (request.narrow_ranges or request.bias_correction):
+        return stock, None
+    refined = refine(stock, float_model, samples, ranges=request.narrow_ranges, biases=request.bias_correction)
+    return refined.model, refined.figures()
 
 
 def check_request(request: Request) -> None:

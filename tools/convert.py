@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from mobiclass.cli.streams import separate_streams
 from mobiclass.errors import MobiclassError, SetupError
 from mobiclass.whole_file import whole_file
 from tools.architectures import ARCHITECTURES, architecture_table
@@ -65,6 +66,7 @@ def _print_list(context: click.Context, parameter: click.Parameter, value: bool)
 @click.option("--mean", callback=_numbers, metavar="M[,M,M]", help="Subtracted from pixels of 0–255.")
 @click.option("--std", callback=_numbers, metavar="S[,S,S]", help="Divides them then.")
 @click.option("--max-disagreement", type=click.FloatRange(0, 1), default=0.03, show_default=True, metavar="P")
+@click.option("--narrow-ranges/--no-narrow-ranges", default=True, help="Cut off what costs the other values precision.")
 @click.option("--bias-correction/--no-bias-correction", default=True, help="Take out what quantization shifts.")
 @click.option("--edgetpu", is_flag=True, help="Compile for the Edge TPU too, or print the command.")
 @click.option("--report", type=_FILE, metavar="FILE.html|.json", help="What the check found, layer by layer.")
@@ -223,4 +225,5 @@ def _quiet() -> Iterator[None]:
 
 
 if __name__ == "__main__":
+    separate_streams()  # what TensorFlow and the runtimes say of themselves goes nowhere
     main()

@@ -14,22 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ai_edge_litert import schema_py_generated as schema
-
+from mobiclass.edgetpu_operators import SUPPORTED
+from mobiclass.layers import read_subgraphs
 from tools.errors import ConversionError
 
 COMPILER: Final = "edgetpu_compiler"
 _TIMEOUT_S: Final = 600
-
-# https://coral.ai/docs/edgetpu/models-intro/#supported-operations, by their names in the TFLite schema. An
-# activation such as ReLU6 is part of the operator before it, or one of its own.
-SUPPORTED: Final = frozenset({
-    "ADD", "AVERAGE_POOL_2D", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D", "EXPAND_DIMS", "FULLY_CONNECTED",
-    "L2_NORMALIZATION", "LOGISTIC", "LSTM", "MAXIMUM", "MAX_POOL_2D", "MEAN", "MINIMUM", "MUL", "PACK", "PAD", "PRELU",
-    "QUANTIZE", "REDUCE_MAX", "REDUCE_MIN", "RELU", "RELU6", "RELU_N1_TO_1", "RESHAPE", "RESIZE_BILINEAR",
-    "RESIZE_NEAREST_NEIGHBOR", "RSQRT", "SLICE", "SOFTMAX", "SPACE_TO_DEPTH", "SPLIT", "SQUARED_DIFFERENCE", "SQUEEZE",
-    "STRIDED_SLICE", "SUB", "SUM", "TANH", "TRANSPOSE", "TRANSPOSE_CONV",
-})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +41,8 @@ class CompilerLog:
 
 def unsupported_operators(model: bytes) -> list[str]:
     """Name the operators of `model` that no Edge TPU runs."""
-    parsed = schema.ModelT.InitFromPackedBuf(model, 0)
-    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
-    found = {names.get(max(c.builtinCode, c.deprecatedBuiltinCode), "unknown") for c in parsed.operatorCodes}
-    return sorted(found - SUPPORTED)
+    layers = [layer for subgraph in read_subgraphs(model, "the model") for layer in subgraph.layers]
+    return sorted({layer.name for layer in layers if layer.name not in SUPPORTED})
 
 
 def check_operators(model: bytes) -> None:

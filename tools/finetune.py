@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from mobiclass.cli.streams import separate_streams
 from mobiclass.errors import MobiclassError, SetupError
 from tools.architectures import ARCHITECTURES
 from tools.training_data import TrainingPhotos, lay_out
@@ -149,4 +150,5 @@ def _convert(outputs: Outputs, tflite: Path, photos: TrainingPhotos) -> None:
 
 
 if __name__ == "__main__":
+    separate_streams()  # what TensorFlow and the runtimes say of themselves goes nowhere
     main()

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mobiclass.backbones import count_multiply_adds
 from mobiclass.whole_file import whole_file
-from tools.backbones import count_multiply_adds
 from tools.errors import TrainingError
 from tools.metadata import encode_lines
 from tools.training import Judgement, Trainer, TrainingSettings, plan_stages

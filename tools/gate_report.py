@@ -86,6 +86,8 @@ def _page(result: GateResult, name: str, facts: dict[str, Any], advice: tuple[st
 def _in_words(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key.replace('_', ' ')} {inner}" for key, inner in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "none" if value is None else str(value)
 
 

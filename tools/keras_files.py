@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from mobiclass.backbones import BackboneMatch, match_backbone
 from tools.architectures import ARCHITECTURES, build_keras, weights_file
-from tools.backbones import BackboneMatch, match_backbone
 from tools.errors import DependencyError, KerasFileError
 from tools.keras_inspection import KerasFile, inspect_keras_file
 

@@ -52,7 +52,7 @@ def origin_facts(
     labels: Labels,
     split: PhotoSplit,
     samples: Sequence[FloatArray],
-    correction: dict[str, Any] | None,
+    refinement: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """Say where the model comes from: all of it depends on the input alone, not on when and where it is run."""
     return {
@@ -67,7 +67,7 @@ def origin_facts(
             "samples": len(samples),
             "sha256": samples_digest(samples),
         },
-        "bias_correction": correction,
+        "refinement": refinement,
     }
 
 

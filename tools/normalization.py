@@ -14,9 +14,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from mobiclass.backbones import BackboneMatch
 from mobiclass.facts import PerChannel, per_channel
 from tools.architectures import MEAN
-from tools.backbones import BackboneMatch
 from tools.errors import NormalizationError
 
 _ARITHMETIC: Final = {

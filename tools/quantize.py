@@ -10,12 +10,13 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-from ai_edge_litert import schema_py_generated as schema
 
+from mobiclass.layer_costs import float_layers
+from mobiclass.layers import read_subgraphs
 from tools.errors import CalibrationError, ConversionError
 
 if TYPE_CHECKING:
@@ -23,14 +24,6 @@ if TYPE_CHECKING:
 
 InputOutput = Literal["uint8", "int8", "float32"]
 """The type of the model's input and output tensors; inside, everything is int8."""
-
-_FLOAT_TYPES: Final = {
-    schema.TensorType.FLOAT16: "float16",
-    schema.TensorType.BFLOAT16: "bfloat16",
-    schema.TensorType.FLOAT32: "float32",
-    schema.TensorType.FLOAT64: "float64",
-}
-_BOUNDARY_OPERATORS: Final = (schema.BuiltinOperator.QUANTIZE, schema.BuiltinOperator.DEQUANTIZE)
 
 
 def convert_int8(
@@ -89,23 +82,11 @@ def float_operators(model: bytes) -> list[str]:
     A QUANTIZE that reads an input of the model and a DEQUANTIZE that writes an output do not count: they are
     what a float32 input or output is made of.
     """
-    parsed = schema.ModelT.InitFromPackedBuf(model, 0)
-    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
-    found = []
-    for subgraph in parsed.subgraphs:
-        boundary = {*subgraph.inputs, *subgraph.outputs}
-        for operator in subgraph.operators:
-            code = parsed.operatorCodes[operator.opcodeIndex]
-            builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
-            indices = [int(index) for index in (*_list(operator.inputs), *_list(operator.outputs)) if index >= 0]
-            floats = [index for index in indices if subgraph.tensors[index].type in _FLOAT_TYPES]
-            if floats and not (builtin in _BOUNDARY_OPERATORS and boundary.issuperset(floats)):
-                found.append(names.get(builtin, f"operator {builtin}"))
-    return found
-
-
-def _list(values: Any) -> list[int]:
-    return [] if values is None else list(values)
+    return [
+        subgraph.layers[place].name
+        for subgraph in read_subgraphs(model, "the model")
+        for place in float_layers(subgraph)
+    ]
 
 
 def _check_samples(

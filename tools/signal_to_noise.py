@@ -43,6 +43,14 @@ def logit_signal_to_noise_db(reference: npt.ArrayLike, approximation: npt.ArrayL
     return signal_to_noise_db(_centred(reference), _centred(approximation))
 
 
+def logit_noise(
+    reference: npt.ArrayLike, approximation: npt.ArrayLike
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Compute signal and noise power of each photo's logits, (photos,) each, after its mean has been taken off."""
+    signal, noisy = _centred(reference), _centred(approximation)
+    return np.square(signal).sum(axis=-1), np.square(signal - noisy).sum(axis=-1)
+
+
 def read_logits(model: bytes, samples: Iterable[FloatArray]) -> FloatArray:
     """Run `model` on `samples`, each float32 (1, height, width, 3) and normalized.
 

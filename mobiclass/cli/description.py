@@ -10,8 +10,8 @@ from mobiclass.text import printable_utf8
 
 if TYPE_CHECKING:
     from mobiclass.facts import PerChannel
-    from mobiclass.model import ModelInfo
-    from mobiclass.tflite import TensorSpec
+    from mobiclass.model import ModelFile, ModelInfo
+    from mobiclass.tflite import Graph, TensorSpec
 
 
 class Fact(NamedTuple):
@@ -27,9 +27,7 @@ def model_facts(model: ModelInfo) -> list[Fact]:
     preprocessing = model.preprocessing
     sources = preprocessing.sources
     facts = [
-        Fact("model", model.name, ""),
-        Fact("file", f"{model.path} ({len(model.content):,} bytes)", ""),
-        Fact("sha256", model.sha256, ""),
+        *_file_facts(model),
     ]
     for name in ("description", "author", "license"):
         if text := getattr(model, name):
@@ -52,6 +50,16 @@ def model_facts(model: ModelInfo) -> list[Fact]:
     return facts
 
 
+def graph_facts(model: ModelFile, graph: Graph, reason: str) -> list[Fact]:
+    """List what can be said of a model that is no usable classifier for `reason`."""
+    return [
+        *_file_facts(model),
+        Fact("no classifier", reason, ""),
+        *(Fact("input", tensor_text(tensor), "") for tensor in graph.inputs),
+        *(Fact("output", tensor_text(tensor), "") for tensor in graph.outputs),
+    ]
+
+
 def facts_text(facts: list[Fact]) -> str:
     """Lay `facts` out in aligned columns."""
     width = max(len(fact.name) for fact in facts)
@@ -68,10 +76,7 @@ def model_json(model: ModelInfo) -> dict[str, Any]:
         name: getattr(preprocessing, name) for name in ("mean", "std", "resize", "crop_fraction", "interpolation")
     }
     return {
-        "name": printable_utf8(model.name),
-        "path": printable_utf8(str(model.path)),
-        "bytes": len(model.content),
-        "sha256": model.sha256,
+        **_file_json(model),
         "description": model.description,
         "author": model.author,
         "license": model.license,
@@ -88,12 +93,39 @@ def model_json(model: ModelInfo) -> dict[str, Any]:
     }
 
 
+def graph_json(model: ModelFile, graph: Graph, reason: str) -> dict[str, Any]:
+    """Make the JSON object of a model that is no usable classifier for `reason`."""
+    return {
+        **_file_json(model),
+        "no_classifier": reason,
+        "inputs": [_tensor_json(tensor) for tensor in graph.inputs],
+        "outputs": [_tensor_json(tensor) for tensor in graph.outputs],
+    }
+
+
 def tensor_text(tensor: TensorSpec) -> str:
     """Describe a tensor: ``uint8 1×224×224×3, real = (q − 127) · 0.0078125``."""
     text = f"{tensor.dtype} {'×'.join(map(str, tensor.shape))}"
     if tensor.quantization:
         text += f", real = (q − {tensor.quantization.zero_point}) · {tensor.quantization.scale:.9g}"
     return text
+
+
+def _file_facts(model: ModelFile) -> list[Fact]:
+    return [
+        Fact("model", model.name, ""),
+        Fact("file", f"{model.path} ({len(model.content):,} bytes)", ""),
+        Fact("sha256", model.sha256, ""),
+    ]
+
+
+def _file_json(model: ModelFile) -> dict[str, Any]:
+    return {
+        "name": printable_utf8(model.name),
+        "path": printable_utf8(str(model.path)),
+        "bytes": len(model.content),
+        "sha256": model.sha256,
+    }
 
 
 def _tensor_json(tensor: TensorSpec) -> dict[str, Any]:

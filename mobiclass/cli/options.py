@@ -89,14 +89,22 @@ def _per_channel(ctx: click.Context, param: click.Parameter, value: str | None) 
     return numbers
 
 
-_MODEL_OPTIONS = (
+_PREPROCESSING_OPTIONS = (
     click.option(
-        "-m", "--model", metavar="NAME|PATH", type=ANY_PATH, envvar="MOBICLASS_MODEL", show_envvar=True,
-        help="A known model's name, or any .tflite classifier.  [default: the built-in model]",
+        "--resize", type=click.Choice(get_args(Resize)),
+        help="How an image meets the model's input.  [default: as the model says, else crop]",
     ),
     click.option(
-        "--labels", metavar="FILE", type=ANY_PATH, help="One label a line, UTF-8.  [default: the model's own]"
+        "--mean", callback=_per_channel, metavar="M[,M,M]",
+        help="Subtracted from pixels of 0-255: one value, or one a channel.  [default: the model's own]",
     ),
+    click.option(
+        "--std", callback=_per_channel, metavar="S[,S,S]",
+        help="Then divides them; in the same units.  [default: the model's own]",
+    ),
+)  # fmt: skip
+
+_DEVICE_OPTIONS = (
     click.option(
         "--device", callback=_device, metavar="DEVICE", default="auto", show_default=True,
         envvar="MOBICLASS_DEVICE", show_envvar=True,
@@ -114,21 +122,31 @@ _MODEL_OPTIONS = (
     click.option(
         "--threads", "num_threads", metavar="N", type=click.IntRange(1, 256),
         envvar="MOBICLASS_THREADS", show_envvar=True,
-        help="Threads of the runtime.  [default: all cores; in batch 1 a job]",
-    ),
-    click.option(
-        "--resize", type=click.Choice(get_args(Resize)),
-        help="How an image meets the model's input.  [default: as the model says, else crop]",
-    ),
-    click.option(
-        "--mean", callback=_per_channel, metavar="M[,M,M]",
-        help="Subtracted from pixels of 0-255: one value, or one a channel.  [default: the model's own]",
-    ),
-    click.option(
-        "--std", callback=_per_channel, metavar="S[,S,S]",
-        help="Then divides them; in the same units.  [default: the model's own]",
+        help="Threads of the runtime.  [default: all cores; in batch and evaluate 1 a job]",
     ),
 )  # fmt: skip
+
+_MODEL_OPTIONS = (
+    click.option(
+        "-m", "--model", metavar="NAME|PATH", type=ANY_PATH, envvar="MOBICLASS_MODEL", show_envvar=True,
+        help="A known model's name, or any .tflite classifier.  [default: the built-in model]",
+    ),
+    click.option(
+        "--labels", metavar="FILE", type=ANY_PATH, help="One label a line, UTF-8.  [default: the model's own]"
+    ),
+    *_DEVICE_OPTIONS,
+    *_PREPROCESSING_OPTIONS,
+)  # fmt: skip
+
+allow_truncated_option = click.option(
+    "--allow-truncated", is_flag=True, help="Take what there is of image files that were cut short."
+)
+
+jobs_option = click.option(
+    "--jobs", metavar="N", type=click.IntRange(1, 256), help="Images classified at once.  [default: one a core]"
+)
+
+all_files_option = click.option("--all-files", is_flag=True, help="In folders, try files of any suffix.")
 
 _PREDICTION_OPTIONS = (
     click.option(
@@ -139,9 +157,18 @@ _PREDICTION_OPTIONS = (
         "--threshold", metavar="P", type=float, callback=_fraction, default=0.0,
         help="Drop predictions with a score under P (0-1).  [default: 0]",
     ),
-    click.option("--allow-truncated", is_flag=True, help="Take what there is of image files that were cut short."),
+    allow_truncated_option,
     click.option("--timing", is_flag=True, help="Say where each image's time went."),
 )  # fmt: skip
+
+_EARLIER_RUN_OPTIONS = (
+    click.option(
+        "--resume",
+        is_flag=True,
+        help="Go on with an earlier run's output, with its options: do what is new, changed or failed.",
+    ),
+    click.option("--overwrite", is_flag=True, help="Replace an earlier run's output."),
+)
 
 _VERBOSITY_OPTIONS = (
     click.option("-q", "--quiet", is_flag=True, help="Nothing on stderr but what ends the program."),
@@ -166,9 +193,24 @@ def model_options(command: Command) -> Command:
     return _with(_MODEL_OPTIONS, with_options)  # type: ignore[return-value]
 
 
+def preprocessing_options(command: Command) -> Command:
+    """Give `command` those of them that override what a model says of its input: `resize`, `mean` and `std`."""
+    return _with(_PREPROCESSING_OPTIONS, command)
+
+
+def device_options(command: Command) -> Command:
+    """Give `command` those of the model's options that say where it runs: device, time-out, runtime, threads."""
+    return _with(_DEVICE_OPTIONS, command)
+
+
 def prediction_options(command: Command) -> Command:
     """Give `command` `top_k`, `threshold`, `allow_truncated` and `timing`."""
     return _with(_PREDICTION_OPTIONS, command)
+
+
+def earlier_run_options(command: Command) -> Command:
+    """Give `command` `resume` and `overwrite`."""
+    return _with(_EARLIER_RUN_OPTIONS, command)
 
 
 def verbosity_options(command: Command) -> Command:

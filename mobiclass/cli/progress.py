@@ -1,9 +1,11 @@
-"""A batch's progress while it runs, and its summary when it is done: both for people, on stderr."""
+"""The progress of a batch and of a download, and a batch's summary when it is done: all for people, on stderr."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING, Any, Final
+
+import click
 
 from mobiclass.cli.text import fit_text, safe_text
 
@@ -45,6 +47,49 @@ class ProgressBar:
             self._bar.close()
 
 
+class DownloadProgress:
+    """A line that says how much of a file has come, on a terminal; and what goes wrong, unless quiet."""
+
+    def __init__(self, name: str, total: int, *, quiet: bool) -> None:
+        """Show the download of the model `name`, `total` bytes long."""
+        self._name = name
+        self._total = total
+        self._quiet = quiet
+        self._bar: Any = None
+
+    def received(self, count: int) -> None:
+        """Show that `count` bytes are here."""
+        if self._bar is None and not self._quiet and sys.stderr.isatty():
+            from tqdm import tqdm
+
+            tqdm.monitor_interval = 0  # no thread of its own
+            self._bar = tqdm(
+                desc=self._name, total=self._total, initial=count, unit="B", unit_scale=True, file=sys.stderr,
+                dynamic_ncols=True, leave=False, miniters=0,
+            )  # fmt: skip
+        if self._bar is not None:
+            self._bar.update(count - self._bar.n)
+
+    def retrying(self, reason: str, pause_seconds: float) -> None:
+        """Say why it takes longer."""
+        self._say(f"{reason}; trying again in {pause_seconds:g} s")
+
+    def waiting(self) -> None:
+        """Say for whom it waits."""
+        self._say("another process is fetching it; waiting for that")
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _say(self, text: str) -> None:
+        if not self._quiet:
+            self.close()
+            click.echo(f"mobiclass: {self._name}: {safe_text(text)}", err=True)
+
+
 def summary_facts(summary: BatchSummary) -> dict[str, str]:
     """List what a batch came to, name to value, for a report."""
     new = summary.images - summary.kept
@@ -54,11 +99,16 @@ def summary_facts(summary: BatchSummary) -> dict[str, str]:
     return facts
 
 
-def summary_text(summary: BatchSummary) -> str:
-    """Describe what a batch came to, a fact a line."""
+def rate_text(summary: BatchSummary) -> str:
+    """Say how many images a batch did, and how fast."""
     new = summary.images - summary.kept
     rate = f", {new / summary.seconds:.1f} images/s" if new and summary.seconds else ""
-    lines = [f"{summary.images} images in {summary.seconds:.1f} s{rate}"]
+    return f"{summary.images} images in {summary.seconds:.1f} s{rate}"
+
+
+def summary_text(summary: BatchSummary) -> str:
+    """Describe what a batch came to, a fact a line."""
+    lines = [rate_text(summary)]
     if summary.kept:
         lines.append(f"  {summary.kept} were done before")
     if summary.failed:

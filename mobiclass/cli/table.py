@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from mobiclass.cli.text import fit_text, safe_text, text_width
+from mobiclass.cli.text import fit_text, safe_text, terminal_width, text_width
 
 if TYPE_CHECKING:
     from mobiclass.results import Row
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
 _BAR_CELLS: Final = 20
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 _SCORE_CELLS: Final = 7  # "100.0 %"
-_DEFAULT_WIDTH: Final = 80
 
 
 class TableWriter:
@@ -24,7 +22,7 @@ class TableWriter:
         self._stream = stream
         self._with_paths = with_paths
         self._first = True
-        self._width = _terminal_width(stream)
+        self._width = terminal_width(stream)
 
     def write(self, row: Row) -> None:
         """Write the block of one image."""
@@ -64,10 +62,3 @@ def _percent(score: float) -> str:
 def _bar(score: float) -> str:
     eighths = round(max(0.0, min(1.0, score)) * _BAR_CELLS * 8)
     return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
-
-
-def _terminal_width(stream: TextIO) -> int:
-    try:
-        return os.get_terminal_size(stream.fileno()).columns
-    except (OSError, ValueError):
-        return _DEFAULT_WIDTH

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import unicodedata
+from typing import Final, TextIO
 
 import click
+
+_DEFAULT_WIDTH: Final = 80
 
 
 def echo_notice(message: str) -> None:
@@ -20,6 +24,14 @@ def echo_notice(message: str) -> None:
 def safe_text(text: str) -> str:
     """Replace what a terminal would obey or could not show (controls, directional overrides) by U+FFFD."""
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def terminal_width(stream: TextIO, *, otherwise: int = _DEFAULT_WIDTH) -> int:
+    """Count the columns of the terminal behind `stream`; `otherwise` where there is none."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        return otherwise
 
 
 def text_width(text: str) -> int:

@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from mobiclass.imagenet import read_classes
 from mobiclass.images import load_image
 from mobiclass.model import ModelInfo, read_model
 from mobiclass.preprocess import Preprocessor
 from tools.dependencies import require_tensorflow
 from tools.errors import DependencyError
-from tools.imagenet import read_classes
 
 _ROOT = Path(__file__).resolve().parents[2]
 _MODEL = _ROOT / "models" / "efficientnet_lite0.tflite"
@@ -101,7 +101,8 @@ def test_the_provenance_names_no_time_and_no_machine() -> None:
     assert list(members) == ["labels.txt", "wnids.txt", "mobiclass.json"]
     config = json.loads(members["mobiclass.json"])
     assert (config["format"], config["name"]) == (1, "efficientnet_lite0")
-    assert set(config["provenance"]) == {"weights", "tensorflow", "command", "calibration"}
+    assert set(config["provenance"]) == {"weights", "tensorflow", "command", "calibration", "refinement"}
+    assert config["provenance"]["refinement"] == ["narrow_ranges", "bias_correction"]
     assert re.fullmatch("[0-9a-f]{64}", config["provenance"]["calibration"]["sha256"])
     assert not re.search(r"/home|/tmp|/Users|20[2-9]\d-\d\d", members["mobiclass.json"].decode())
 

@@ -66,6 +66,9 @@ def test_it_says_where_it_comes_from(written: Path) -> None:
     assert config["source"] == provenance["source"] == "tiny.keras"
     assert provenance["versions"]["tensorflow"] == "2.21.0"
     assert len(provenance["calibration"]["sha256"]) == 64
+    refinement = provenance["refinement"]
+    assert set(refinement) == {"narrowed_ranges", "bias_correction_passes", "snr_db_stock", "snr_db"}
+    assert refinement["snr_db"] >= refinement["snr_db_stock"]
     assert provenance["agreement"]["material_disagreement"] <= 0.03
     assert str(written.parent) not in json.dumps(config)
 
@@ -101,6 +104,29 @@ def test_the_gate_refuses_and_writes_nothing_but_the_report(folder: Path, tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.tflite", "report.html"]
     page = report.read_text(encoding="utf-8")
     assert "refused" in page and "<svg" in page and "http" not in page
+
+
+def test_the_stock_recipe_can_be_had(written: Path, folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "first.tflite"
+    result = run(folder, output, "--no-narrow-ranges", "--no-bias-correction")
+    assert result.exit_code == 0, result.output
+    with zipfile.ZipFile(output) as archive:
+        assert json.loads(archive.read("mobiclass.json"))["provenance"]["refinement"] is None
+
+
+def test_native_chatter_stays_out_of_both_streams(folder: Path, tmp_path: Path) -> None:
+    """The converter and the runtime write to descriptors 1 and 2 from C."""
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "tools.convert", "--keras", str(folder / "tiny.keras"), "--mean", "127.5"]
+    command += ["--std", "127.5", "--calibration", str(folder / "photos"), "-o", str(tmp_path / "out.tflite")]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert "top-1 agreement" in done.stderr
+    assert not {"INFO:", "WARNING:", "fully_quantize:"} & set(done.stderr.split())
 
 
 def test_a_lenient_gate_lets_it_pass(folder: Path, tmp_path: Path) -> None:

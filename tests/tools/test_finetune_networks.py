@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tools.backbones import count_multiply_adds
+from mobiclass.backbones import count_multiply_adds
 from tools.errors import TrainingError
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from mobiclass.backbones import Convolution
 from tests.tools.keras_models import write_keras_zip
-from tools.backbones import Convolution
 from tools.errors import KerasFileError
 from tools.keras_inspection import inspect_keras_file
 

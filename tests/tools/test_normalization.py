@@ -46,7 +46,7 @@ def test_augmentation_before_it_does_not_matter() -> None:
 @pytest.mark.parametrize("nested", [False, True])
 def test_plain_arithmetic_is_seen(nested: bool) -> None:
     keras = require_keras()
-    from tools.backbones import BackboneMatch
+    from mobiclass.backbones import BackboneMatch
 
     base = keras.applications.MobileNetV2(input_shape=(32, 32, 3), alpha=0.35, weights=None, include_top=False)
     image = keras.Input((32, 32, 3))
@@ -59,7 +59,7 @@ def test_plain_arithmetic_is_seen(nested: bool) -> None:
 
 
 def test_a_known_architecture_decides() -> None:
-    from tools.backbones import BackboneMatch
+    from mobiclass.backbones import BackboneMatch
 
     found = _find(tiny_classifier(), BackboneMatch("mobilenet_v1", 0.25, False))
     assert (found.mean, found.std, found.source) == ((127.5,) * 3, (127.5,) * 3, "preprocess_input of mobilenet_v1")

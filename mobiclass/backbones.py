@@ -6,6 +6,7 @@ compare a file's layers with them, and names play no part. It knows neither weig
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -111,11 +112,11 @@ def match_backbone(convolutions: Sequence[Convolution]) -> BackboneMatch | None:
 
     A depthwise convolution is compared without its filters: files do not state them.
     """
-    given = [_comparable(convolution) for convolution in convolutions]
+    given = tuple(_comparable(convolution) for convolution in convolutions)
     for name in NAMES:
         for minimalistic in (False, True) if name in _V3 else (False,):
             for alpha in _GRID:
-                wanted = [_comparable(convolution) for convolution in backbone(name, alpha, minimalistic=minimalistic)]
+                wanted = _comparables(name, alpha, minimalistic)
                 if given[: len(wanted)] == wanted:
                     return BackboneMatch(name, alpha, minimalistic)
     return None
@@ -136,6 +137,11 @@ def count_multiply_adds(
         total += channels * width
         channels = width
     return total
+
+
+@functools.cache
+def _comparables(name: BackboneName, alpha: float, minimalistic: bool) -> tuple[tuple[bool, int, int, int], ...]:
+    return tuple(_comparable(convolution) for convolution in backbone(name, alpha, minimalistic=minimalistic))
 
 
 def _comparable(convolution: Convolution) -> tuple[bool, int, int, int]:

@@ -1,0 +1,82 @@
+"""How fast a model is on this machine: each measured in a fresh process of its own, one after the other.
+
+It starts that process and reads what it says; the measuring is `mobiclass.benchmark_child`'s.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any, Final, NamedTuple, NoReturn, TypeAlias
+
+from mobiclass import errors
+from mobiclass.child import python_command
+from mobiclass.choices import RuntimeChoice
+from mobiclass.errors import ImageError, ModelError, SetupError
+
+Measurement: TypeAlias = dict[str, Any]
+"""What `measure` found, as the JSON object of ``mobiclass benchmark --format json``."""
+
+_SETUP_ERRORS: Final = {name: getattr(errors, name) for name in ("DelegateError", "LabelsError", "ModelError")}
+
+
+class Task(NamedTuple):
+    """What to measure.
+
+    Attributes:
+        model: a known model's name, or a path; ``None`` is the built-in model.
+        runtime: see `Classifier.load`, as are the next three.
+        device: where it runs.
+        num_threads: the threads of the latency's interpreter; all cores by default.
+        device_timeout: seconds after which an Edge TPU has failed.
+        throughput_threads: the threads of each of the interpreters that share the cores for images a second.
+        image: the photo whose way is timed; a made one of 500×375 pixels by default.
+        seconds: how long the latency is measured, and how long the throughput; until the median is steady, and 2 s,
+            by default.
+    """
+
+    model: str | None = None
+    runtime: RuntimeChoice = "auto"
+    device: str = "auto"
+    num_threads: int | None = None
+    device_timeout: float = 10.0
+    throughput_threads: int = 1
+    image: str | None = None
+    seconds: float | None = None
+
+
+def measure(task: Task) -> Measurement:
+    """Measure one model in a fresh process, which ends with this one.
+
+    Latencies are those of the interpreter alone, the tensor handed in and the scores taken out; ``load_ms`` is reading,
+    checking and loading the model, without importing the runtime; ``images_per_second`` counts photos that go the whole
+    way in the workers of a batch; ``peak_rss_mb`` (10⁶ bytes) is the process with one interpreter.
+
+    Raises:
+        SetupError: the model, the device or the runtime cannot be used, or the runtime crashes.
+        ImageError: the photo cannot be classified.
+    """
+    command = python_command("mobiclass.benchmark_child", json.dumps(task._asdict()))
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        try:
+            assert child.stdout is not None
+            content = child.stdout.read()
+            status = child.wait()
+        except BaseException:
+            child.kill()
+            raise
+    if status != 0 or not content:
+        raise ModelError(
+            f"{task.model or 'the built-in model'}: the process that measured it ended with status {status}; "
+            "the runtime crashes on this model, or the memory does not suffice"
+        )
+    answer: Measurement = json.loads(content)
+    if "error" in answer:
+        _raise(answer)
+    return answer
+
+
+def _raise(answer: dict[str, Any]) -> NoReturn:
+    if answer["error"] == "ImageError":
+        raise ImageError(answer["message"], kind=answer["kind"], path=answer["path"])
+    raise _SETUP_ERRORS.get(answer["error"], SetupError)(answer["message"])

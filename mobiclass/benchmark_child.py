@@ -1,0 +1,176 @@
+"""The child process of a benchmark: loads one model, measures it, and writes one JSON object.
+
+A process of its own, so that each model's peak of memory is its own, and a runtime that crashes on one model does not
+end the measuring of the others. It starts nothing and prints nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from mobiclass.classifier import Classifier, Timing
+
+_SPLIT_RUNS: Final = 20
+_THROUGHPUT_SECONDS: Final = 2.0
+_MADE_HEIGHT, _MADE_WIDTH = 375, 500  # of most photos in data sets
+
+
+def main(task: str) -> None:
+    """Be the child: measure as `task` says, the JSON of a `mobiclass.benchmark.Task`."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us ends us
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)  # the runtimes write there
+    from mobiclass.errors import ImageError, MobiclassError
+
+    try:
+        answer = _measure(**json.loads(task))
+    except ImageError as error:
+        answer = {"error": "ImageError", "message": error.reason, "kind": error.kind, "path": error.path}
+    except MobiclassError as error:
+        answer = {"error": type(error).__name__, "message": str(error)}
+    json.dump(answer, answers)
+    answers.close()
+    os._exit(0)  # an accelerator's process ends with its parent
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of standard input: whoever started this process is gone then, however it ended."""
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+def _measure(*, image: str | None, seconds: float | None, throughput_threads: int, **model: Any) -> dict[str, Any]:
+    import numpy as np
+
+    from mobiclass.classifier import Classifier
+    from mobiclass.latency import measure_latency
+    from mobiclass.machine_noise import machine_state, noise
+
+    # What every model needs is loaded before the clock runs.
+    from mobiclass.runtimes import choose_runtime, import_runtime
+
+    import_runtime(choose_runtime(model["runtime"]))
+    photo = image if image is not None else _made_photo()
+    before = machine_state()
+    started = perf_counter()
+    classifier = Classifier.load(**model)
+    loaded = perf_counter()
+    running = classifier.running
+    tensor = np.zeros(classifier.model.input.shape, classifier.model.input.dtype)
+    running.interpreter.invoke(tensor)
+    first = perf_counter()
+    tensor = running.preprocessor(_decoded(photo, classifier))
+    latency = measure_latency(lambda: running.interpreter.invoke(tensor), seconds)
+    timing = _split(classifier, photo)
+    peak_bytes = _peak_bytes()  # of one interpreter: what `predict` takes
+    per_second = _throughput(classifier, photo, model, throughput_threads, seconds)
+    after = machine_state()
+    return {
+        "model": classifier.model.name,
+        "runtime": classifier.runtime.package,
+        "runtime_version": classifier.runtime.version,
+        "device": classifier.device,
+        "fallback": classifier.fallback,
+        "threads": classifier.num_threads,
+        "load_ms": round((loaded - started) * 1000, 3),
+        "first_ms": round((first - loaded) * 1000, 3),
+        "p50_ms": latency.p50_ms,
+        "p90_ms": latency.p90_ms,
+        "p99_ms": latency.p99_ms,
+        "images_per_second": round(per_second, 2),
+        "peak_rss_mb": round(peak_bytes / 1e6, 1),
+        "runs": latency.runs,
+        "steady": latency.steady,
+        "timing_ms": {name.removesuffix("_ms"): value for name, value in timing._asdict().items()},
+        "noise": noise(before, after, latency.spread),
+        "bytes": len(classifier.model.content),
+        "model_sha256": classifier.model.sha256,
+    }
+
+
+def _made_photo() -> bytes:
+    """Make a JPEG of a photo's size and detail: smooth shapes, and some grain."""
+    import numpy as np
+    from PIL import Image
+
+    random = np.random.default_rng(0)
+    coarse = random.integers(0, 256, (12, 16, 3), dtype=np.uint8)
+    smooth = Image.fromarray(coarse).resize((_MADE_WIDTH, _MADE_HEIGHT), Image.Resampling.BICUBIC)
+    grain = random.normal(0, 8, (_MADE_HEIGHT, _MADE_WIDTH, 1))
+    pixels = np.clip(np.asarray(smooth, np.float64) + grain, 0, 255).astype(np.uint8)
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+def _decoded(photo: str | bytes, classifier: Classifier) -> Any:
+    from mobiclass.images import load_image
+
+    preprocessor = classifier.running.preprocessor
+    return load_image(photo, min_height=preprocessor.min_height, min_width=preprocessor.min_width)
+
+
+def _split(classifier: Classifier, photo: str | bytes) -> Timing:
+    """Give the medians of where the time of one photo goes."""
+    from mobiclass.classifier import Timing
+
+    timings = [classifier.result("photo", photo).timing for _ in range(_SPLIT_RUNS)]
+    steps = zip(*(timing for timing in timings if timing is not None), strict=True)
+    return Timing(*(round(median(step), 3) for step in steps))
+
+
+def _throughput(
+    classifier: Classifier, photo: str | bytes, model: dict[str, Any], threads: int, seconds: float | None
+) -> float:
+    """Classify `photo` in as many workers as `batch` would have, and count the photos a second."""
+    from mobiclass.classifier import Classifier
+    from mobiclass.interpreter import available_cores
+
+    jobs = max(1, available_cores() // threads)
+    first = classifier
+    if classifier.device == "cpu" and classifier.num_threads != threads:
+        first = Classifier.load(**{**model, "num_threads": threads})
+    workers = [first, *(first.for_another_thread() for _ in range(jobs - 1))]
+    barrier = threading.Barrier(jobs)
+
+    def work(worker: Classifier) -> tuple[int, float, float]:
+        worker.classify(photo)
+        barrier.wait()
+        started = now = perf_counter()
+        done = 0
+        while now - started < (seconds or _THROUGHPUT_SECONDS):
+            worker.classify(photo)
+            done += 1
+            now = perf_counter()
+        return done, started, now
+
+    with ThreadPoolExecutor(jobs) as pool:
+        counts = list(pool.map(work, workers))
+    elapsed = max(end for _, _, end in counts) - min(start for _, start, _ in counts)
+    return sum(done for done, _, _ in counts) / elapsed
+
+
+def _peak_bytes() -> int:
+    """Give the most memory that this process has had in use."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        # getrusage() would tell the peak of the process that started this one, if that was higher: exec keeps it.
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,196 @@
+"""``mobiclass benchmark``: how fast models are on this machine, and how much memory they take."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from mobiclass.cli.options import ANY_PATH, device_options, verbosity_options
+from mobiclass.cli.process import EXIT_INTERRUPTED, loaded
+from mobiclass.cli.text import safe_text
+
+if TYPE_CHECKING:
+    from mobiclass.benchmark import Measurement, Task
+
+_MAX_SECONDS: Final = 3600.0
+_MAX_THREADS: Final = 256
+
+
+def _seconds(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not 0 < value <= _MAX_SECONDS:  # nor "nan"
+        raise click.BadParameter(f"{value:g} is not in the range 0<x<={_MAX_SECONDS:g}.")
+    return value
+
+
+def _thread_counts(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...]:
+    try:
+        counts = tuple(int(number) for number in value.split(",")) if value is not None else ()
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is not a list of numbers such as 1,2,4") from error
+    if not all(1 <= count <= _MAX_THREADS for count in counts):
+        raise click.BadParameter(f"{value!r}: each number must be from 1 to {_MAX_THREADS}")
+    return counts
+
+
+@click.command()
+@click.argument("models", metavar="[MODEL]...", nargs=-1, type=ANY_PATH)
+@device_options
+@click.option(
+    "--sweep-threads", metavar="N,N,...", callback=_thread_counts,
+    help="Measure with each of these numbers of threads.",
+)  # fmt: skip
+@click.option(
+    "--seconds", metavar="S", type=float, callback=_seconds,
+    help="Measure for this long.  [default: until the median is steady, 1 to 10 s]",
+)  # fmt: skip
+@click.option(
+    "--image", metavar="PHOTO", type=ANY_PATH,
+    help="The photo whose way is timed.  [default: a made one of 500x375 pixels]",
+)  # fmt: skip
+@click.option(
+    "--format", "output_format", type=click.Choice(("table", "json", "csv")), default="table", show_default=True,
+    help="Of the results on stdout.",
+)  # fmt: skip
+@click.option(
+    "--plot", metavar="FILE.png", type=click.Path(path_type=Path, dir_okay=False),
+    help="Also draw published accuracy over latency.",
+)  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace FILE.png if it is there.")
+@verbosity_options
+def benchmark(
+    models: tuple[str, ...],
+    num_threads: int | None,
+    sweep_threads: tuple[int, ...],
+    output_format: str,
+    plot: Path | None,
+    overwrite: bool,
+    quiet: bool,
+    verbose: bool,
+    **how: Any,
+) -> None:
+    """Measure how fast each MODEL is here, and how much memory it takes.
+
+    Each is measured in a fresh process: loading, the first run, and then runs until their median is known to within
+    1 %; photos a second with the workers of a batch; and where the time of a photo goes. A noisy machine is said.
+    One that cannot be measured is said too, and the others go on (exit code 3).
+
+    \b
+    Examples:
+      mobiclass benchmark
+      mobiclass benchmark --sweep-threads 1,2,4 ./birds.tflite
+      mobiclass benchmark --image photo.jpg --format json > here.json
+      mobiclass benchmark efficientnet_lite0 mobilenet_v1_0.25_128_quant --plot latency.png
+    """
+    from mobiclass.benchmark import Task
+
+    if sweep_threads and num_threads is not None:
+        raise click.UsageError("--threads and --sweep-threads exclude each other")
+    if overwrite and plot is None:
+        raise click.UsageError("--overwrite is for --plot's file")
+    if plot is not None:
+        _check_plot(plot, overwrite=overwrite)
+    # Without a number of threads: all cores for one photo's latency, as predict has them, one each for many photos.
+    threads: list[tuple[int | None, int]] = [(count, count) for count in sweep_threads]
+    threads = threads or [(num_threads, num_threads or 1)]
+    tasks = [
+        Task(model=model, num_threads=latency, throughput_threads=throughput, **how)
+        for model in models or (os.environ.get("MOBICLASS_MODEL") or None,)
+        for latency, throughput in threads
+    ]
+    measurements, failed, interrupted = _measure_all(tasks, output_format, quiet=quiet, verbose=verbose)
+    if plot is not None and measurements:
+        _plot(measurements, plot)
+    if interrupted or failed:
+        click.get_current_context().exit(EXIT_INTERRUPTED if interrupted else failed)
+
+
+def _check_plot(plot: Path, *, overwrite: bool) -> None:
+    from mobiclass.errors import SetupError
+    from mobiclass.plot import require_matplotlib
+
+    if plot.suffix.lower() != ".png":
+        raise click.UsageError(f"--plot {plot}: the suffix must be .png")
+    if not plot.absolute().parent.is_dir():
+        raise SetupError(f"{plot}: the folder {plot.parent} does not exist; create it first")
+    if plot.exists() and not overwrite:
+        raise SetupError(f"{plot}: there is a file already: --overwrite replaces it")
+    require_matplotlib()
+
+
+def _measure_all(
+    tasks: list[Task], output_format: str, *, quiet: bool, verbose: bool
+) -> tuple[list[Measurement], int, bool]:
+    """Measure one after the other and print each; returns them, the exit code of failures, and whether it was ended."""
+    from mobiclass.benchmark import measure
+    from mobiclass.catalog import entry_by_sha256
+    from mobiclass.cli.benchmark_formats import measurement_writer
+    from mobiclass.errors import SetupError
+
+    loaded()
+    writer = measurement_writer(output_format, sys.stdout)
+    measurements: list[Measurement] = []
+    failed = 0
+    interrupted = False
+    try:
+        for number, task in enumerate(tasks, 1):
+            _progress(task, number, len(tasks), quiet=quiet)
+            try:
+                measurement = measure(task)
+            except SetupError as error:
+                click.echo(f"mobiclass: error: {safe_text(str(error))}", err=True)
+                failed = error.exit_code
+                continue
+            entry = entry_by_sha256(measurement["model_sha256"])
+            measurement["published_top1"] = entry.published_top1 if entry else None
+            measurements.append(measurement)
+            writer.write(measurement)
+            _explain(measurement, quiet=quiet, verbose=verbose)
+    except KeyboardInterrupt:
+        interrupted = True
+    writer.close()
+    return measurements, failed, interrupted
+
+
+def _progress(task: Task, number: int, of: int, *, quiet: bool) -> None:
+    if quiet or not sys.stderr.isatty():
+        return
+    threads = f", {task.num_threads} threads" if task.num_threads else ""
+    click.echo(f"measuring {safe_text(task.model or 'the built-in model')}{threads} ({number} of {of}) ...", err=True)
+
+
+def _explain(measurement: Measurement, *, quiet: bool, verbose: bool) -> None:
+    """Say on stderr what makes the figures doubtful (unless -q), and how they came about (with -v)."""
+    name = safe_text(measurement["model"])
+    if verbose:
+        split = ", ".join(f"{step} {value:.2f} ms" for step, value in measurement["timing_ms"].items())
+        click.echo(
+            f"{name}: {measurement['runtime']} {measurement['runtime_version']}, {measurement['runs']} runs, "
+            f"the median {'is steady' if measurement['steady'] else 'is not steady'}; one photo: {split}",
+            err=True,
+        )
+    if quiet:
+        return
+    if measurement["fallback"]:
+        click.echo(f"mobiclass: {name}: on the CPU: {safe_text(measurement['fallback'])}", err=True)
+    if measurement["noise"]:
+        click.echo(f"mobiclass: {name}: the machine was noisy: {'; '.join(measurement['noise'])}", err=True)
+
+
+def _plot(measurements: list[Measurement], path: Path) -> None:
+    from mobiclass.plot import Bubble, write_plot
+    from mobiclass.text import printable_utf8
+
+    several = len({measurement["threads"] for measurement in measurements}) > 1
+    bubbles = [
+        Bubble(
+            printable_utf8(each["model"]) + (f", {each['threads']} threads" if several else ""),
+            each["p50_ms"], each["published_top1"], each["bytes"],
+        )
+        for each in measurements
+    ]  # fmt: skip
+    runtimes = ", ".join(sorted({f"{each['runtime']} {each['runtime_version']}" for each in measurements}))
+    write_plot(bubbles, path, f"Accuracy over latency, {runtimes}")

@@ -1,0 +1,110 @@
+"""What ``mobiclass benchmark`` prints: measurements as a table, JSON or CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import TYPE_CHECKING, Final, Protocol, TextIO
+
+from mobiclass.cli.text import fit_text, safe_text, terminal_width, text_width
+from mobiclass.text import printable_utf8
+
+if TYPE_CHECKING:
+    from mobiclass.benchmark import Measurement
+
+_CSV_FIELDS: Final = (
+    "model", "runtime", "device", "threads", "load_ms", "first_ms", "p50_ms", "p90_ms", "p99_ms", "images_per_second",
+    "peak_rss_mb",
+)  # fmt: skip
+_COLUMNS: Final = {
+    "device": ("device", 8), "thr": ("threads", 3), "load": ("load_ms", 6), "first": ("first_ms", 6),
+    "p50": ("p50_ms", 6), "p90": ("p90_ms", 6), "p99": ("p99_ms", 6), "img/s": ("images_per_second", 6),
+    "MB": ("peak_rss_mb", 4),
+}  # fmt: skip
+_LEGEND: Final = (
+    "load, first, p50, p90, p99 in ms, of the model alone; img/s: photos the whole way, on all cores; MB: peak memory"
+)
+_NARROWEST_NAME: Final = 14
+
+
+class MeasurementWriter(Protocol):
+    """Writes one measurement after the other."""
+
+    def write(self, measurement: Measurement) -> None:
+        """Write one measurement."""
+
+    def close(self) -> None:
+        """Write what comes after the last one."""
+
+
+def measurement_writer(output_format: str, stream: TextIO) -> MeasurementWriter:
+    """Make the writer for `output_format`: ``table``, ``json`` or ``csv``."""
+    match output_format:
+        case "json":
+            return _JsonWriter(stream)
+        case "csv":
+            return _CsvWriter(stream)
+        case _:
+            return _TableWriter(stream)
+
+
+class _JsonWriter:
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._measurements: list[Measurement] = []
+
+    def write(self, measurement: Measurement) -> None:
+        self._measurements.append({**measurement, "model": printable_utf8(measurement["model"])})
+
+    def close(self) -> None:
+        self._stream.write(json.dumps(self._measurements, ensure_ascii=False, indent=2) + "\n")
+
+
+class _CsvWriter:
+    def __init__(self, stream: TextIO) -> None:
+        self._csv = csv.writer(stream, lineterminator="\n")
+        self._csv.writerow(_CSV_FIELDS)
+        self._stream = stream
+
+    def write(self, measurement: Measurement) -> None:
+        fields = {**measurement, "model": printable_utf8(measurement["model"])}
+        self._csv.writerow(fields[name] for name in _CSV_FIELDS)
+        self._stream.flush()
+
+    def close(self) -> None:
+        pass
+
+
+class _TableWriter:
+    """Lines as they are measured; the name has a line of its own where the terminal is narrow."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        cells = sum(width for _, width in _COLUMNS.values()) + len(_COLUMNS)
+        self._name_width = max(_NARROWEST_NAME, min(40, terminal_width(stream) - cells))
+        self._begun = False
+
+    def write(self, measurement: Measurement) -> None:
+        if not self._begun:
+            self._line("model", list(_COLUMNS))
+            self._begun = True
+        name = safe_text(measurement["model"])
+        if text_width(name) > self._name_width:  # whole, on a line of its own
+            self._stream.write(f"{name}\n")
+            name = ""
+        self._line(name, [_cell(measurement[field], width) for field, width in _COLUMNS.values()])
+        self._stream.flush()
+
+    def close(self) -> None:
+        if self._begun:
+            self._stream.write(f"\n{_LEGEND}\n")
+
+    def _line(self, name: str, cells: list[str]) -> None:
+        texts = [cell.rjust(width) for cell, (_, width) in zip(cells, _COLUMNS.values(), strict=True)]
+        self._stream.write(" ".join((fit_text(name, self._name_width), *texts)).rstrip() + "\n")
+
+
+def _cell(value: float | int | str, width: int) -> str:
+    if isinstance(value, float):
+        return next((text for digits in (2, 1) if len(text := f"{value:.{digits}f}") <= width), f"{value:.0f}")
+    return str(value)

@@ -1,0 +1,79 @@
+"""``mobiclass doctor``: say what is wrong with this machine or this installation, and how to put it right."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from mobiclass.doctor.settings import Option
+
+
+@click.command()
+@click.option(
+    "--format", "output_format", type=click.Choice(("table", "json")), default="table", show_default=True,
+    help="Of the report on stdout.",
+)  # fmt: skip
+@click.option(
+    "--timeout", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), default=30.0, show_default=True,
+    help="What a part of a check may take; slow machines may need more.",
+)  # fmt: skip
+@click.option("-q", "--quiet", is_flag=True, help="No progress and no summary on stderr.")
+def doctor(output_format: str, timeout: float, quiet: bool) -> None:
+    """Examine this machine and this installation, and say what to do about what is wrong.
+
+    Each line is ok, a warning (it works, but could work better), a problem (classifying fails; exit code 3), or
+    information. What may crash or hang is tried in processes of its own, so that it costs a line and not the report.
+    The environment variables MOBICLASS_* that are set are examined too.
+
+    JSON: {"ok": bool, "checks": [{"name", "status": "ok|warning|problem|info", "text", "fix"}]}; "fix" is null where
+    there is nothing to do, and "ok" is false where there is a problem.
+
+    \b
+    Examples:
+      mobiclass doctor
+      MOBICLASS_DEVICE=edgetpu mobiclass doctor
+      mobiclass doctor --format json | jq '.checks[] | select(.status != "ok")'
+    """
+    from mobiclass.cli.checkup import JsonReport, TableReport, Waiting, summary
+    from mobiclass.doctor.examination import examine
+    from mobiclass.doctor.patient import Patient
+    from mobiclass.errors import SetupError
+
+    report = (JsonReport if output_format == "json" else TableReport)(sys.stdout)
+    waiting = Waiting(sys.stderr, quiet=quiet)
+    findings = []
+    for finding in examine(Patient(timeout_seconds=timeout), _options_set(), waiting.say):
+        waiting.clear()
+        findings.append(finding)
+        report.write(finding)
+    report.close()
+    if not quiet:
+        click.echo(summary(findings), err=True)
+    if any(finding.status == "problem" for finding in findings):
+        click.get_current_context().exit(SetupError.exit_code)
+
+
+def _options_set() -> dict[str, Option]:
+    """Have the command line judge each environment variable that stands for one of its options."""
+    from mobiclass.cli.batch import batch
+    from mobiclass.cli.predict import predict
+    from mobiclass.doctor.settings import Option
+
+    judged = {}
+    for command in (predict, batch):
+        context = click.Context(command)
+        for option in command.params:
+            if not isinstance(option.envvar, str):
+                continue
+            complaint = None
+            try:
+                if value := os.environ.get(option.envvar):  # an empty one counts as not set
+                    option.process_value(context, value)
+            except click.BadParameter as error:
+                complaint = error.message
+            judged[option.envvar] = Option(max(option.opts, key=len), complaint)
+    return judged

@@ -1,0 +1,127 @@
+"""``mobiclass models list``: the known models and those in the cache, as a table or JSON."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from mobiclass.cli.text import fit_text, safe_text, terminal_width, text_width
+
+if TYPE_CHECKING:
+    from mobiclass.inventory import KnownModel
+
+_MARKS: Final = {"built-in": "●", "pulled": "●", "own": "●", "damaged": "✗", "partial": "◐", "not here": " "}
+_HEADINGS: Final = ("α", "px", "MB", "top-1", "licence", "TPU")
+_CELLS: Final = (4, 3, 4, 5, 11, 3)
+_BESIDE_THE_NAME: Final = 2 + sum(_CELLS) + len(_CELLS)  # the mark, the columns, a blank before each
+_WIDEST_NAME: Final = 48
+
+
+@click.command("list")
+@click.option("--format", "output_format", type=click.Choice(("table", "json")), default="table", show_default=True)
+def list_models(output_format: str) -> None:
+    """List the known models: which are here, what they are, what they want.
+
+    Models that lie in the cache (MOBICLASS_CACHE) under names of their own are listed too. Files there are hashed, and
+    one that is not what its name says is flagged.
+
+    \b
+    Examples:
+      mobiclass models list
+      mobiclass models list --format json
+    """
+    from mobiclass.inventory import known_models
+    from mobiclass.memory import available_bytes
+
+    models, available = known_models(), available_bytes()
+    if output_format == "json":
+        import json
+
+        click.echo(json.dumps([_json(model, available) for model in models], ensure_ascii=False, indent=2))
+    else:
+        click.echo("\n".join(_table(models, available)))
+
+
+def _json(model: KnownModel, available: int | None) -> dict[str, Any]:
+    import dataclasses
+
+    from mobiclass.memory import needed_bytes
+    from mobiclass.text import printable_utf8
+
+    facts = dataclasses.asdict(model.entry) if model.entry else {}
+    return {
+        **facts,
+        "name": printable_utf8(model.name),
+        "state": model.state,
+        "path": printable_utf8(os.fspath(model.path)) if model.path else None,
+        "bytes": model.bytes,
+        "needed_memory_bytes": needed_bytes(model.bytes),
+        "available_memory_bytes": available,
+        "too_big": model.too_big(available),
+    }
+
+
+def _table(models: list[KnownModel], available: int | None) -> list[str]:
+    widest = max(text_width(safe_text(model.name)) for model in models)
+    width = max(12, min(widest, _WIDEST_NAME, terminal_width(sys.stdout) - _BESIDE_THE_NAME))
+    lines = [_line("  " + fit_text("", width), _HEADINGS)]
+    siblings = {model.entry.edgetpu: model for model in models if model.entry and model.state != "own"}
+    compiled = {model.name: model for model in models if model.name in siblings}
+    rows = [model for model in models if model.name not in compiled]
+    for family, members in groupby(rows, key=_family):
+        lines += ["", family]
+        for model in members:
+            sibling = compiled.get(model.entry.edgetpu or "") if model.entry else None
+            lines.extend(_row(model, sibling, width, model.too_big(available)))
+    return [*lines, "", *_legend(models, available)]
+
+
+def _family(model: KnownModel) -> str:
+    if model.state == "own":
+        return "Your own, in the cache"
+    assert model.entry is not None
+    return f"{model.entry.family} {model.entry.version}"
+
+
+def _row(model: KnownModel, sibling: KnownModel | None, width: int, too_big: bool) -> list[str]:
+    entry = model.entry
+    mark = "!" if too_big else _MARKS[model.state]
+    name = safe_text(model.name)
+    cells = ["", "", f"{model.bytes / 1e6:.1f}", "", "", ""]
+    if entry:
+        cells[0:2] = f"{entry.alpha:.2f}", str(entry.resolution)
+        cells[3] = f"{entry.published_top1 * 100:.1f}" if entry.published_top1 else "–" if entry.classes else "†"
+        cells[4] = entry.license + ("*" if entry.data_terms else "")
+        cells[5] = (_MARKS[sibling.state].strip() or "○") if sibling else "–"
+    if text_width(name) > width:  # whole, on a line of its own: it is there to be copied
+        return [f"{mark} {name}", _line(" " * (width + 2), cells)]
+    return [_line(f"{mark} {fit_text(name, width)}", cells)]
+
+
+def _line(name: str, cells: Iterable[str]) -> str:
+    texts = [
+        fit_text(cell, width) if width > 5 else cell.rjust(width) for cell, width in zip(cells, _CELLS, strict=True)
+    ]
+    return " ".join((name, *texts)).rstrip()
+
+
+def _legend(models: list[KnownModel], available: int | None) -> Iterable[str]:
+    states = {model.state for model in models}
+    yield "● here  ○ to be had  – none   top-1: published, % of ImageNet's validation set"
+    yield "TPU: the same compiled for the Edge TPU, fetched with `models pull --edgetpu`"
+    if any(model.entry and model.entry.data_terms for model in models):
+        yield "* trained on photos for non-commercial use only: see models/README.md"
+    if any(model.entry and model.entry.classes is None for model in models):
+        yield "† gives features, not classes: `predict` refuses it"
+    if "partial" in states:
+        yield "◐ fetched in part: `models pull` goes on from there"
+    if "damaged" in states:
+        yield "✗ damaged, or not what its name says: `models pull` fetches it again"
+    if any(model.too_big(available) for model in models) and available is not None:
+        yield f"! would take more than the {available / 1e6:,.0f} MB of memory that are free now"
+        yield "  (estimated: 57 MB and 2.5 times the file)"

@@ -1,0 +1,90 @@
+"""``mobiclass models pull``: fetch models of the catalogue into the cache, and say what came."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from mobiclass.cli.text import safe_text
+
+if TYPE_CHECKING:
+    from mobiclass.catalog_entry import CatalogEntry
+
+
+@click.command()
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.option("--edgetpu", is_flag=True, help="Fetch also the same model compiled for the Edge TPU.")
+@click.option("-q", "--quiet", is_flag=True, help="Nothing on stderr but what failed.")
+def pull(names: tuple[str, ...], edgetpu: bool, quiet: bool) -> None:
+    """Fetch the models NAME... into the cache (MOBICLASS_CACHE), each verified by its SHA-256.
+
+    What was interrupted goes on where it stopped. MOBICLASS_MIRROR is a base URL (http, https or file) to fetch from
+    instead; MOBICLASS_OFFLINE=1 keeps away from the network; http_proxy, https_proxy and no_proxy are heeded.
+
+    \b
+    Examples:
+      mobiclass models pull mobilenet_v2_1.0_224_quant
+      mobiclass models pull --edgetpu mobilenet_v1_0.25_128_quant
+      MOBICLASS_MIRROR=file:///media/usb mobiclass models pull mobilenet_v1_0.5_160_quant
+    """
+    from mobiclass.cli.process import loaded
+    from mobiclass.errors import DownloadError
+
+    entries = _wanted(names, with_edgetpu=edgetpu)
+    loaded()
+    failed = False
+    for entry in entries:
+        try:
+            _pull(entry, quiet=quiet)
+        except DownloadError as error:  # the others may do; all that is wrong is told
+            failed = True
+            click.echo(f"mobiclass: error: {safe_text(str(error))}", err=True)
+    if failed:
+        click.get_current_context().exit(DownloadError.exit_code)
+
+
+def _wanted(names: tuple[str, ...], *, with_edgetpu: bool) -> list[CatalogEntry]:
+    """Find what is meant before anything is fetched."""
+    from mobiclass.catalog import catalog, entry_by_name, near_misses
+    from mobiclass.errors import ModelError
+
+    entries: dict[str, CatalogEntry] = {}
+    for name in names:
+        entry = entry_by_name(name.removesuffix(".tflite"))
+        if entry is None:
+            raise ModelError(
+                f"the catalogue has no model named {name!r}{near_misses(name)}; `mobiclass models list` shows them all"
+            )
+        entries[entry.name] = entry
+        if with_edgetpu and not entry.edgetpu_compiled:
+            if entry.edgetpu is None:
+                raise ModelError(f"the catalogue has no {entry.name} compiled for the Edge TPU")
+            entries[entry.edgetpu] = catalog()[entry.edgetpu]
+    return list(entries.values())
+
+
+def _pull(entry: CatalogEntry, *, quiet: bool) -> None:
+    from mobiclass.cache import cache_folder
+    from mobiclass.catalog import BUILT_IN
+    from mobiclass.cli.progress import DownloadProgress
+    from mobiclass.download import pull as fetch
+
+    said = {
+        "built-in": "comes with mobiclass",
+        "present": "is already here, verified",
+        "fetched": f"fetched and verified ({entry.bytes:,} bytes)",
+        "replaced": f"fetched again and verified ({entry.bytes:,} bytes): the file that was there had other bytes",
+    }
+    outcome = "built-in"
+    if entry.name != BUILT_IN:
+        progress = DownloadProgress(entry.name, entry.bytes, quiet=quiet)
+        try:
+            outcome = fetch(entry, cache_folder(), progress)
+        finally:
+            progress.close()
+    if quiet:
+        return
+    click.echo(f"{entry.name} {said[outcome]}", err=True)
+    if entry.data_terms and outcome != "present":
+        click.echo(f"  mind: {safe_text(entry.data_terms)}", err=True)

@@ -1,0 +1,158 @@
+"""``mobiclass models show``: what a model says of itself, its layers, and what it will see of a photo."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import click
+
+from mobiclass.cli.options import ANY_PATH, preprocessing_options
+from mobiclass.cli.text import safe_text, terminal_width
+
+if TYPE_CHECKING:
+    from mobiclass.cli.description import Fact
+    from mobiclass.model import ModelFile, ModelInfo
+
+_ALL_COLUMNS: Final = 200  # into a file or a pipe
+
+
+@click.command()
+@click.argument("model", metavar="NAME|PATH", type=ANY_PATH)
+@click.option("--layers", is_flag=True, help="Also every layer: what it costs, and whether an Edge TPU can run it.")
+@click.option(
+    "--preprocess",
+    "photo",
+    metavar="PHOTO",
+    type=ANY_PATH,
+    help="Also write what the model will see of PHOTO, pixel by pixel, to -o FILE.png.",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE.png",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The picture that --preprocess writes.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an older picture.")
+@preprocessing_options
+@click.option("--format", "output_format", type=click.Choice(("table", "json")), default="table", show_default=True)
+def show(
+    model: str,
+    layers: bool,
+    photo: str | None,
+    output: Path | None,
+    overwrite: bool,
+    output_format: str,
+    **overrides: Any,
+) -> None:
+    """Show what a model says of itself, and where each fact comes from.
+
+    The model is not run: no runtime is needed.
+
+    --layers lists its operators in the order in which they run, with the parameters and multiply-adds that can be
+    counted in the file, beside those that were published; weights of int8/ch have a scale a channel, of int8/t one a
+    tensor. It shows the layers of any .tflite, a classifier or not.
+
+    \b
+    Examples:
+      mobiclass models show efficientnet_lite0
+      mobiclass models show ./mobilenet_v2.tflite --layers --format json
+      mobiclass models show efficientnet_lite0 --preprocess photo.jpg -o seen.png
+    """
+    from mobiclass.catalog import find_model
+    from mobiclass.errors import SetupError
+    from mobiclass.facts import override_facts
+    from mobiclass.model import read_model
+
+    _check_picture(photo, output, overwrite=overwrite)
+    path = find_model(model)
+    try:
+        info = read_model(path, override_facts(**overrides))
+    except SetupError as error:
+        if not layers or photo is not None:
+            raise
+        description = _describe_any(path, str(error))
+    else:
+        description = _describe_classifier(info)
+        if photo is not None and output is not None:
+            _write_picture(info, photo, output)
+    _print(description, output_format, layers=layers)
+
+
+class _Description(NamedTuple):
+    """What is known of a model, for people and for programs."""
+
+    model: ModelFile
+    facts: Callable[[], list[Fact]]
+    fields: Callable[[], dict[str, Any]]
+
+
+def _describe_classifier(info: ModelInfo) -> _Description:
+    from mobiclass.cli.description import model_facts, model_json
+
+    return _Description(info, lambda: model_facts(info), lambda: model_json(info))
+
+
+def _describe_any(path: Path, reason: str) -> _Description:
+    """Describe a model that is no usable classifier for `reason`, unless it is no model at all."""
+    from mobiclass.cli.description import graph_facts, graph_json
+    from mobiclass.model import read_model_file
+    from mobiclass.tflite import read_graph
+
+    model = read_model_file(path)
+    graph = read_graph(model.content, str(path))
+    reason = reason.removeprefix(f"{path}: ").removeprefix("no image classifier: ")
+    return _Description(model, lambda: graph_facts(model, graph, reason), lambda: graph_json(model, graph, reason))
+
+
+def _print(description: _Description, output_format: str, *, layers: bool) -> None:
+    from mobiclass.inspection import inspect_model
+
+    model = description.model
+    inspection = inspect_model(model.content, str(model.path)) if layers else None
+    if output_format == "json":
+        import json
+
+        from mobiclass.cli.layer_json import layers_json
+
+        fields = description.fields() | (layers_json(inspection) if inspection else {})
+        click.echo(json.dumps(fields, ensure_ascii=False, indent=2))
+        return
+    from mobiclass.cli.description import facts_text
+    from mobiclass.cli.layer_table import layers_text
+
+    click.echo(facts_text(description.facts()))
+    if inspection:
+        click.echo(f"\n{layers_text(inspection, terminal_width(sys.stdout, otherwise=_ALL_COLUMNS))}")
+
+
+def _check_picture(photo: str | None, output: Path | None, *, overwrite: bool) -> None:
+    """Refuse what cannot work, or would cost somebody a photo, before anything is done."""
+    from mobiclass.errors import SetupError
+
+    if output is None:
+        if photo is not None:
+            raise click.UsageError("--preprocess needs a file to write: add -o FILE.png")
+        if overwrite:
+            raise click.UsageError("--overwrite is for the file that --preprocess writes")
+        return
+    if photo is None:
+        raise click.UsageError("-o is for the picture that --preprocess PHOTO makes")
+    if output.suffix.lower() != ".png":
+        raise click.UsageError(f"-o {output}: the suffix must be .png: no other format keeps every pixel as it is")
+    if os.path.realpath(output) == os.path.realpath(photo):
+        raise click.UsageError("--preprocess and -o name the same file")
+    if output.exists() and not overwrite:
+        raise SetupError(f"{output}: there is a file already: --overwrite replaces it")
+
+
+def _write_picture(info: ModelInfo, photo: str, output: Path) -> None:
+    from mobiclass.image_preview import write_preview
+
+    write_preview(info, photo, output)
+    seen = f"the {info.width}×{info.height} pixels that {info.name} sees"
+    click.echo(f"mobiclass: {safe_text(str(output))} holds {safe_text(seen)}", err=True)

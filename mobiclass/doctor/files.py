@@ -1,0 +1,65 @@
+"""The files that mobiclass lives with: the built-in model, as it should be, and the cache folder."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from mobiclass.cache import cache_folder
+from mobiclass.catalog import BUILT_IN, catalog, find_model
+from mobiclass.doctor.finding import Finding
+from mobiclass.doctor.patient import Patient
+from mobiclass.errors import MobiclassError
+
+_REINSTALL: Final = "pip install --force-reinstall mobiclass"
+_LITTLE_BYTES: Final = 50_000_000
+
+
+def check_builtin_model(patient: Patient) -> Finding:
+    """Compare the built-in model with its checksum."""
+    name = "built-in model"
+    try:
+        path = find_model()
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        known = catalog()[BUILT_IN].sha256
+    except (ImportError, LookupError, MobiclassError, OSError) as error:
+        return Finding(name, "problem", f"cannot be verified: {error}", _REINSTALL)
+    if digest == known:
+        return Finding(name, "ok", f"{BUILT_IN}, with the catalogue's sha256 {digest[:12]}…")
+    text = f"{path} is damaged, or another file than the catalogue's: sha256 {digest[:12]}…, not {known[:12]}…"
+    return Finding(name, "problem", text, _REINSTALL)
+
+
+def check_cache(patient: Patient) -> Finding:
+    """Write to the cache folder, or to where it would be made."""
+    folder = cache_folder()
+    fix = f"make {folder} a folder that this user may write to, or name another: export MOBICLASS_CACHE=FOLDER"
+    needless = "pulled models find no place, and tflite-runtime tries every model anew"
+    there = _nearest(folder)
+    try:
+        with tempfile.TemporaryDirectory(dir=there):  # only trying tells: permissions do not say all
+            pass
+    except OSError as error:
+        how = "be written to" if there == folder.absolute() else f"be made in {there}"
+        return Finding("cache", "warning", f"{folder} cannot {how} ({error.strerror or error}): {needless}", fix)
+    text = f"{folder}{'' if there == folder.absolute() else ' (not made yet)'}"
+    free = None
+    with contextlib.suppress(OSError):
+        free = shutil.disk_usage(there).free
+    if free is not None and free < _LITTLE_BYTES:
+        return Finding("cache", "warning", f"{text}: only {free / 1e6:.0f} MB are free there", "make room on that disk")
+    return Finding("cache", "ok", f"{text}, writable{'' if free is None else f', {free / 1e9:.1f} GB free'}")
+
+
+def _nearest(folder: Path) -> Path:
+    """Give `folder`, or the nearest above it that exists."""
+    folder = folder.absolute()
+    for candidate in (folder, *folder.parents):
+        if os.path.lexists(candidate):
+            return candidate
+    return folder

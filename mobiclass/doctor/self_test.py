@@ -1,0 +1,71 @@
+"""Does it classify? A picture with a known answer, and whatever the settings ask for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from mobiclass.catalog import find_model
+from mobiclass.choices import is_device
+from mobiclass.doctor import known_picture
+from mobiclass.doctor.finding import Finding
+from mobiclass.doctor.patient import Patient
+from mobiclass.errors import MobiclassError
+from mobiclass.model import read_model
+
+_MEGABYTE = 1_000_000
+
+
+def check_classification(patient: Patient) -> Finding:
+    """Classify the known picture with the built-in model, on the CPU, the whole way that a photo goes."""
+    name = "self-test"
+    runtime = patient.chosen_runtime
+    if runtime is None or patient.obstacle:
+        return Finding(name, "problem", f"not tried, {patient.obstacle}")
+    outcome = patient.probe("classify", str(patient.builtin_model), "cpu", runtime.name, 1)
+    if outcome.failure is not None:
+        text = f"when it is to {outcome.step}: {outcome.failure}"
+        return Finding(name, "problem", text, "put right what else is wrong here; if nothing is, report this output")
+    label, score = outcome.facts["label"], outcome.facts["score"]
+    expected = f"{known_picture.LABEL} {_percent(known_picture.SCORE)}"
+    text = f"{label} {_percent(score)} (expected: {expected})"
+    if label != known_picture.LABEL or abs(score - known_picture.SCORE) > known_picture.TOLERANCE:
+        return Finding(
+            name, "problem", f"a wrong answer: {text}",
+            f"`pip install --force-reinstall mobiclass {runtime.package}`; if it stays so, try another --runtime, "
+            "and report it with this output",
+        )  # fmt: skip
+    text += f" in {outcome.facts['invoke_ms']:.0f} ms on one thread"
+    if outcome.facts["peak_bytes"]:
+        text += f", with {outcome.facts['peak_bytes'] / _MEGABYTE:.0f} MB of memory"
+    return Finding(name, "ok", text)
+
+
+def check_as_set(patient: Patient) -> Iterator[Finding]:
+    """Classify with the model and on the device that the environment asks for, if it does."""
+    model, device = os.environ.get("MOBICLASS_MODEL"), os.environ.get("MOBICLASS_DEVICE") or "auto"
+    if not model and device in ("auto", "cpu"):
+        return
+    runtime = patient.chosen_runtime
+    if runtime is None or not is_device(device) or not _is_readable(model):
+        return  # which is said elsewhere
+    outcome = patient.probe("classify", model or None, device, runtime.name, None)
+    if outcome.failure is not None:
+        variables = " and ".join(name for name in ("MOBICLASS_MODEL", "MOBICLASS_DEVICE") if os.environ.get(name))
+        yield Finding("as configured", "problem", outcome.failure, f"put that right, or unset {variables}")
+    elif outcome.facts["fallback"]:
+        yield Finding("as configured", "warning", f"runs on the CPU instead: {outcome.facts['fallback']}")
+    else:
+        yield Finding("as configured", "ok", f"{model or 'the built-in model'} classifies on {outcome.facts['device']}")
+
+
+def _is_readable(model: str | None) -> bool:
+    try:
+        read_model(find_model(model or None))
+    except MobiclassError:
+        return False
+    return True
+
+
+def _percent(score: float) -> str:
+    return f"{score * 100:.1f} %"

@@ -1,0 +1,160 @@
+"""Fetch a model of the catalogue into the cache: resumably, and verified before it takes its name.
+
+The bytes go to a ``.part`` file, which one process holds at a time, and which an interruption leaves for the next
+attempt. What does not have the catalogue's length and SHA-256 never becomes a model, and there is no way to ask for
+that. How bytes come over the network is `mobiclass.remote`'s business; no model is looked into.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import urllib.parse
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
+
+from mobiclass.cache import holds
+from mobiclass.errors import DownloadError
+from mobiclass.partial_file import PartialFile, hold_partial_file, partial_path
+from mobiclass.remote import RangeRefusedError, TransientError, open_remote
+
+if TYPE_CHECKING:
+    from mobiclass.catalog_entry import CatalogEntry
+
+Outcome: TypeAlias = Literal["present", "fetched", "replaced"]
+"""The model was there; it was fetched; it was fetched in the place of a file with other bytes."""
+
+_ATTEMPTS: Final = 5  # that bring nothing
+_FIRST_PAUSE_SECONDS: Final = 0.5  # then twice as long after each failure
+_WORTH_BYTES: Final = 1 << 16  # an attempt that brings as much has not failed
+
+
+class Observer(Protocol):
+    """Hears how a download goes."""
+
+    def received(self, count: int) -> None:
+        """`count` bytes of the file are here."""
+
+    def retrying(self, reason: str, pause_seconds: float) -> None:
+        """It did not work; the next attempt begins after `pause_seconds`."""
+
+    def waiting(self) -> None:
+        """Another process is fetching the same file."""
+
+
+def source_url(entry: CatalogEntry) -> str:
+    """Say where `entry` is fetched from: its URL, or the file of that name on ``MOBICLASS_MIRROR``.
+
+    Raises:
+        DownloadError: it comes with the program, or the mirror is no URL of http, https or file.
+    """
+    if entry.url is None:
+        raise DownloadError(f"{entry.name} comes with mobiclass and is not fetched")
+    mirror = os.environ.get("MOBICLASS_MIRROR")
+    if not mirror:
+        return entry.url
+    try:
+        parts = urllib.parse.urlsplit(mirror)
+        named = bool(parts.hostname) or parts.scheme == "file"
+    except ValueError:  # an IPv6 address without its end
+        named = False
+    if not named or parts.scheme not in ("http", "https", "file"):
+        raise DownloadError("MOBICLASS_MIRROR must be a URL: https://host/folder, http://host/folder or file:///folder")
+    if "@" in parts.netloc or parts.query or parts.fragment:  # not repeated here: it may hold a password
+        raise DownloadError("MOBICLASS_MIRROR must be a plain base URL, without user name, password, ? or #")
+    return f"{mirror.rstrip('/')}/{urllib.parse.quote(entry.file)}"
+
+
+def pull(entry: CatalogEntry, folder: Path, observer: Observer) -> Outcome:
+    """Let `folder` hold the model of `entry`, verified; fetch it only where it is not there.
+
+    Raises:
+        DownloadError: it cannot be fetched, is not what was asked for, or the folder cannot take it.
+    """
+    path = folder / entry.file
+    if holds(path, entry.bytes, entry.sha256):
+        return "present"
+    url = source_url(entry)
+    if os.environ.get("MOBICLASS_OFFLINE", "0") not in ("", "0") and not url.startswith("file:"):
+        raise DownloadError(
+            f"MOBICLASS_OFFLINE is set: {entry.name} is not fetched; it would come from {url} ({entry.bytes:,} bytes)"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with hold_partial_file(partial_path(path), observer.waiting) as part:
+            if holds(path, entry.bytes, entry.sha256):  # the process that was waited for has fetched it
+                part.discard()
+                return "present"
+            outcome: Outcome = "replaced" if path.exists() else "fetched"
+            _require_room(folder, entry.bytes - part.length)
+            _fill(part, url, entry, observer)
+            part.become(path)
+            return outcome
+    except OSError as error:
+        raise DownloadError(
+            f"{folder}: the model cannot be written ({error.strerror or error}): make room there or let it be written "
+            "to, or name another folder with MOBICLASS_CACHE"
+        ) from error
+
+
+def _fill(part: PartialFile, url: str, entry: CatalogEntry, observer: Observer) -> None:
+    """Complete `part`, however many attempts that takes, until it is the file of `entry`."""
+    failures, most, begun_again = 0, part.length, False
+    while True:
+        if part.length > entry.bytes:  # nothing that we wrote
+            part.empty()
+        if part.length == entry.bytes:
+            if holds(part.path, entry.bytes, entry.sha256):
+                return
+            if part.pieces < 2 or begun_again:
+                part.discard()
+                raise DownloadError(
+                    f"{url}: is not {entry.name} (its SHA-256 is another one); what came was deleted. If trying again "
+                    "does not help, MOBICLASS_MIRROR can name another source"
+                )
+            begun_again = True
+            part.empty()  # pieces of different files, perhaps: once more, in one piece
+        observer.received(part.length)
+        try:
+            _receive(part, url, entry, observer)
+        except RangeRefusedError:
+            part.empty()
+        except TransientError as error:
+            failures = 1 if part.length >= most + _WORTH_BYTES else failures + 1
+            most = max(most, part.length)
+            if failures == _ATTEMPTS:
+                raise DownloadError(f"{entry.name} could not be fetched from {url}: {error}") from error
+            pause = max(error.pause_seconds, _FIRST_PAUSE_SECONDS * 2 ** (failures - 1))
+            observer.retrying(str(error), pause)
+            time.sleep(pause)
+
+
+def _receive(part: PartialFile, url: str, entry: CatalogEntry, observer: Observer) -> None:
+    """Take one answer, to its end."""
+    with open_remote(url, part.length) as answer:
+        if answer.length not in (None, entry.bytes):
+            hint = ": a login page, perhaps" if answer.media_type == "text/html" else ""
+            raise DownloadError(f"{url}: is not {entry.name}: {answer.length:,} bytes long, not {entry.bytes:,}{hint}")
+        if answer.offset != part.length:
+            part.empty()
+        part.pieces += 1
+        for block in answer.blocks:
+            if part.length + len(block) > entry.bytes:
+                part.discard()
+                raise DownloadError(
+                    f"{url}: is not {entry.name}: longer than {entry.bytes:,} bytes; what came was deleted"
+                )
+            part.append(block)
+            observer.received(part.length)
+    if part.length < entry.bytes:
+        raise TransientError(f"the connection ended after {part.length:,} of {entry.bytes:,} bytes")
+
+
+def _require_room(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise DownloadError(
+            f"{folder}: {needed:,} bytes are needed and {free:,} are free: make room there, or name another folder "
+            "with MOBICLASS_CACHE"
+        )

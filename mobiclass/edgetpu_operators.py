@@ -1,0 +1,157 @@
+"""What the Edge TPU can run: its operators and their limits, as Google published them, held against layers.
+
+It reads no file and asks no compiler, which has the last word: some limits depend on sizes that are not published.
+The table: https://coral.ai/docs/edgetpu/models-intro/#supported-operations (here for runtime version 14, the last).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Final
+
+from mobiclass.flatbuffer import FlatbufferError, Table
+from mobiclass.layers import Layer, LayerTensor
+from mobiclass.tflite import EDGETPU_CUSTOM_OP
+
+# By their names in the TFLite schema. An activation such as ReLU6 is part of the operator before it, or one of its own.
+SUPPORTED: Final = frozenset({
+    "ADD", "AVERAGE_POOL_2D", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D", "EXPAND_DIMS", "FULLY_CONNECTED",
+    "L2_NORMALIZATION", "LOGISTIC", "LSTM", "MAXIMUM", "MAX_POOL_2D", "MEAN", "MINIMUM", "MUL", "PACK", "PAD", "PRELU",
+    "QUANTIZE", "REDUCE_MAX", "REDUCE_MIN", "RELU", "RELU6", "RELU_N1_TO_1", "RESHAPE", "RESIZE_BILINEAR",
+    "RESIZE_NEAREST_NEIGHBOR", "RSQRT", "SLICE", "SOFTMAX", "SPACE_TO_DEPTH", "SPLIT", "SQUARED_DIFFERENCE", "SQUEEZE",
+    "STRIDED_SLICE", "SUB", "SUM", "TANH", "TRANSPOSE", "TRANSPOSE_CONV",
+})  # fmt: skip
+
+_EIGHT_BITS: Final = ("int8", "uint8")
+_INNERMOST: Final = 3
+_MAX_SOFTMAX: Final = 16_000
+_REDUCERS: Final = ("MEAN", "REDUCE_MAX", "REDUCE_MIN", "SUM")
+_PACKAGE: Final = b"DWN1"
+
+
+def obstacle(layer: Layer) -> str | None:
+    """Say why the Edge TPU cannot run `layer`; ``None`` where nothing that is published speaks against it."""
+    if layer.custom_name == EDGETPU_CUSTOM_OP:
+        return None
+    if layer.operator == "CUSTOM":
+        return "a custom operator of another kind"
+    if layer.operator not in SUPPORTED:
+        return "the Edge TPU has no such operator"
+    found = (_tensor_obstacle(layer, tensor) for tensor in layer.tensors)
+    reason = next((one for one in found if one), None)
+    limit = _LIMITS.get(layer.operator)
+    return reason or (limit(layer) if limit else None)
+
+
+def required_runtime(custom_options: bytes | memoryview) -> int | None:
+    """Read from a compiled operator which version of the Edge TPU's runtime it needs; ``None`` where it is silent.
+
+    The operator holds a DarwiNN package, a FlatBuffers table whose first field is that version
+    (https://github.com/google-coral/libedgetpu/blob/master/executable/executable.fbs).
+    """
+    content = bytes(custom_options)
+    start = content.find(_PACKAGE) - struct.calcsize("<I")
+    if start < 0:
+        return None
+    try:
+        return Table.root(memoryview(content)[start:], _PACKAGE).scalar(0, "i") or None
+    except FlatbufferError:
+        return None
+
+
+def _tensor_obstacle(layer: Layer, tensor: LayerTensor) -> str | None:
+    if not tensor.static:
+        return "the shape of one of its tensors is known only when it runs"
+    if tensor.constant:
+        return _weights_obstacle(tensor)
+    if tensor.dtype not in _EIGHT_BITS:
+        return f"it works on {tensor.dtype}; the Edge TPU works on 8 bits"
+    if any(side > 1 for side in tensor.shape[:-_INNERMOST]):
+        return "more than its three innermost dimensions are longer than 1"
+    return None
+
+
+def _weights_obstacle(tensor: LayerTensor) -> str | None:
+    if "float" in tensor.dtype:
+        return f"its weights are {tensor.dtype}; the Edge TPU works on 8 bits"
+    return None
+
+
+def _pooling(layer: Layer) -> str | None:
+    return f"an activation ({layer.options.activation}) is fused to it" if layer.options.activation else None
+
+
+def _concatenation(layer: Layer) -> str | None:
+    if reason := _pooling(layer):
+        return reason
+    constants = [tensor for tensor in layer.inputs if tensor is not None and tensor.constant]
+    if constants and len(layer.inputs) != 2:
+        return "it concatenates a constant with more than one tensor"
+    return None
+
+
+def _dilation(layer: Layer) -> str | None:
+    if layer.options.dilation_height != layer.options.dilation_width:
+        return "its filter is dilated in height and width by different factors"
+    return None
+
+
+def _fully_connected(layer: Layer) -> str | None:
+    if layer.options.weights_format:
+        return "its weights are stored in another order than the default"
+    if any(side > 1 for tensor in layer.outputs for side in tensor.shape[:-1]):
+        return "its output has more than one dimension"
+    weights = layer.input(1)
+    return None if weights is not None and weights.constant else "its weights are no constant"
+
+
+def _softmax(layer: Layer) -> str | None:
+    source = layer.input(0)
+    if source is None:
+        return None
+    if any(side > 1 for side in source.shape[:-1]):
+        return "its input has more than one dimension"
+    return f"its input has more than {_MAX_SOFTMAX:,} values" if max(source.shape, default=0) > _MAX_SOFTMAX else None
+
+
+def _reduction(layer: Layer) -> str | None:
+    source, axes = layer.input(0), layer.input(1)
+    if source is None or axes is None:
+        return None
+    if not axes.constant:
+        return "its axes are known only when it runs"
+    rank = len(source.shape)
+    return "it reduces the batch" if rank == 4 and 0 in (axis % rank for axis in _integers(axes)) else None
+
+
+def _reshape(layer: Layer) -> str | None:
+    shape = layer.input(1)
+    return "its new shape is known only when it runs" if shape is not None and not shape.constant else None
+
+
+def _prelu(layer: Layer) -> str | None:
+    alpha = layer.input(1)
+    if alpha is not None and any(side > 1 for side in alpha.shape[:-1]):
+        return "its slopes differ by place; give them shared axes [1, 2]"
+    return None
+
+
+def _integers(tensor: LayerTensor) -> tuple[int, ...]:
+    kind, item_bytes = ("q", 8) if tensor.dtype == "int64" else ("i", 4)
+    count = min(len(tensor.content) // item_bytes, 16)  # as many as a tensor has dimensions
+    return struct.unpack_from(f"<{count}{kind}", tensor.content)
+
+
+_LIMITS: Final[dict[str, Callable[[Layer], str | None]]] = {
+    "AVERAGE_POOL_2D": _pooling,
+    "CONCATENATION": _concatenation,
+    "CONV_2D": _dilation,
+    "DEPTHWISE_CONV_2D": _dilation,
+    "FULLY_CONNECTED": _fully_connected,
+    "MAX_POOL_2D": _pooling,
+    "PRELU": _prelu,
+    "RESHAPE": _reshape,
+    "SOFTMAX": _softmax,
+    **dict.fromkeys(_REDUCERS, _reduction),
+}

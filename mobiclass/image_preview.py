@@ -1,0 +1,31 @@
+"""What a model will see of a photo, as a PNG: the pixels that its preprocessing looks up, each as it is.
+
+The same decoder and the same `Preprocessor` as for a classification; nothing is run.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image
+
+from mobiclass.images import ImageSource, load_image
+from mobiclass.model import ModelInfo
+from mobiclass.preprocess import Preprocessor
+from mobiclass.whole_file import whole_file
+
+
+def write_preview(model: ModelInfo, photo: ImageSource, output: Path) -> None:
+    """Write what `model` will see of `photo` to the PNG file `output`: decoded, upright, cropped and resized.
+
+    `Preprocessor.tensor` of these pixels is exactly the tensor that the model would be fed.
+
+    Raises:
+        ImageError: the photo cannot be found, read or decoded.
+        SetupError: the file cannot be written.
+    """
+    preprocessor = Preprocessor(model.input, model.preprocessing)
+    image = load_image(photo, min_height=preprocessor.min_height, min_width=preprocessor.min_width)
+    pixels = preprocessor.pixels(image)
+    with whole_file(output) as file:
+        Image.fromarray(pixels).save(file, "PNG")

@@ -1,0 +1,150 @@
+"""A model's layers with what they cost, what was published of their architecture, and what the Edge TPU makes of them.
+
+It brings `mobiclass.layers` and what stands on it together for those who show it; it neither runs models nor prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from mobiclass.backbones import BackboneMatch, match_backbone
+from mobiclass.catalog import entry_of
+from mobiclass.catalog_entry import CatalogEntry
+from mobiclass.edgetpu_operators import obstacle, required_runtime
+from mobiclass.layer_costs import (
+    Cost,
+    SeparablePair,
+    Totals,
+    convolutions,
+    count_costs,
+    float_layers,
+    separable_pairs,
+    total_costs,
+)
+from mobiclass.layers import Layer, read_subgraphs
+from mobiclass.published import PUBLISHED
+from mobiclass.tflite import EDGETPU_CUSTOM_OP
+
+_MILLION = 1_000_000
+
+
+class PublishedCounts(NamedTuple):
+    """What was published of a model or of its architecture: rounded, and counted by others in their own way.
+
+    Attributes:
+        of: what it was published of, e.g. ``MobileNet V1, alpha 1, resolution 224``.
+        parameters: for ImageNet's 1000 classes (or 1001 with a background).
+        multiply_adds: likewise.
+        source: the address where it stands.
+    """
+
+    of: str
+    parameters: int
+    multiply_adds: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a look into a model finds; places are those in `layers`.
+
+    Attributes:
+        layers: the model's operators, in the order in which they run.
+        costs: what each costs.
+        totals: what they cost together.
+        pairs: the depthwise-separable convolutions.
+        floats: the places of the layers that compute in floating point.
+        obstacles: for each layer, why the Edge TPU cannot run it, or ``None``.
+        edgetpu_runtime: the version of the Edge TPU's runtime that a compiled model needs at least, if it says so.
+        other_subgraphs: further subgraphs, which its control flow runs; their layers are not among these.
+        architecture: the MobileNet whose convolutions it begins with, one by one; ``None`` where it is another.
+        entry: the catalogue's, where the file is a known one.
+        published: what was published of it; ``None`` where nothing was.
+    """
+
+    layers: tuple[Layer, ...]
+    costs: tuple[Cost, ...]
+    totals: Totals
+    pairs: tuple[SeparablePair, ...]
+    floats: tuple[int, ...]
+    obstacles: tuple[str | None, ...]
+    edgetpu_runtime: int | None
+    other_subgraphs: int
+    architecture: BackboneMatch | None
+    entry: CatalogEntry | None
+    published: PublishedCounts | None
+
+    @property
+    def edgetpu_compiled(self) -> bool:
+        """Whether it was compiled for the Edge TPU."""
+        return any(layer.custom_name == EDGETPU_CUSTOM_OP for layer in self.layers)
+
+    @property
+    def left_to_cpu(self) -> tuple[int, ...]:
+        """The layers that an Edge TPU would leave to the CPU: of a compiled model, all that is not compiled."""
+        if self.edgetpu_compiled:
+            return tuple(at for at, layer in enumerate(self.layers) if layer.custom_name != EDGETPU_CUSTOM_OP)
+        return tuple(at for at, reason in enumerate(self.obstacles) if reason)
+
+
+def inspect_model(content: bytes, file: str) -> Inspection:
+    """Look into the model `content`; `file` names it in messages.
+
+    Raises:
+        ModelError: the bytes are no TFLite model, or a damaged one.
+    """
+    main, *others = read_subgraphs(content, file)
+    costs = count_costs(main.layers)
+    architecture = match_backbone(convolutions(main.layers))
+    entry = entry_of(content)
+    shape = main.inputs[0].shape if main.inputs else ()
+    return Inspection(
+        layers=main.layers,
+        costs=costs,
+        totals=total_costs(main.layers, costs),
+        pairs=separable_pairs(main.layers, costs),
+        floats=float_layers(main),
+        obstacles=tuple(obstacle(layer) for layer in main.layers),
+        edgetpu_runtime=_edgetpu_runtime(main.layers),
+        other_subgraphs=len(others),
+        architecture=architecture,
+        entry=entry,
+        published=_published_of_file(entry) or _published_of_architecture(architecture, shape),
+    )
+
+
+def _edgetpu_runtime(layers: Sequence[Layer]) -> int | None:
+    versions = [required_runtime(layer.custom_options) for layer in layers if layer.custom_name == EDGETPU_CUSTOM_OP]
+    return max((version for version in versions if version is not None), default=None)
+
+
+def _published_of_file(entry: CatalogEntry | None) -> PublishedCounts | None:
+    if entry is None or not (
+        entry.published_parameters and entry.published_multiply_adds and entry.published_counts_source
+    ):
+        return None
+    return PublishedCounts(
+        of=f"{entry.family} {entry.version}, alpha {entry.alpha:g}, resolution {entry.resolution}",
+        parameters=entry.published_parameters,
+        multiply_adds=entry.published_multiply_adds,
+        source=entry.published_counts_source,
+    )
+
+
+def _published_of_architecture(match: BackboneMatch | None, shape: Sequence[int]) -> PublishedCounts | None:
+    if match is None or len(shape) != 4 or shape[1] != shape[2]:
+        return None
+    family = PUBLISHED[match.name]
+    settings = (match.alpha, shape[1], match.minimalistic)
+    for figures in family.figures:
+        if (figures.alpha, figures.resolution, figures.minimalistic) == settings:
+            kind = f"{family.title} minimalistic" if match.minimalistic else family.title
+            return PublishedCounts(
+                of=f"{kind}, alpha {match.alpha:g}, resolution {shape[1]}",
+                parameters=round(figures.parameters * _MILLION),
+                multiply_adds=round(figures.multiply_adds * _MILLION),
+                source=family.source,
+            )
+    return None

@@ -1,0 +1,83 @@
+"""The models that are known and those that are here, and what state they are in. It looks at files, not into models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from mobiclass.cache import cache_folder, holds
+from mobiclass.catalog import BUILT_IN, catalog, data_folder, entry_of
+from mobiclass.errors import ModelError
+from mobiclass.memory import needed_bytes
+from mobiclass.partial_file import partial_path
+
+if TYPE_CHECKING:
+    from mobiclass.catalog_entry import CatalogEntry
+
+State: TypeAlias = Literal["built-in", "pulled", "damaged", "partial", "not here", "own"]
+"""It comes with the program; is in the cache, verified; is there with other bytes; has come in part; has not been
+fetched; or is a model that somebody put into the cache and that the catalogue does not name."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownModel:
+    """A model that can be meant by a name.
+
+    Attributes:
+        name: its name.
+        state: see `State`.
+        bytes: the length of its file, or of the file that should be there.
+        path: its file, where it can be used.
+        entry: what the catalogue says of it; also of a model of one's own whose bytes are a known model's.
+    """
+
+    name: str
+    state: State
+    bytes: int
+    path: Path | None
+    entry: CatalogEntry | None
+
+    def too_big(self, available_bytes: int | None) -> bool:
+        """Whether classifying with it would take more than the memory that is available, where that is known."""
+        return available_bytes is not None and needed_bytes(self.bytes) > available_bytes
+
+
+def known_models() -> list[KnownModel]:
+    """List the models of the catalogue in its order, then those of one's own in the cache by name.
+
+    The files in the cache are hashed, so that a damaged one is found.
+
+    Raises:
+        ModelError: the installation is incomplete.
+    """
+    folder = cache_folder()
+    known = [_from_catalog(entry, folder) for entry in catalog().values()]
+    named = {entry.file.lower() for entry in catalog().values()}
+    own = [_own(path) for path in sorted(folder.glob("*.tflite")) if path.name.lower() not in named and path.is_file()]
+    return known + own
+
+
+def _from_catalog(entry: CatalogEntry, folder: Path) -> KnownModel:
+    if entry.name == BUILT_IN:
+        return KnownModel(entry.name, "built-in", entry.bytes, data_folder() / entry.file, entry)
+    path = folder / entry.file
+    if holds(path, entry.bytes, entry.sha256):
+        return KnownModel(entry.name, "pulled", entry.bytes, path, entry)
+    state: State = "not here"
+    if path.exists():
+        state = "damaged"
+    elif partial_path(path).exists():
+        state = "partial"
+    return KnownModel(entry.name, state, entry.bytes, None, entry)
+
+
+def _own(path: Path) -> KnownModel:
+    name = path.name.removesuffix(".tflite")
+    try:
+        length = path.stat().st_size
+        known_length = length in {entry.bytes for entry in catalog().values()}
+        entry = entry_of(path.read_bytes()) if known_length else None
+    except OSError as error:
+        raise ModelError(f"{path}: the model cannot be read ({error.strerror})") from error
+    return KnownModel(name, "own", length, path, entry)

@@ -1,0 +1,91 @@
+"""What else went on in the machine while something was measured: other programs, the clock, the heat.
+
+It reads what Linux tells in /proc and /sys, and says nothing where the system does not.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Final, NamedTuple
+
+_OTHERS_CORES: Final = 0.15  # of one core: more of that is noticed in the figures
+_CLOCK_CHANGE: Final = 0.1
+_WARMER_CELSIUS: Final = 10.0
+_SPREAD: Final = 0.25
+_IDLE_FIELDS: Final = (3, 4)  # of the "cpu" line in /proc/stat: idle, iowait (proc(5))
+_BUSY_FIELDS: Final = 8  # user … steal; what follows is counted in them already
+
+
+class MachineState(NamedTuple):
+    """What the machine was like at one moment; ``None`` where it does not tell.
+
+    Attributes:
+        seconds: the moment.
+        own_seconds: the CPU time that this process has had.
+        busy_seconds: the CPU time that all processes have had, on all cores.
+        clock_khz: the mean clock of the cores.
+        celsius: the hottest sensor's temperature.
+    """
+
+    seconds: float
+    own_seconds: float
+    busy_seconds: float | None
+    clock_khz: float | None
+    celsius: float | None
+
+
+def machine_state(root: Path = Path("/")) -> MachineState:
+    """Look at the machine as it is now, in the /proc and /sys under `root`."""
+    clocks = _numbers(root, "sys/devices/system/cpu", "cpu[0-9]*/cpufreq/scaling_cur_freq")
+    heat = _numbers(root, "sys/class/thermal", "thermal_zone*/temp")
+    return MachineState(
+        seconds=perf_counter(),
+        own_seconds=process_time(),
+        busy_seconds=_busy_seconds(root),
+        clock_khz=sum(clocks) / len(clocks) if clocks else None,
+        celsius=max(heat) / 1000 if heat else None,
+    )
+
+
+def noise(before: MachineState, after: MachineState, spread: float) -> list[str]:
+    """Say what makes figures doubtful that were taken between two states of the machine; empty if nothing does.
+
+    `spread` is how far the 90th percentile lies above the median, as a fraction of the median.
+    """
+    notes = []
+    if spread > _SPREAD:
+        notes.append(f"one run in ten took at least {spread:.0%} longer than the median")
+    if before.busy_seconds is not None and after.busy_seconds is not None:
+        others = (after.busy_seconds - before.busy_seconds) - (after.own_seconds - before.own_seconds)
+        cores = others / max(after.seconds - before.seconds, 1e-9)
+        if cores > _OTHERS_CORES:
+            notes.append(f"other programs kept {cores:.1f} cores busy")
+    if before.clock_khz and after.clock_khz:
+        change = after.clock_khz / before.clock_khz - 1
+        if abs(change) > _CLOCK_CHANGE:
+            notes.append(f"the cores' clock changed by {change:+.0%}, to {after.clock_khz / 1e6:.2f} GHz")
+    if before.celsius is not None and after.celsius is not None and after.celsius - before.celsius > _WARMER_CELSIUS:
+        notes.append(f"it grew warmer, from {before.celsius:.0f} to {after.celsius:.0f} °C")
+    return notes
+
+
+def _busy_seconds(root: Path) -> float | None:
+    try:
+        line = (root / "proc/stat").read_text(encoding="ascii").partition("\n")[0]
+        ticks = [int(field) for field in line.split()[1 : 1 + _BUSY_FIELDS]]
+    except (OSError, ValueError):
+        return None
+    busy = sum(count for field, count in enumerate(ticks) if field not in _IDLE_FIELDS)
+    return busy / os.sysconf("SC_CLK_TCK")
+
+
+def _numbers(root: Path, folder: str, pattern: str) -> list[int]:
+    numbers = []
+    for file in sorted((root / folder).glob(pattern)):
+        try:
+            numbers.append(int(file.read_text(encoding="ascii")))
+        except (OSError, ValueError):  # a sensor that is off
+            continue
+    return numbers

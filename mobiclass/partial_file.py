@@ -1,0 +1,136 @@
+"""A file that is not whole yet, held by one process at a time, and left behind for the next one to go on with.
+
+It takes bytes and gives them their final name; whether they are the right ones, others judge.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mobiclass.errors import DownloadError
+
+try:
+    import fcntl
+except ImportError:  # Windows has no lock of this kind; there the checksum finds out what two processes mixed
+    fcntl = None  # type: ignore[assignment]
+
+
+def partial_path(path: Path) -> Path:
+    """Name the file that holds what has come of the file at `path` so far."""
+    return path.with_name(f"{path.name}.part")
+
+
+class PartialFile:
+    """What has come of a file so far; open, and no other process's.
+
+    Attributes:
+        path: where it is.
+        length: its length in bytes.
+        pieces: of how many answers it consists; at least two where nobody knows.
+    """
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        """Take the open file at `path`."""
+        self.path = path
+        self.length = os.fstat(descriptor).st_size
+        self.pieces = 2 if self.length else 0
+        self._descriptor: int | None = descriptor
+
+    @property
+    def _open_descriptor(self) -> int:
+        assert self._descriptor is not None
+        return self._descriptor
+
+    def append(self, block: bytes) -> None:
+        """Write `block` to its end."""
+        view = memoryview(block)
+        while view:
+            written = os.write(self._open_descriptor, view)
+            self.length += written
+            view = view[written:]
+
+    def empty(self) -> None:
+        """Forget what came."""
+        os.ftruncate(self._open_descriptor, 0)
+        self.length = self.pieces = 0
+
+    def become(self, path: Path) -> None:
+        """Take the name `path`, whole even after a power cut."""
+        os.fsync(self._open_descriptor)
+        if fcntl is None:  # Windows renames no open file
+            self.close()
+        self.path.replace(path)
+        with contextlib.suppress(OSError):  # not every system lets a folder be opened
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+    def discard(self) -> None:
+        """Vanish."""
+        self.path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let other processes have it."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+@contextmanager
+def hold_partial_file(path: Path, waiting: Callable[[], None]) -> Iterator[PartialFile]:
+    """Hold the partial file at `path`, created if need be; call `waiting` if another process must be waited for.
+
+    It stays where there is something to go on from, and vanishes where there is not, or where the system fails:
+    the disk is full then, most likely.
+
+    Raises:
+        DownloadError: there is something else than a file at `path`.
+        OSError: the folder does not let it be written.
+    """
+    part = _open_locked(path, waiting)
+    try:
+        yield part
+    except BaseException as error:
+        if part.length == 0 or isinstance(error, OSError):
+            part.discard()
+        raise
+    finally:
+        part.close()
+
+
+def _open_locked(path: Path, waiting: Callable[[], None]) -> PartialFile:
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    while True:
+        descriptor = os.open(path, flags, 0o666)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise DownloadError(f"{path}: not a regular file: take it away")
+            _lock(descriptor, waiting)
+            # The process that was waited for may have renamed or deleted it.
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return PartialFile(path, descriptor)
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, waiting: Callable[[], None]) -> None:
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        waiting()
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError:  # some network file systems know no locks; the checksum finds out what two processes mixed
+        pass

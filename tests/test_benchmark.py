@@ -1,0 +1,80 @@
+"""Measuring a model in a process of its own: real runs, and relations between figures, never their size."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import MakeModel
+from made_images import encode, scene
+from tiny_models import append_zip
+
+from mobiclass import benchmark
+from mobiclass.benchmark import Task, measure
+from mobiclass.errors import DelegateError, ImageError, ModelError
+
+FIELDS = {
+    "model", "runtime", "device", "threads", "load_ms", "first_ms", "p50_ms", "p90_ms", "p99_ms", "images_per_second",
+    "peak_rss_mb",
+}  # fmt: skip
+SHORT = Task(num_threads=1, seconds=0.05)
+
+
+def test_a_model_is_measured(make_model: MakeModel) -> None:
+    found = measure(SHORT._replace(model=str(make_model())))
+    assert found.keys() >= FIELDS
+    assert found["device"] == "cpu"
+    assert found["threads"] == 1
+    assert 0 < found["p50_ms"] <= found["p90_ms"] <= found["p99_ms"]
+    assert min(found["load_ms"], found["first_ms"], found["images_per_second"], found["peak_rss_mb"]) > 0
+    assert found["runs"] >= 2
+    assert set(found["timing_ms"]) == {"decode", "preprocess", "invoke", "postprocess"}
+    assert isinstance(found["noise"], list)
+
+
+def test_the_peak_of_memory_is_the_models_own(make_model: MakeModel, tmp_path: Path) -> None:
+    held = bytearray(os.urandom(1 << 20) * 200)  # 200 MB here are none of the child's
+    small = make_model()
+    large = tmp_path / "large.tflite"
+    large.write_bytes(append_zip(small.read_bytes(), {"ballast": bytes(100 << 20)}))
+    one, other = (measure(SHORT._replace(model=str(path))) for path in (small, large))
+    assert one["peak_rss_mb"] < len(held) / 1e6
+    assert other["peak_rss_mb"] > one["peak_rss_mb"] + 90
+
+
+def test_a_photo_of_ones_own_is_timed(make_model: MakeModel, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(encode(scene(64, 48), "JPEG"))
+    assert measure(SHORT._replace(model=str(make_model()), image=str(photo)))["timing_ms"]["decode"] > 0
+
+
+def test_a_photo_that_cannot_be_read_is_an_error_about_the_photo(make_model: MakeModel, tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match=r"absent\.jpg: there is no such file"):
+        measure(SHORT._replace(model=str(make_model()), image=str(tmp_path / "absent.jpg")))
+
+
+def test_a_model_that_is_not_there_is_the_models_error(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"absent\.tflite: there is no such model file"):
+        measure(SHORT._replace(model=str(tmp_path / "absent.tflite")))
+
+
+def test_the_wrong_device_is_the_devices_error(make_model: MakeModel) -> None:
+    with pytest.raises(DelegateError, match="edgetpu_compiler"):
+        measure(SHORT._replace(model=str(make_model()), device="edgetpu"))
+
+
+def test_a_simulated_edge_tpu_is_measured(edge_tpu: object) -> None:
+    found = measure(SHORT._replace(model=str(edge_tpu.model), device="edgetpu"))  # type: ignore[attr-defined]
+    assert found["device"] == "edgetpu"
+    assert found["p50_ms"] > 0
+
+
+@pytest.mark.parametrize(
+    ("program", "status"), [("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", -11), ("", 0)]
+)
+def test_a_process_that_dies_is_the_models_error(program: str, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark, "python_command", lambda *_: [sys.executable, "-c", program])
+    with pytest.raises(ModelError, match=f"status {status}"):
+        measure(SHORT)

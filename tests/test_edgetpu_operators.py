@@ -1,0 +1,138 @@
+"""What the Edge TPU can run: each published limit met and broken."""
+
+from __future__ import annotations
+
+import re
+import struct
+
+import pytest
+from closed_forms import mobilenet_v1
+from networks import network
+from tiny_models import FLOAT32, INT8, INT32, UINT8, Fields, Operator, Tensor, edgetpu_model, finish, graph
+
+from mobiclass.catalog import find_model
+from mobiclass.edgetpu_operators import obstacle, required_runtime
+from mobiclass.layers import read_subgraphs
+
+ADD, POOL, CONCAT, CONV, DEPTHWISE, FC, RESHAPE, SOFTMAX, MEAN, PRELU, EXP, QUANTIZE = (
+    0, 1, 2, 3, 4, 9, 22, 25, 40, 54, 47, 114,
+)  # fmt: skip
+
+
+def image(*shape: int, dtype: int = INT8, signature: tuple[int, ...] | None = None) -> Tensor:
+    """Make a tensor that is no constant."""
+    return Tensor("values", shape, dtype, None if dtype == FLOAT32 else 0.5, signature=signature)
+
+
+def constant(*shape: int, dtype: int = INT8, data: bytes = b"\1\0\0\0\2\0\0\0") -> Tensor:
+    """Make a constant."""
+    return Tensor("constant", shape, dtype, 0.5 if dtype == INT8 else None, data=data)
+
+
+PLANE, ROW = image(1, 4, 4, 2), image(1, 4)
+AXES = constant(2, dtype=INT32)
+
+
+def check(
+    code: int | str, inputs: list[Tensor], output: Tensor, options: tuple[int, dict[int, tuple[str, int]]] | None = None
+) -> str | None:
+    """Say what hinders a model of one operator."""
+    given = (options[0], Fields(options[1])) if options else None
+    operator = Operator(code, tuple(range(len(inputs))), (len(inputs),), given)
+    ((layer,),) = (subgraph.layers for subgraph in read_subgraphs(
+        graph([*inputs, output], [operator], [0], [len(inputs)]), "m"
+    ))  # fmt: skip
+    return obstacle(layer)
+
+
+@pytest.mark.parametrize(
+    ("code", "inputs", "output", "options"),
+    [
+        (ADD, [PLANE, PLANE], PLANE, None),
+        (POOL, [PLANE], PLANE, (5, {3: ("i", 2), 4: ("i", 2)})),
+        (CONCAT, [PLANE, PLANE, PLANE], PLANE, None),
+        (CONCAT, [PLANE, constant(1, 4, 4, 2)], PLANE, None),
+        (CONV, [PLANE, constant(2, 1, 1, 2), constant(2, dtype=INT32)], PLANE, (1, {4: ("i", 2), 5: ("i", 2)})),
+        (FC, [ROW, constant(4, 4)], ROW, None),
+        (RESHAPE, [PLANE, AXES], ROW, None),
+        (SOFTMAX, [image(1, 16_000)], image(1, 16_000), None),
+        (MEAN, [PLANE, AXES], image(1, 2), None),
+        (MEAN, [PLANE, constant(2, dtype=INT32, data=struct.pack("<2i", -2, -3))], image(1, 2), None),
+        (PRELU, [PLANE, constant(1, 1, 2)], PLANE, None),
+        (QUANTIZE, [image(1, 4, dtype=UINT8)], ROW, None),
+        (ADD, [image(1, 4, signature=(-1, 4)), ROW], ROW, None),
+        ("edgetpu-custom-op", [PLANE], ROW, None),
+    ],
+)
+def test_nothing_speaks_against_these(
+    code: int | str, inputs: list[Tensor], output: Tensor, options: tuple[int, dict[int, tuple[str, int]]] | None
+) -> None:
+    assert check(code, inputs, output, options) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "inputs", "output", "options", "reason"),
+    [
+        (EXP, [ROW], ROW, None, "no such operator"),
+        (117, [ROW], ROW, None, "no such operator"),
+        (999_999, [ROW], ROW, None, "no such operator"),
+        ("Mine", [ROW], ROW, None, "custom operator"),
+        (ADD, [image(1, 4, dtype=FLOAT32), ROW], ROW, None, "works on float32"),
+        (QUANTIZE, [image(1, 4, dtype=FLOAT32)], ROW, None, "works on float32"),
+        (ADD, [image(1, 4, dtype=INT32), ROW], ROW, None, "works on int32"),
+        (FC, [ROW, constant(4, 4, dtype=FLOAT32)], ROW, None, "weights are float32"),
+        (ADD, [PLANE, PLANE], image(1, 4, 4, 2, signature=(1, -1, 4, 2)), None, "known only when it runs"),
+        (ADD, [image(2, 4, 4, 2)] * 2, image(2, 4, 4, 2), None, "three innermost dimensions"),
+        (POOL, [PLANE], PLANE, (5, {3: ("i", 2), 4: ("i", 2), 5: ("b", 1)}), r"activation \(relu\) is fused"),
+        (17, [PLANE], PLANE, (5, {3: ("i", 2), 4: ("i", 2), 5: ("b", 3)}), r"activation \(relu6\) is fused"),
+        (CONCAT, [PLANE, PLANE], PLANE, (10, {0: ("i", 3), 1: ("b", 1)}), "is fused"),
+        (CONCAT, [PLANE, PLANE, constant(1, 4, 4, 2)], PLANE, None, "a constant with more than one"),
+        (CONV, [PLANE, constant(2, 1, 1, 2)], PLANE, (1, {4: ("i", 2), 5: ("i", 1)}), "dilated"),
+        (DEPTHWISE, [PLANE, constant(1, 1, 1, 2)], PLANE, (2, {5: ("i", 2), 6: ("i", 1)}), "dilated"),
+        (FC, [ROW, constant(4, 4)], image(2, 4), None, "more than one dimension"),
+        (FC, [ROW, constant(4, 4)], ROW, (8, {1: ("b", 1)}), "another order"),
+        (FC, [ROW, image(4, 4)], ROW, None, "weights are no constant"),
+        (RESHAPE, [PLANE, image(2)], ROW, None, "new shape is known only when it runs"),
+        (SOFTMAX, [image(1, 16_001)], image(1, 16_001), None, "more than 16,000"),
+        (SOFTMAX, [image(1, 2, 4)], image(1, 2, 4), None, "more than one dimension"),
+        (MEAN, [PLANE, constant(1, dtype=INT32, data=bytes(4))], PLANE, None, "reduces the batch"),
+        (MEAN, [PLANE, constant(1, dtype=INT32, data=struct.pack("<i", -4))], PLANE, None, "reduces the batch"),
+        (MEAN, [PLANE, image(2)], PLANE, None, "axes are known only when it runs"),
+        (PRELU, [PLANE, constant(4, 4, 2)], PLANE, None, r"shared axes \[1, 2\]"),
+    ],
+)
+def test_what_hinders_is_named(
+    code: int | str,
+    inputs: list[Tensor],
+    output: Tensor,
+    options: tuple[int, dict[int, tuple[str, int]]] | None,
+    reason: str,
+) -> None:
+    found = check(code, inputs, output, options)
+    assert found is not None
+    assert re.search(reason, found)
+
+
+@pytest.mark.parametrize("content", [find_model().read_bytes(), network(mobilenet_v1(0.25), 128, 7)], ids=["0", "1"])
+def test_quantized_networks_run_whole(content: bytes) -> None:
+    assert not [reason for layer in read_subgraphs(content, "m")[0].layers if (reason := obstacle(layer))]
+
+
+def package(version: int) -> bytes:
+    """Make what stands in a compiled operator, as far as its version."""
+    return b"some flexbuffer \0" + finish(Fields({0: ("i", version), 1: ("bytes", bytes(64))}), b"DWN1") + b"\1\2"
+
+
+def test_the_runtime_that_a_compiled_operator_needs() -> None:
+    assert required_runtime(package(13)) == 13
+    assert required_runtime(memoryview(package(14))) == 14
+
+
+@pytest.mark.parametrize("content", [b"", b"DWN1", b"\xff\xff\xff\xffDWN1", b"1234DWN1" + bytes(40), bytes(100)])
+def test_a_compiled_operator_that_says_nothing(content: bytes) -> None:
+    assert required_runtime(content) is None
+
+
+def test_a_compiled_model_is_no_obstacle() -> None:
+    (layer,) = read_subgraphs(edgetpu_model(), "m")[0].layers
+    assert obstacle(layer) is None

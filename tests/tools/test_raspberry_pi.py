@@ -1,0 +1,256 @@
+"""What of the Raspberry Pi's test can be tested without an emulated system: `make test-pi` tests the rest."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("skimage", reason="NOT TESTED: the Raspberry Pi's test, for scikit-image is not installed")
+
+from mobiclass.images import load_image
+from tools.raspberry_pi import owner
+from tools.raspberry_pi.agreement import compare, read_rows, summary
+from tools.raspberry_pi.emulation import registration, unfit
+from tools.raspberry_pi.packages_from import local_files, pip_variables
+from tools.raspberry_pi.photos import make_photos
+from tools.raspberry_pi.recipes import RECIPES
+from tools.raspberry_pi.roots import STAMP, debian_mirror, is_current
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+RECIPE = RECIPES["trixie-arm64"]
+AARCH64 = r":qemu-aarch64:M::\x7f\x45\x4c\x46\x02\x01\x01:\xff\xff\xff:/usr/libexec/qemu-binfmt/aarch64-binfmt-P:OPF"
+
+
+def row(path: str, *predictions: tuple[int, float]) -> str:
+    """Write a row with `predictions` of (index, score)."""
+    found = [{"index": index, "label": f"class {index}", "score": score} for index, score in predictions]
+    return json.dumps({"path": path, "predictions": found, "error": None})
+
+
+# -- recipes and roots
+
+
+@pytest.mark.parametrize("change", [{"suite": "forky"}, {"architecture": "armhf"}, {"packages": ("python3",)}])
+def test_a_recipe_has_another_digest_when_its_root_would_be_another(change: dict[str, Any]) -> None:
+    assert replace(RECIPE, **change).digest() != RECIPE.digest()
+
+
+def test_what_is_tested_in_a_root_does_not_make_it_another() -> None:
+    assert replace(RECIPE, cpus=("max",), near_tie_steps=3).digest() == RECIPE.digest()
+
+
+def test_a_root_is_taken_again_only_if_its_recipe_is_unchanged(tmp_path: Path) -> None:
+    assert not is_current(tmp_path, RECIPE)
+    (tmp_path / STAMP).parent.mkdir()
+    (tmp_path / STAMP).write_text(RECIPE.digest())
+    assert is_current(tmp_path, RECIPE)
+    assert not is_current(tmp_path, replace(RECIPE, packages=(*RECIPE.packages, "gcc")))
+    (tmp_path / STAMP).write_bytes(b"\xff")
+    assert not is_current(tmp_path, RECIPE)
+
+
+def test_debian_comes_from_the_mirror_that_apt_uses() -> None:
+    uris = ["http://one.example/debian-security/", "cdrom:[x]/debian", "http://two.example/debian/", "http://x/debian"]
+    assert debian_mirror(uris) == "http://two.example/debian/"
+    assert debian_mirror(["http://archive.example/ubuntu/"]) is None
+
+
+# -- emulation
+
+
+def test_the_registration_is_found_among_comments_and_others() -> None:
+    text = f"# qemu\n;:qemu-aarch64:no\n:qemu-aarch64_be:M::x:y:/z:F\n\n{AARCH64}\n"
+    assert registration(text, "qemu-aarch64") == AARCH64
+    assert registration(AARCH64.replace(":", "|"), "qemu-aarch64") == AARCH64.replace(":", "|")
+    assert registration(text, "qemu-arm") is None
+
+
+def test_a_handler_must_be_enabled_and_carry_its_interpreter() -> None:
+    state = "enabled\ninterpreter /usr/libexec/qemu-binfmt/aarch64-binfmt-P\nflags: {}\noffset 0\nmagic 7f45\n"
+    assert not unfit(state.format("POF"))
+    assert "no flag F" in unfit(state.format("OC"))
+    assert "is disabled" in unfit(state.format("POF").replace("enabled", "disabled"))
+
+
+def run(*arguments: str, path: str) -> subprocess.CompletedProcess[str]:
+    """Run the tool with `path` as the PATH."""
+    env = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "tools.raspberry_pi", *arguments]
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+def test_a_machine_that_cannot_run_it_says_so_and_does_not_pass(tmp_path: Path) -> None:
+    done = run(path=str(tmp_path))
+    assert done.returncode == 77
+    assert done.stderr == "SKIPPED: debootstrap is not installed: apt-get install debootstrap\n"
+
+
+def test_ci_can_go_on_and_tell_why(tmp_path: Path) -> None:
+    note = tmp_path / "new" / "skipped"
+    done = run("--skipped", str(note), path=str(tmp_path))
+    assert done.returncode == 0
+    assert done.stderr.startswith("SKIPPED: debootstrap is not installed")
+    assert note.read_text() == "debootstrap is not installed: apt-get install debootstrap\n"
+
+
+# -- where packages come from
+
+
+def test_pip_is_told_where_packages_come_from_and_nothing_else() -> None:
+    configuration = """\
+:env:.find-links='/wheels'
+:env:.disable-pip-version-check='1'
+global.extra-index-url='\\nhttps://one.example/simple\\nfile:///srv/simple'
+global.find-links='/other'
+global.index-url='https://user:word=x@index.example/simple'
+global.target='/tmp/elsewhere'
+global.require-virtualenv='true'
+install.no-index='true'
+wheel.no-index='false'
+"""
+    assert pip_variables(configuration) == {
+        "PIP_FIND_LINKS": "/wheels",
+        "PIP_EXTRA_INDEX_URL": "https://one.example/simple file:///srv/simple",
+        "PIP_INDEX_URL": "https://user:word=x@index.example/simple",
+        "PIP_NO_INDEX": "true",
+    }
+
+
+def test_the_files_that_the_settings_name_are_shown_to_the_guest(tmp_path: Path) -> None:
+    folder, file = tmp_path / "an index", tmp_path / "ca.pem"
+    (folder / "simple").mkdir(parents=True)
+    file.touch()
+    variables = {
+        "PIP_EXTRA_INDEX_URL": f"https://one.example/simple file://{str(folder).replace(' ', '%20')}/simple",
+        "PIP_FIND_LINKS": f"{tmp_path}/missing / relative",
+        "PIP_CERT": str(file),
+    }
+    found = [path for path in local_files(variables) if path.is_relative_to(tmp_path)]
+    assert found == [folder / "simple", file]
+    assert local_files({"PIP_CERT": str(file), "PIP_FIND_LINKS": str(tmp_path)})[-1] == tmp_path
+    assert Path("/") not in local_files(variables)
+
+
+# -- agreement
+
+
+def test_scores_are_compared_class_by_class() -> None:
+    here = read_rows(row("a", (3, 0.5), (1, 0.25), (2, 0.125)))
+    there = read_rows(row("a", (3, 0.4375), (2, 0.25), (1, 0.25)))
+    (photo,), complaints = compare(here, there)
+    assert (photo.same_top_1, photo.gap_steps, photo.score_steps) == (True, 0, 32)
+    assert complaints == []
+    assert summary([photo]) == (
+        "same top-1 on 1 of 1 photos; scores of the top 5 within 32.0 steps of 1/256 on average, 32 at most"
+    )
+
+
+def test_a_class_that_the_other_does_not_list_has_at_most_its_last_score() -> None:
+    here = read_rows(row("a", (3, 0.5), (1, 0.25)))
+    there = read_rows(row("a", (7, 0.5), (8, 0.125)))
+    (photo,), _ = compare(here, there)
+    assert (photo.same_top_1, photo.gap_steps, photo.score_steps) == (False, 64, 96)
+
+
+def test_another_top_1_is_a_disagreement_unless_the_recipe_bears_a_near_tie() -> None:
+    here, there = read_rows(row("a", (3, 0.5), (1, 0.484375))), read_rows(row("a", (1, 0.5), (3, 0.484375)))
+    agreements, _ = compare(here, there)
+    (complaint,) = owner.disagreements(agreements, replace(RECIPE, near_tie_steps=3))
+    assert complaint == "a: class 1 there, class 3 here by 4 steps of 1/256"
+    assert owner.disagreements(agreements, replace(RECIPE, near_tie_steps=4)) == []
+
+
+def test_64_bit_systems_must_agree_on_every_photo() -> None:
+    assert {name: recipe.near_tie_steps for name, recipe in RECIPES.items() if recipe.architecture == "arm64"} == {
+        "trixie-arm64": 0,
+        "bookworm-arm64": 0,
+    }
+
+
+def test_scores_far_apart_are_a_disagreement() -> None:
+    here, there = read_rows(row("a", (3, 0.5), (1, 0.0))), read_rows(row("a", (3, 0.75), (1, 0.0)))
+    agreements, _ = compare(here, there)
+    assert owner.disagreements(agreements, RECIPE) == [
+        "a: a score differs by 64 steps of 1/256",
+        "scores differ by 64.0 steps of 1/256 on average",
+    ]
+
+
+def test_rows_that_are_missing_or_failed_are_complaints() -> None:
+    broken = json.dumps({"path": "b", "predictions": [], "error": {"message": "b: truncated"}})
+    agreements, complaints = compare(read_rows("\n".join([row("a", (1, 0.5)), row("b", (1, 0.5))])), read_rows(broken))
+    assert agreements == []
+    assert complaints == ["a: 1 predictions here, no row there", "b: 1 predictions here, b: truncated there"]
+
+
+# -- what runs on both machines
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the photos, with two from a folder whose names are the same."""
+    more = tmp_path_factory.mktemp("more")
+    for name in ("one", "two"):
+        (more / name).mkdir()
+    folder = tmp_path_factory.mktemp("desk") / "photos"
+    first = make_photos(folder)[0]
+    for name in ("one", "two"):
+        (more / name / "same.png").write_bytes(first.read_bytes())
+    make_photos(folder.parent / "more", more)
+    return folder
+
+
+def test_the_photos_are_of_many_kinds_and_can_all_be_read(photos: Path) -> None:
+    paths = sorted(photos.iterdir())
+    assert len(paths) >= 15
+    assert {path.suffix for path in paths} == {".gif", ".jpg", ".png", ".tif", ".webp"}
+    for path in paths:
+        assert load_image(str(path), min_height=224, min_width=224).mode == "RGB"
+    camera = load_image(str(photos / "camera-12-megapixels.jpg"), min_height=224, min_width=224)
+    assert camera.height > camera.width  # turned as Exif says
+
+
+def test_more_photos_keep_apart_what_has_the_same_name(photos: Path) -> None:
+    names = {path.name for path in (photos.parent / "more").iterdir()} - {path.name for path in photos.iterdir()}
+    assert names == {"00000-same.png", "00001-same.png"}
+
+
+def test_this_machine_agrees_with_itself(photos: Path) -> None:
+    here = owner.reference(photos.parent)
+    assert set(here.rows) == {f"photos/{path.name}" for path in photos.iterdir()} == set(here.fingerprints["inputs"])
+    agreements, complaints = compare(here.rows, here.rows)
+    assert complaints == []
+    assert {(photo.same_top_1, photo.score_steps) for photo in agreements} == {(True, 0)}
+
+
+def test_predict_loads_what_it_needs_and_the_helper_tells(photos: Path, tmp_path: Path) -> None:
+    helper = Path(owner.__file__).with_name("loaded_modules.py")
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "MODULES": str(tmp_path / "modules.json")}
+    subprocess.run([sys.executable, helper, "predict", photos / "rocket.jpg"], env=env, check=True, capture_output=True)
+    loaded = set(json.loads((tmp_path / "modules.json").read_text()))
+    assert {"PIL", "click", "mobiclass", "numpy"} <= loaded
+
+
+# -- the units that docs/raspberry-pi.md ships
+
+
+def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
+    units = []
+    for unit in sorted((ROOT / "docs" / "systemd").iterdir()):
+        # The program is not installed here.
+        text = unit.read_text(encoding="utf-8").replace("/opt/mobiclass/bin/mobiclass", "/bin/true")
+        (tmp_path / unit.name).write_text(text, encoding="utf-8")
+        units.append(tmp_path / unit.name)
+    assert [unit.suffix for unit in units] == [".path", ".service", ".timer"]
+    try:
+        done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("NOT TESTED: the systemd units, for systemd is not installed")
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,92 @@
+"""How far two machines agree on what is on the same photos. It runs nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean
+from typing import Any, Final
+
+STEP: Final = 1 / 256
+"""The step of an int8 softmax."""
+
+_TOP: Final = 5
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoAgreement:
+    """How two machines' predictions for one photo compare.
+
+    Attributes:
+        path: the photo.
+        here, there: the label that each of them puts first.
+        same_top_1: whether that is one and the same.
+        gap_steps: how far apart those two labels' scores are here, in steps of 1/256.
+        score_steps: the most that the score of one of the five best here differs there, in steps of 1/256.
+    """
+
+    path: str
+    here: str
+    there: str
+    same_top_1: bool
+    gap_steps: float
+    score_steps: float
+
+
+def read_rows(text: str) -> dict[str, Row]:
+    """Read JSON lines into rows by path."""
+    return {row["path"]: row for row in map(json.loads, text.splitlines())}
+
+
+def compare(here: Mapping[str, Row], there: Mapping[str, Row]) -> tuple[list[PhotoAgreement], list[str]]:
+    """Compare the rows of two machines; they should list more than five predictions an image.
+
+    Returns:
+        What was compared, photo by photo, and what could not be, as complaints.
+    """
+    agreements, complaints = [], []
+    for path in sorted({*here, *there}):
+        pair = [rows.get(path) for rows in (here, there)]
+        if any(row is None or row["error"] or not row["predictions"] for row in pair):
+            complaints.append(f"{path}: {' here, '.join(map(_failure, pair))} there")
+        else:
+            agreements.append(_compare(path, *[row["predictions"] for row in pair if row]))
+    return agreements, complaints
+
+
+def summary(agreements: Sequence[PhotoAgreement]) -> str:
+    """Put how far two machines agree into figures."""
+    if not agreements:
+        return "nothing to compare"
+    steps = [photo.score_steps for photo in agreements]
+    return (
+        f"same top-1 on {sum(photo.same_top_1 for photo in agreements)} of {len(agreements)} photos; scores of the top "
+        f"{_TOP} within {mean(steps):.1f} steps of 1/256 on average, {max(steps):.0f} at most"
+    )
+
+
+def _compare(path: str, here: list[Row], there: list[Row]) -> PhotoAgreement:
+    scores_here, scores_there = ({found["index"]: found["score"] for found in found_by} for found_by in (here, there))
+    # A class that is not listed has at most the score of the last one that is.
+    least_here, least_there = here[-1]["score"], there[-1]["score"]
+    first, first_there = here[0], there[0]
+    return PhotoAgreement(
+        path=path,
+        here=first["label"],
+        there=first_there["label"],
+        same_top_1=first["index"] == first_there["index"],
+        gap_steps=(first["score"] - scores_here.get(first_there["index"], least_here)) / STEP,
+        score_steps=max(
+            abs(score - scores_there.get(index, least_there)) / STEP
+            for index, score in list(scores_here.items())[:_TOP]
+        ),
+    )
+
+
+def _failure(row: Row | None) -> str:
+    if row is None:
+        return "no row"
+    return str(row["error"]["message"]) if row["error"] else f"{len(row['predictions'])} predictions"

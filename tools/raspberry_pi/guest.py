@@ -1,0 +1,165 @@
+"""Runs programs inside a root as the user of a Pi would: in a home folder of their own, and not as root.
+
+Home and temporary files are folders of this run that lie over the root's, so that the root stays as it was built. All
+mounts are made in the run's own namespace (see `namespaces`), which takes them away.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from time import monotonic, sleep
+from typing import IO, Final
+
+from mobiclass.errors import SetupError
+from tools.raspberry_pi.progress import Progress
+from tools.raspberry_pi.roots import USER
+
+HOME: Final = PurePosixPath("/home", USER)
+_UID: Final = 1000
+_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
+_TIMEOUT_S: Final = 900
+_POLL_S: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a program inside ended.
+
+    Attributes:
+        command: the program and its arguments.
+        exit_code: its exit code; negative if a signal ended it.
+        stdout, stderr: what it wrote.
+        seconds: how long it took, in real time and under emulation.
+        peak_rss_mb: the most memory it had, the emulator's own included.
+    """
+
+    command: tuple[str, ...]
+    exit_code: int
+    stdout: str
+    stderr: str
+    seconds: float
+    peak_rss_mb: float
+
+
+class Guest:
+    """A root with this run's home folder, and what it needs of this machine, mounted into it."""
+
+    def __init__(self, root: Path, scratch: Path, variables: Mapping[str, str], progress: Progress) -> None:
+        """Mount everything; `scratch` is an empty folder of this machine for the guest's home and temporary files."""
+        self._root = root
+        self._variables = dict(variables)
+        self._progress = progress
+        self._mounted: list[Path] = []
+        self.home = scratch / "home"
+        temporary = scratch / "tmp"
+        for folder, mode in ((self.home, 0o755), (temporary, 0o1777)):
+            folder.mkdir()
+            folder.chmod(mode)
+        os.chown(self.home, _UID, _UID)
+        self._mount(self.home, root / HOME.relative_to("/"), "--bind")
+        self._mount(temporary, root / "tmp", "--bind")
+        self._mount(Path("/dev"), root / "dev", "--rbind")
+        self._mount(Path("/sys"), root / "sys", "--rbind")
+        self._mount(Path("proc"), root / "proc", "-t", "proc")
+
+    def leave(self) -> None:
+        """Take the mounts away again, the last one first."""
+        while self._mounted:
+            # Lazily: a program that was killed may take a moment to let go of them.
+            subprocess.run(["umount", "--recursive", "--lazy", str(self._mounted.pop())], check=True)
+
+    def show(self, files: Iterable[Path]) -> None:
+        """Let the guest see `files` and folders of this machine at the same places, to read."""
+        for file in files:
+            place = self._root / file.relative_to("/")
+            if file.is_dir():
+                place.mkdir(parents=True, exist_ok=True)
+            else:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.touch()
+            self._mount(file, place, "--bind", "-o", "ro")
+
+    def put(self, file: Path, name: str) -> None:
+        """Copy a file or folder of this machine to `name` in the guest's home."""
+        place = self.home / name
+        (shutil.copytree if file.is_dir() else shutil.copy)(file, place)
+        subprocess.run(["chown", "-R", f"{_UID}:{_UID}", str(place)], check=True)
+
+    def run(self, *command: str, stdin: Path | None = None, variables: Mapping[str, str] | None = None) -> Run:
+        """Run a program in the guest's home to its end; one that hangs is killed."""
+        with (
+            (stdin or Path(os.devnull)).open("rb") as source,
+            tempfile.TemporaryFile() as stdout,
+            tempfile.TemporaryFile() as stderr,
+        ):
+            start = monotonic()
+            process = subprocess.Popen(
+                self._command(command),
+                stdin=source,
+                stdout=stdout,
+                stderr=stderr,
+                env=self._environment(variables),
+                start_new_session=True,
+            )
+            status, peak_rss_kib = _wait(process.pid, start + _TIMEOUT_S)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            seconds = monotonic() - start
+            texts = [_text(stream) for stream in (stdout, stderr)]
+        return Run(command, process.returncode, *texts, seconds=seconds, peak_rss_mb=peak_rss_kib * 1024 / 1e6)
+
+    def install(self, *command: str) -> None:
+        """Run a program that must succeed, and whose output is shown if it does not.
+
+        Raises:
+            SetupError: it failed.
+        """
+        if self._progress.run(self._command(command), env=self._environment({})) != 0:
+            raise SetupError(f"{' '.join(command)} failed in {self._root}: its output is above")
+
+    def _command(self, command: Iterable[str]) -> list[str]:
+        # By its whole path: it is looked for in the guest's PATH otherwise.
+        entry = [
+            str(shutil.which("chroot")),
+            f"--userspec={_UID}:{_UID}",
+            str(self._root),
+            "/usr/bin/env",
+            "-C",
+            str(HOME),
+        ]
+        return [*entry, *command]
+
+    def _environment(self, variables: Mapping[str, str] | None) -> dict[str, str]:
+        own = {"HOME": str(HOME), "USER": USER, "PATH": _PATH, "LC_ALL": "C.UTF-8"}
+        return {**self._variables, **own, **(variables or {})}
+
+    def _mount(self, what: Path, place: Path, *options: str) -> None:
+        subprocess.run(["mount", *options, str(what), str(place)], check=True)
+        self._mounted.append(place)
+
+
+def _wait(pid: int, deadline: float) -> tuple[int, int]:
+    """Wait for the process `pid`, the leader of its session, and kill it at the deadline; subprocess tells no memory.
+
+    Returns:
+        Its wait status, and its peak memory in KiB.
+    """
+    while True:
+        ended, status, usage = os.wait4(pid, os.WNOHANG)
+        if ended:
+            return status, usage.ru_maxrss
+        if monotonic() > deadline:
+            os.killpg(pid, signal.SIGKILL)
+            deadline = float("inf")
+        sleep(_POLL_S)
+
+
+def _text(stream: IO[bytes]) -> str:
+    stream.seek(0)
+    return stream.read().decode("utf-8", "replace")

@@ -1,0 +1,60 @@
+"""A mount and a process namespace for a whole run: at its end, however it ends, the kernel takes both away.
+
+So that no crash, Ctrl-C or `kill -9` can leave a mount or a process behind.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from types import FrameType
+from typing import Final, NoReturn
+
+from tools.raspberry_pi.emulation import BINFMT_MISC, ImpossibleError
+
+# The death of `unshare` is that of process 1 inside, and with it all others die.
+_UNSHARE: Final = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private")
+_MARK: Final = "MOBICLASS_TEST_PI_INSIDE"
+
+
+def inside() -> bool:
+    """Whether this process runs in namespaces of its own already."""
+    return os.environ.get(_MARK) == "1" and os.getpid() == 1
+
+
+def enter(arguments: list[str]) -> NoReturn:
+    """Start this program again with `arguments`, in namespaces of its own; does not return.
+
+    Raises:
+        ImpossibleError: the kernel or a container does not allow it.
+    """
+    tried = subprocess.run([*_UNSHARE, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode != 0:
+        raise ImpossibleError(f"namespaces are not allowed here ({tried.stderr.strip()}): a privileged container is")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    command = [*_UNSHARE, sys.executable, "-m", "tools.raspberry_pi", *arguments]
+    os.execvpe(command[0], command, {**os.environ, _MARK: "1"})
+
+
+def settle() -> None:
+    """Prepare the namespaces from inside: signals end the run in order, and ``binfmt_misc`` can be seen.
+
+    Raises:
+        ImpossibleError: ``binfmt_misc`` cannot be mounted.
+    """
+    os.environ.pop(_MARK, None)
+
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        sys.exit(128 + number)
+
+    # Process 1 of a namespace has no default handlers: what it does not catch never reaches it.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
+    mount = ["mount", "-t", "binfmt_misc", "binfmt_misc", str(BINFMT_MISC)]
+    if not (BINFMT_MISC / "register").exists():
+        tried = subprocess.run(mount, capture_output=True, text=True, check=False)
+        if tried.returncode != 0:
+            raise ImpossibleError(f"binfmt_misc cannot be mounted ({tried.stderr.strip()}): modprobe binfmt_misc")

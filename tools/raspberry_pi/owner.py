@@ -1,0 +1,199 @@
+"""What the owner of a Pi does, from installing to a folder of photos, and what must come of it.
+
+Each check that fails is a complaint, and the others go on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import mean
+from typing import Any, Final
+
+from tools.raspberry_pi.agreement import PhotoAgreement, Row, compare, read_rows, summary
+from tools.raspberry_pi.guest import Guest, Run
+from tools.raspberry_pi.progress import Progress
+from tools.raspberry_pi.recipes import Recipe
+
+PHOTOS: Final = "photos"
+_ROOT: Final = Path(__file__).resolve().parent.parent.parent
+_HELPERS: Final = ("fingerprints.py", "loaded_modules.py")
+_PROGRAM: Final = "venv/bin/mobiclass"
+_PYTHON: Final = "venv/bin/python"
+
+# All that `predict` may load, beside the runtime. tflite-runtime remembers in the cache folder what it has loaded.
+_NEEDED: Final = frozenset({"PIL", "click", "mobiclass", "numpy", "platformdirs"})
+# Marks of Debian's Python and of Cython, not packages.
+_MARKS: Final = frozenset({"cython_runtime", "sitecustomize"})
+
+# Enough for a score's equal to be found among the other machine's.
+_LISTED: Final = "20"
+# The fast kernels round as it suits each kind of CPU (docs/decisions/018-what-arm-and-x86-agree-on.md).
+_SCORE_STEPS: Final = 32
+_MEAN_SCORE_STEPS: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What this machine makes of the photos: the rows, and what must be the same to the bit."""
+
+    rows: dict[str, Row]
+    fingerprints: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was found wrong, and what was measured."""
+
+    complaints: list[str] = field(default_factory=list)
+    figures: list[str] = field(default_factory=list)
+
+    def expect(self, holds: object, complaint: str) -> None:
+        """Complain unless it `holds`."""
+        if not holds:
+            self.complaints.append(complaint)
+
+    @contextmanager
+    def isolated(self, what: str) -> Iterator[None]:
+        """Make a complaint of an answer that is not of the promised form."""
+        try:
+            yield
+        except (KeyError, OSError, TypeError, ValueError) as error:
+            self.complaints.append(f"{what}: {type(error).__name__}: {error}")
+
+
+def reference(folder: Path) -> Reference:
+    """Classify the photos in `folder`/photos on this machine, with this checkout.
+
+    Raises:
+        subprocess.CalledProcessError: this machine cannot do it; its message is on stderr.
+    """
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MOBICLASS_")}
+    env["PYTHONPATH"] = str(_ROOT)
+
+    def python(*arguments: str) -> str:
+        command = [sys.executable, *arguments]
+        return subprocess.run(command, cwd=folder, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+    python("-m", "mobiclass", "batch", "-q", PHOTOS, "-k", _LISTED, "-o", "here.jsonl")
+    rows = read_rows((folder / "here.jsonl").read_text(encoding="utf-8"))
+    return Reference(rows, json.loads(python(str(Path(__file__).parent / _HELPERS[0]), *sorted(rows))))
+
+
+def examine(guest: Guest, recipe: Recipe, wheel: Path, here: Reference, progress: Progress) -> Findings:
+    """Do what a Pi's owner does in `guest`, in which the photos lie already, and look at what comes of it.
+
+    Raises:
+        SetupError: the wheel cannot be installed.
+    """
+    findings = Findings()
+    _install(guest, recipe, wheel, findings, progress)
+    progress.step("predict, models show, doctor")
+    _try_commands(guest, sorted(here.rows)[0], findings)
+    progress.step("what predict loads, and what must be the same to the bit")
+    _check_imports(guest, recipe, sorted(here.rows)[0], findings)
+    _check_fingerprints(guest, here, findings)
+    for cpu in recipe.cpus:
+        progress.step(f"batch on {len(here.rows)} photos, as on {cpu}")
+        _check_batch(guest, recipe, cpu, here, findings)
+    return findings
+
+
+def _install(guest: Guest, recipe: Recipe, wheel: Path, findings: Findings, progress: Progress) -> None:
+    compiler = guest.run("sh", "-c", "command -v cc gcc c++ clang")
+    findings.expect(not compiler.stdout, f"the root has a compiler: {compiler.stdout.strip()}")
+    guest.put(wheel, wheel.name)
+    for helper in _HELPERS:
+        guest.put(Path(__file__).parent / helper, helper)
+    progress.step("python3 -m venv")
+    guest.install("python3", "-m", "venv", *(["--system-site-packages"] if recipe.system_packages else []), "venv")
+    progress.step(f"pip install {wheel.name} (wheels alone)")
+    guest.install("venv/bin/pip", "install", "--progress-bar=off", "--only-binary", ":all:", wheel.name)
+    shown = guest.run("venv/bin/pip", "show", recipe.runtime)
+    findings.expect(shown.exit_code == 0, f"pip did not bring the runtime {recipe.runtime}")
+
+
+def _try_commands(guest: Guest, photo: str, findings: Findings) -> None:
+    findings.expect(_done(guest.run(_PROGRAM, "--version"), findings).stdout.startswith("mobiclass "), "--version")
+    with findings.isolated("models show"):
+        shown = json.loads(
+            _done(guest.run(_PROGRAM, "models", "show", "efficientnet_lite0", "--format", "json"), findings).stdout
+        )
+        findings.expect(shown["labels"] == 1000, f"models show: {shown['labels']} labels")
+    with findings.isolated("predict"):
+        by_path = _done(guest.run(_PROGRAM, "predict", photo), findings)
+        by_stdin = _done(guest.run(_PROGRAM, "predict", "-", stdin=guest.home / photo), findings)
+        same = [json.loads(run.stdout)["predictions"] for run in (by_path, by_stdin)]
+        findings.expect(same[0] and same[0] == same[1], f"predict {photo} and predict - differ: {same}")
+        findings.figures.append(f"predict: {by_path.seconds:.1f} s, {by_path.peak_rss_mb:.0f} MB")
+    with findings.isolated("doctor"):
+        # Its patience is for real machines.
+        doctor = _done(guest.run(_PROGRAM, "doctor", "--timeout", "300", "--format", "json"), findings)
+        report = json.loads(doctor.stdout)
+        findings.expect(report["ok"] and report["checks"], f"doctor: {report}")
+
+
+def _check_imports(guest: Guest, recipe: Recipe, photo: str, findings: Findings) -> None:
+    with findings.isolated("what predict loads"):
+        _done(
+            guest.run(_PYTHON, "loaded_modules.py", "predict", photo, variables={"MODULES": "modules.json"}), findings
+        )
+        loaded = json.loads((guest.home / "modules.json").read_text(encoding="utf-8"))
+        runtime = recipe.runtime.replace("-", "_")
+        packages = {name for name in loaded if not name.startswith("_")} - _MARKS
+        findings.expect("mobiclass" in packages and runtime in packages, f"predict loads {loaded} and no {runtime}")
+        extra = packages - _NEEDED - {runtime}
+        findings.expect(not extra, f"predict loads more than it needs: {', '.join(sorted(extra))}")
+
+
+def _check_fingerprints(guest: Guest, here: Reference, findings: Findings) -> None:
+    with findings.isolated("what must be the same to the bit"):
+        there = json.loads(_done(guest.run(_PYTHON, "fingerprints.py", *sorted(here.rows)), findings).stdout)
+        inputs = here.fingerprints["inputs"]
+        different = [photo for photo, digest in inputs.items() if there["inputs"].get(photo) != digest]
+        findings.expect(not different, f"the model is fed other pixels there: {', '.join(different)}")
+        same = there["output"] == here.fingerprints["output"]
+        findings.expect(same, "the reference kernels give another output there")
+        findings.figures.append(f"input tensors the same to the bit: {len(inputs) - len(different)} of {len(inputs)}")
+
+
+def _check_batch(guest: Guest, recipe: Recipe, cpu: str, here: Reference, findings: Findings) -> None:
+    output = f"{cpu}.jsonl"
+    command = [_PROGRAM, "batch", "-q", PHOTOS, "-k", _LISTED, "-o", output]
+    with findings.isolated(f"batch on {cpu}"):
+        run = _done(guest.run(*command, variables={"QEMU_CPU": cpu}), findings)
+        written = (guest.home / output).read_bytes()
+        agreements, complaints = compare(here.rows, read_rows(written.decode("utf-8")))
+        findings.complaints.extend(f"{cpu}: {text}" for text in (*complaints, *disagreements(agreements, recipe)))
+        findings.figures.append(f"{cpu}: {summary(agreements)}; {run.seconds:.1f} s, {run.peak_rss_mb:.0f} MB")
+        _done(guest.run(*command, "--resume", variables={"QEMU_CPU": cpu}), findings)
+        findings.expect((guest.home / output).read_bytes() == written, f"batch --resume on {cpu} changed finished rows")
+
+
+def disagreements(agreements: list[PhotoAgreement], recipe: Recipe) -> list[str]:
+    """Say where two machines disagree by more than the recipe allows."""
+    found = []
+    for photo in agreements:
+        if not photo.same_top_1 and photo.gap_steps > recipe.near_tie_steps:
+            found.append(
+                f"{photo.path}: {photo.there} there, {photo.here} here by {photo.gap_steps:.0f} steps of 1/256"
+            )
+        if photo.score_steps > _SCORE_STEPS:
+            found.append(f"{photo.path}: a score differs by {photo.score_steps:.0f} steps of 1/256")
+    average = mean(photo.score_steps for photo in agreements) if agreements else 0
+    if average > _MEAN_SCORE_STEPS:
+        found.append(f"scores differ by {average:.1f} steps of 1/256 on average")
+    return found
+
+
+def _done(run: Run, findings: Findings) -> Run:
+    """Complain of a program that failed, with the end of what it said."""
+    said = run.stderr.strip() or run.stdout.strip()
+    findings.expect(run.exit_code == 0, f"{' '.join(run.command)}: exit code {run.exit_code}: {said[-500:]}")
+    return run

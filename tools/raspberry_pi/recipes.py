@@ -1,0 +1,63 @@
+"""The systems that are tested: what each is made of. It builds none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Final, Literal
+
+Architecture = Literal["arm64", "armhf"]
+
+# Raised when the way of building changes, so that roots that were built the old way are not taken for new ones.
+_WAY_OF_BUILDING: Final = 1
+# What a fresh Raspberry Pi OS Lite has of all that matters here; no compiler among it.
+_PYTHON: Final = ("ca-certificates", "python3", "python3-venv")
+_PYTHON_32: Final = (*_PYTHON, "python3-click", "python3-numpy", "python3-pil")
+# That of the Pi 3 and the Zero 2 W, which has no dot products and half floats; and all that Arm has.
+_64_BIT: Final = ("cortex-a53", "max")
+_32_BIT: Final = ("cortex-a7",)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a root is made of.
+
+    Attributes:
+        name: what the command line and the cache folder call it.
+        suite: Debian's, as ``bookworm``.
+        architecture: Debian's name of it.
+        packages: those beside the minimal system.
+        system_packages: whether Python environments see Debian's packages, because no others exist.
+        runtime: the package of the runtime that pip must bring.
+        cpus: the ones that QEMU plays, the least first.
+        near_tie_steps: two classes whose scores are no further apart, in steps of 1/256, may change places.
+    """
+
+    name: str
+    suite: str
+    architecture: Architecture
+    packages: tuple[str, ...]
+    system_packages: bool
+    runtime: str
+    cpus: tuple[str, ...]
+    near_tie_steps: int
+
+    def digest(self) -> str:
+        """Give what changes with everything that a built root depends on."""
+        parts = {name: value for name, value in asdict(self).items() if name in ("suite", "architecture", "packages")}
+        return hashlib.sha256(json.dumps([_WAY_OF_BUILDING, parts], sort_keys=True).encode()).hexdigest()
+
+
+RECIPES: Final = {
+    recipe.name: recipe
+    for recipe in (
+        # Raspberry Pi OS of 2025: Python 3.13.
+        Recipe("trixie-arm64", "trixie", "arm64", _PYTHON, False, "ai-edge-litert", _64_BIT, 0),
+        # Raspberry Pi OS of 2023: Python 3.11.
+        Recipe("bookworm-arm64", "bookworm", "arm64", _PYTHON, False, "ai-edge-litert", _64_BIT, 0),
+        # The same in 32 bits. No wheels of NumPy 1 and Pillow are for it: Debian's packages are.
+        Recipe("bookworm-armhf", "bookworm", "armhf", _PYTHON_32, True, "tflite-runtime", _32_BIT, 8),
+    )
+}
+DEFAULT: Final = "trixie-arm64"
