@@ -17,6 +17,7 @@ import tempfile
 import threading
 import weakref
 from collections import deque
+from math import prod
 from time import monotonic
 from typing import IO, Final, Literal, TypeAlias, cast
 
@@ -79,27 +80,28 @@ class EdgeTpuProcess:
         self._timeout_seconds = timeout_seconds
         self._stage: Stage = "start"
         self._received = b""
-        dtype = np.dtype(model.input.dtype)
-        input_bytes = int(np.prod(model.input.shape)) * dtype.itemsize
-        offset = output_offset(input_bytes)
-        output_dtype = np.dtype(model.output.dtype)
-        with _anonymous_file(b"\0" * (offset + model.classes * output_dtype.itemsize)) as tensors:
-            memory = mmap.mmap(tensors.fileno(), 0)
-            self._input = np.frombuffer(memory, dtype, input_bytes // dtype.itemsize).reshape(model.input.shape)
-            self._output: npt.NDArray[np.generic] = np.frombuffer(memory, output_dtype, model.classes, offset)
-            with _anonymous_file(model.content) as content:
-                lifeline, self._lifeline = os.pipe()
+        lifeline, self._lifeline = os.pipe()
+        try:
+            with _SharedTensors(model) as self._tensors, _anonymous_file(model.content) as content:
                 task = Task(
-                    libraries, device, runtime, num_threads, model.input.shape, dtype.name, model.classes,
-                    output_dtype.name, content.fileno(), tensors.fileno(), lifeline,
-                )  # fmt: skip
-                try:
-                    self._child = _spawn(task)
-                except OSError as error:
-                    os.close(self._lifeline)
-                    raise ChildFailure("start", "died", str(error)) from error
-                finally:
-                    os.close(lifeline)
+                    libraries=libraries,
+                    device=device,
+                    runtime=runtime,
+                    num_threads=num_threads,
+                    input_shape=model.input.shape,
+                    input_dtype=model.input.dtype,
+                    classes=model.classes,
+                    output_dtype=model.output.dtype,
+                    model=content.fileno(),
+                    tensors=self._tensors.fileno(),
+                    lifeline=lifeline,
+                )
+                self._child = _spawn(task)
+        except OSError as error:
+            os.close(self._lifeline)
+            raise ChildFailure("start", "died", str(error)) from error
+        finally:
+            os.close(lifeline)
         self._commands, self._replies = cast("IO[bytes]", self._child.stdin), cast("IO[bytes]", self._child.stdout)
         self._poll = select.poll()
         self._poll.register(self._replies, select.POLLIN)
@@ -127,7 +129,7 @@ class EdgeTpuProcess:
         """
         if not self._end.alive:
             raise ChildFailure("invoke", "died", "it was stopped")
-        self._input[...] = tensor
+        self._tensors.input[...] = tensor
         try:
             self._commands.write(b"\n")
             self._reply()
@@ -140,7 +142,7 @@ class EdgeTpuProcess:
         except BaseException:  # Ctrl-C: its late answer must not be taken for that to the next question
             self.kill()
             raise
-        output: npt.NDArray[np.generic] = self._output.copy()  # the next invoke overwrites it
+        output: npt.NDArray[np.generic] = self._tensors.output.copy()  # the next invoke overwrites it
         return output
 
     def close(self) -> None:
@@ -182,6 +184,36 @@ class EdgeTpuProcess:
         except subprocess.TimeoutExpired:
             return ChildFailure(self._stage, "hung")
         return ChildFailure(self._stage, "died", "; ".join(filter(None, (_ending(status), self._chatter.last_line()))))
+
+
+class _SharedTensors:
+    """The memory that the two processes share. At the end of its block it can be given to no further process.
+
+    Attributes:
+        input: the model's input.
+        output: its raw output (N,).
+    """
+
+    def __init__(self, model: ModelInfo) -> None:
+        """Allocate both tensors of `model`."""
+        input_bytes = prod(model.input.shape) * np.dtype(model.input.dtype).itemsize
+        offset = output_offset(input_bytes)
+        self._file = _anonymous_file(bytes(offset + model.classes * np.dtype(model.output.dtype).itemsize))
+        memory = mmap.mmap(self._file.fileno(), 0)
+        self.input: npt.NDArray[np.generic] = np.ndarray(model.input.shape, model.input.dtype, memory)
+        self.output: npt.NDArray[np.generic] = np.ndarray((model.classes,), model.output.dtype, memory, offset)
+
+    def fileno(self) -> int:
+        """Give the descriptor to share."""
+        return self._file.fileno()
+
+    def __enter__(self) -> _SharedTensors:
+        """Be closed at the end of a block."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close the descriptor; the memory stays."""
+        self._file.close()
 
 
 class _Chatter:

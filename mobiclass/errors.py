@@ -4,6 +4,7 @@ MobiclassError(Exception)
 ├── SetupError              exit 3   nothing can be classified
 │   ├── ModelError                   not a .tflite, damaged, not an image classifier
 │   ├── LabelsError                  the labels cannot be read or do not fit the outputs
+│   ├── ClassesError                 photos' folders and the model's classes do not fit each other
 │   ├── DelegateError                the accelerator cannot be used
 │   └── DownloadError                a model cannot be fetched
 └── ImageError(path, kind)  exit 4   this one file cannot be classified; the others go on
@@ -14,6 +15,7 @@ arise, with ``raise … from``. A message says what is wrong, with which file, a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar, Literal, get_args
 
 ImageErrorKind = Literal["not_found", "unreadable", "not_an_image", "unsupported", "truncated", "too_large"]
@@ -23,9 +25,14 @@ IMAGE_ERROR_KINDS: tuple[str, ...] = get_args(ImageErrorKind)
 
 
 class MobiclassError(Exception):
-    """The base of every error that mobiclass raises on purpose."""
+    """The base of every error that mobiclass raises on purpose.
+
+    Attributes:
+        details: what a person is told below the message, a line each.
+    """
 
     exit_code: ClassVar[int] = 3
+    details: tuple[str, ...] = ()
 
 
 class SetupError(MobiclassError):
@@ -38,6 +45,18 @@ class ModelError(SetupError):
 
 class LabelsError(SetupError):
     """The labels cannot be read, or their number is not the number of the model's outputs."""
+
+
+class ClassesError(SetupError):
+    """Folders of photos are not the classes of the model, or cannot be told to be.
+
+    `details` has a line for each folder.
+    """
+
+    def __init__(self, message: str, details: Iterable[str] = ()) -> None:
+        """Say what is wrong, and of which folders."""
+        super().__init__(message)
+        self.details = tuple(details)
 
 
 class DelegateError(SetupError):

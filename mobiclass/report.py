@@ -27,6 +27,7 @@ from PIL import Image
 
 from mobiclass.errors import ImageError
 from mobiclass.images import load_image
+from mobiclass.tally import is_mistake
 from mobiclass.whole_file import whole_file
 
 MAX_THUMBNAILS: Final = 20_000
@@ -49,7 +50,8 @@ def write_report(
     """Write `rows` to the HTML page `output`, which appears whole or not at all.
 
     Args:
-        rows: the JSON objects of results, in the order in which the page first shows them.
+        rows: the JSON objects of results, in the order in which the page first shows them. Where they have a ``truth``,
+            the page shows it beside each photo, counts the mistakes and puts them first.
         output: the page; a file that is there is replaced.
         title: the page's heading.
         summary: further facts for the heading, name to value; read after the last row.
@@ -74,6 +76,7 @@ class _Totals:
         self.images = 0
         self.failures: Counter[str] = Counter()
         self.labels: Counter[str] = Counter()
+        self.mistakes: int | None = None
 
     def count(self, row: Mapping[str, Any]) -> None:
         self.images += 1
@@ -81,6 +84,8 @@ class _Totals:
             self.failures[_text(row["error"].get("kind"))] += 1
         elif row.get("predictions"):
             self.labels[_label(row["predictions"][0])] += 1
+        if row.get("truth"):
+            self.mistakes = (self.mistakes or 0) + is_mistake(row)
 
     def as_html(self) -> str:
         """Say it for a browser without JavaScript."""
@@ -89,6 +94,7 @@ class _Totals:
             "Images": self.images,
             "Classified": self.images - failed,
             "Failed": failed,
+            **({} if self.mistakes is None else {"Mistakes": self.mistakes}),
             **{f"Failed: {kind}": count for kind, count in self.failures.most_common()},
             **{f"Label: {label}": count for label, count in self.labels.most_common(20)},
         }
@@ -122,6 +128,8 @@ def _write_rows(rows: Iterable[dict[str, Any]], page: TextIO) -> _Totals:
     block: list[dict[str, Any]] = []
     for row, thumbnail in _with_thumbnails(rows):
         record = _record(row)
+        if row.get("truth"):
+            record["truth"] = labels.number(row["truth"])
         record["scores"] = [(labels.number(each), each["score"]) for each in row.get("predictions") or ()]
         if isinstance(thumbnail, bytes):
             record["thumbnail"] = f"t{totals.images}"

@@ -11,7 +11,7 @@ import select
 import stat
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from hashlib import blake2b
 from io import BufferedReader, RawIOBase
 from typing import Final, cast
@@ -39,17 +39,26 @@ class ImageFinder:
     are remembered one by one. Hard links are files of their own.
     """
 
-    def __init__(self, *, recursive: bool = True, all_files: bool = False, null_separated: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        recursive: bool = True,
+        all_files: bool = False,
+        null_separated: bool = False,
+        closed_folders: Set[str] = frozenset(),
+    ) -> None:
         """Find images in folders, and with `recursive` in their subfolders too.
 
         Args:
             recursive: go down into subfolders, and through symbolic links to folders.
             all_files: take every file of a folder, whatever its suffix.
             null_separated: lists have a NUL between paths, not a line end.
+            closed_folders: the real paths of folders to stay out of, whatever leads to them.
         """
         self._recursive = recursive
         self._all_files = all_files
         self._separator = b"\0" if null_separated else b"\n"
+        self._closed_folders = closed_folders
         self._listed_folders: dict[str, array[int]] = {}  # the hashes of the names that each gave, sorted
         self._single_files: set[bytes] = set()
 
@@ -87,6 +96,10 @@ class ImageFinder:
             else:
                 yield from self._from_name(source)
 
+    def find_in(self, folder: str) -> Iterator[str]:
+        """Give the paths of the images in `folder`, whose name has no other meaning here."""
+        yield from self._from_folder(folder)
+
     def _from_pattern(self, pattern: str) -> Iterator[str]:
         nothing_found = True
         for path in matching_paths(pattern):
@@ -112,7 +125,7 @@ class ImageFinder:
         while waiting:
             folder = waiting.pop()
             real_folder = os.path.realpath(folder)
-            if real_folder in self._listed_folders:
+            if real_folder in self._listed_folders or real_folder in self._closed_folders:
                 continue
             try:
                 files, links, subfolders = self._scan(folder)
@@ -144,7 +157,7 @@ class ImageFinder:
         return sorted(files), links, sorted(subfolders)
 
     def _is_wanted(self, name: str) -> bool:
-        return self._all_files or os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+        return self._all_files or is_image_name(name)
 
     def _was_given(self, real_path: str) -> bool:
         """Whether a file that a listed folder holds was given before that folder was listed."""
@@ -169,6 +182,11 @@ class ImageFinder:
             return False
         self._single_files.add(key)
         return True
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file of that name is taken for an image where it was not named outright."""
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
 def _key(real_path: str) -> bytes:

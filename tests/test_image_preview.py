@@ -16,6 +16,7 @@ from mobiclass import Classifier
 from mobiclass.errors import ImageError, SetupError
 from mobiclass.facts import override_facts
 from mobiclass.image_preview import write_preview
+from mobiclass.interpreter import Interpreter
 from mobiclass.model import read_model
 from mobiclass.preprocess import Preprocessor
 
@@ -39,17 +40,17 @@ def read_pixels(path: Path) -> npt.NDArray[np.uint8]:
 def fed_tensor(classifier: Classifier, photo: Path, monkeypatch: pytest.MonkeyPatch) -> npt.NDArray[np.generic]:
     """Give the tensor that the runtime is given for `photo`."""
     fed: list[npt.NDArray[np.generic]] = []
-    interpreter: Any = classifier._interpreter
-    invoke = interpreter.invoke
+    invoke = Interpreter.invoke
 
-    def spy(tensor: npt.NDArray[np.generic]) -> Any:
+    def spy(interpreter: Interpreter, tensor: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
         fed.append(tensor.copy())
-        return invoke(tensor)
+        return invoke(interpreter, tensor)
 
-    monkeypatch.setattr(type(interpreter), "invoke", lambda self, tensor: spy(tensor))
-    classifier.classify(photo)
-    monkeypatch.undo()
-    return fed[0]
+    with monkeypatch.context() as patch:
+        patch.setattr(Interpreter, "invoke", spy)
+        classifier.classify(photo)
+    (tensor,) = fed
+    return tensor
 
 
 @pytest.mark.parametrize("photo", ["chelsea.png", "coffee.png", "rocket.jpg"])

@@ -39,6 +39,7 @@ def test_the_wheel_holds_the_package_and_the_model_alone(wheel: Path) -> None:
     assert {name.partition("/")[0] for name in names} == {"mobiclass", f"mobiclass-{mobiclass.__version__}.dist-info"}
     assert f"mobiclass/models/{BUILT_IN}.tflite" in names
     assert "mobiclass/models/catalog.toml" in names
+    assert {"mobiclass/models/imagenet_classes.tsv", "mobiclass/models/LICENSE-wordnet.txt"} <= set(names)
     assert "mobiclass/py.typed" in names
     assert "mobiclass/report_page/page.html" in names
     licences = [name.rpartition("/")[2] for name in names if "/licenses/" in name]
@@ -76,6 +77,19 @@ def test_a_wheel_finds_its_model_and_classifies(wheel: Path, tmp_path: Path, pho
         cwd=tmp_path, env=env, check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
     assert ",1,967,espresso,0." in rows
+
+
+def test_a_wheel_knows_imagenets_ids(wheel: Path, tmp_path: Path, photos: dict[str, Path]) -> None:
+    installed = tmp_path / "site-packages"
+    zipfile.ZipFile(wheel).extractall(installed)
+    folder = tmp_path / "photos" / "n07920052"
+    folder.mkdir(parents=True)
+    (folder / "coffee.png").write_bytes(photos["coffee.png"].read_bytes())
+    outcome = subprocess.run(
+        [sys.executable, "-m", "mobiclass", "evaluate", str(folder.parent), "--format", "csv"],
+        cwd=tmp_path, env=environment({"PYTHONPATH": str(installed)}), check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    assert outcome == "index,name,images,errors,top1,top5\n967,espresso,1,0,1.0,1.0\n"
 
 
 def test_the_checkout_and_an_editable_install_find_the_model_beside_the_package() -> None:

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from mobiclass.imagenet import ImagenetClass, read_classes
 from mobiclass.model import Preprocessing, TensorSpec
 from mobiclass.preprocess import Preprocessor
 from mobiclass.tflite import Quantization, read_graph
@@ -21,7 +22,6 @@ from tools.calibration import bundled_photos, calibration_samples, samples_diges
 from tools.dependencies import TENSORFLOW_VERSION, package_folder, require_tensorflow
 from tools.efficientnet_lite import CROP_FRACTION, INPUT_SHAPE, MEAN, STD, inference_function, weights_from_state_dict
 from tools.errors import ConversionError, DependencyError
-from tools.imagenet import ImagenetClass, read_classes
 from tools.metadata import ModelCard, encode_lines, write_metadata
 from tools.quantize import convert_float32, convert_int8
 from tools.refinement import refine

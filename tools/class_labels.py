@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mobiclass.errors import LabelsError
+from mobiclass.imagenet import read_classes
 from mobiclass.labels import check_labels
 from mobiclass.model import read_labels
 from tools.calibration import bundled_photos
 from tools.errors import CalibrationError, DependencyError
-from tools.imagenet import read_classes
 
 IMAGENET_OUTPUTS: Final = 1000
 _WNID: Final = re.compile(r"n\d{8}")

@@ -11,6 +11,7 @@ import errno
 import importlib
 import os
 import sys
+from collections.abc import Iterable
 from typing import Any, Final, NoReturn
 
 import click
@@ -23,7 +24,7 @@ from mobiclass.errors import MobiclassError
 
 EXIT_CLOSED_PIPE: Final = 128 + 13  # SIGPIPE, which Windows' signal module does not know
 
-_COMMANDS: Final = ("batch", "benchmark", "doctor", "models", "predict")
+_COMMANDS: Final = ("batch", "benchmark", "doctor", "evaluate", "models", "predict")
 """The commands; each is the object of its name in the module of its name."""
 
 
@@ -54,7 +55,7 @@ class Program(click.Group):
             result = super().invoke(ctx)
             sys.stdout.flush()
         except MobiclassError as error:
-            _fail(str(error), error.exit_code)
+            _fail(str(error), error.exit_code, error.details)
         except KeyboardInterrupt:
             _fail("interrupted", EXIT_INTERRUPTED)
         except OSError as error:
@@ -88,8 +89,10 @@ def main() -> NoReturn:
     raise AssertionError("click ends a program with SystemExit")
 
 
-def _fail(message: str, exit_code: int) -> NoReturn:
+def _fail(message: str, exit_code: int, details: Iterable[str] = ()) -> NoReturn:
     click.echo(f"mobiclass: error: {safe_text(message)}", err=True)
+    for detail in details:
+        click.echo(f"  {safe_text(detail)}", err=True)
     raise click.exceptions.Exit(exit_code)
 
 

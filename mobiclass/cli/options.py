@@ -122,7 +122,7 @@ _DEVICE_OPTIONS = (
     click.option(
         "--threads", "num_threads", metavar="N", type=click.IntRange(1, 256),
         envvar="MOBICLASS_THREADS", show_envvar=True,
-        help="Threads of the runtime.  [default: all cores; in batch 1 a job]",
+        help="Threads of the runtime.  [default: all cores; in batch and evaluate 1 a job]",
     ),
 )  # fmt: skip
 
@@ -138,6 +138,16 @@ _MODEL_OPTIONS = (
     *_PREPROCESSING_OPTIONS,
 )  # fmt: skip
 
+allow_truncated_option = click.option(
+    "--allow-truncated", is_flag=True, help="Take what there is of image files that were cut short."
+)
+
+jobs_option = click.option(
+    "--jobs", metavar="N", type=click.IntRange(1, 256), help="Images classified at once.  [default: one a core]"
+)
+
+all_files_option = click.option("--all-files", is_flag=True, help="In folders, try files of any suffix.")
+
 _PREDICTION_OPTIONS = (
     click.option(
         "-k", "--top-k", metavar="N", type=click.IntRange(min=1), default=5, show_default=True,
@@ -147,9 +157,18 @@ _PREDICTION_OPTIONS = (
         "--threshold", metavar="P", type=float, callback=_fraction, default=0.0,
         help="Drop predictions with a score under P (0-1).  [default: 0]",
     ),
-    click.option("--allow-truncated", is_flag=True, help="Take what there is of image files that were cut short."),
+    allow_truncated_option,
     click.option("--timing", is_flag=True, help="Say where each image's time went."),
 )  # fmt: skip
+
+_EARLIER_RUN_OPTIONS = (
+    click.option(
+        "--resume",
+        is_flag=True,
+        help="Go on with an earlier run's output, with its options: do what is new, changed or failed.",
+    ),
+    click.option("--overwrite", is_flag=True, help="Replace an earlier run's output."),
+)
 
 _VERBOSITY_OPTIONS = (
     click.option("-q", "--quiet", is_flag=True, help="Nothing on stderr but what ends the program."),
@@ -187,6 +206,11 @@ def device_options(command: Command) -> Command:
 def prediction_options(command: Command) -> Command:
     """Give `command` `top_k`, `threshold`, `allow_truncated` and `timing`."""
     return _with(_PREDICTION_OPTIONS, command)
+
+
+def earlier_run_options(command: Command) -> Command:
+    """Give `command` `resume` and `overwrite`."""
+    return _with(_EARLIER_RUN_OPTIONS, command)
 
 
 def verbosity_options(command: Command) -> Command:

@@ -99,11 +99,16 @@ def summary_facts(summary: BatchSummary) -> dict[str, str]:
     return facts
 
 
-def summary_text(summary: BatchSummary) -> str:
-    """Describe what a batch came to, a fact a line."""
+def rate_text(summary: BatchSummary) -> str:
+    """Say how many images a batch did, and how fast."""
     new = summary.images - summary.kept
     rate = f", {new / summary.seconds:.1f} images/s" if new and summary.seconds else ""
-    lines = [f"{summary.images} images in {summary.seconds:.1f} s{rate}"]
+    return f"{summary.images} images in {summary.seconds:.1f} s{rate}"
+
+
+def summary_text(summary: BatchSummary) -> str:
+    """Describe what a batch came to, a fact a line."""
+    lines = [rate_text(summary)]
     if summary.kept:
         lines.append(f"  {summary.kept} were done before")
     if summary.failed:

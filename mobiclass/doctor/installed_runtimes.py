@@ -26,7 +26,7 @@ def check_runtimes(patient: Patient) -> Iterator[Finding]:
             yield Finding(runtime.package, "problem" if fix else "info", "not installed", fix)
         else:
             fix = runtime.install if runtime.name == "litert" and patient.has_litert_wheels else None
-            yield Finding(runtime.package, "info", "not installed, and not needed", fix)
+            yield Finding(runtime.package, "info", f"not installed{'' if fix else ', and not needed'}", fix)
 
 
 def check_xnnpack(patient: Patient) -> Finding:

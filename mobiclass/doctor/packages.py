@@ -41,6 +41,7 @@ NEEDED: Final = (
 EXTRAS: Final = (
     Extra(Package("pi-heif", "pi_heif"), "HEIC photos", "heif"),
     Extra(Package("pyarrow", "pyarrow.parquet"), "Parquet files", "parquet"),
+    Extra(Package("matplotlib", "matplotlib.figure"), "pictures of benchmarks", "plots"),
 )
 
 
@@ -101,11 +102,9 @@ def import_failures(patient: Patient, packages: Sequence[Package]) -> dict[Packa
     """Import each of `packages`; gives why it cannot be, as a phrase, or ``None``."""
     waiting = [package.module for package in packages]
     failures: dict[str, str] = {}
-    imported: set[str] = set()
     while waiting:
         outcome = patient.probe("import_modules", waiting)
         failures |= outcome.facts.get("failures", {})
-        imported |= set(outcome.facts.get("imported", ()))
         if outcome.failure is None:
             break
         # One that crashed or hung took the child with it: on with the others.

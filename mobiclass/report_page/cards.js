@@ -46,14 +46,15 @@ function makeCard(row) {
   const [best, ...others] = row.scores;
   words.append(pair("top", row.top.name, best && percent(best.score)), bar(row.score));
   const rest = make("span", "others");
+  if (row.truth) rest.append(verdict(row));
   // What scored nothing is in the list only because the list has a fixed length.
-  for (const { label, score } of others.filter((other) => other.score > 0).slice(0, 2))
+  for (const { label, score } of others.filter((other) => other.score > 0).slice(0, row.truth ? 1 : 2))
     rest.append(pair("", label.name, percent(score)));
   words.append(rest, outside(row.name, "file", 120));
   const card = make("button", "card", picture(row), words);
   card.setAttribute(
     "aria-label",
-    printable([row.top.name, best && percent(best.score), row.name].filter(Boolean).join(", ")),
+    printable([row.top.name, best && percent(best.score), verdictText(row), row.name].filter(Boolean).join(", ")),
   );
   return card;
 }
@@ -89,6 +90,19 @@ function pair(className, name, value) {
   const line = make("span", `pair ${className}`, outside(name, "", 120));
   if (value) line.append(make("span", "percent", value));
   return line;
+}
+
+/** Whether the first prediction is the truth, and else what is; nothing where the truth is not known. */
+function verdictText(row) {
+  if (!row.truth) return "";
+  return row.wrong ? `wrong: ${row.truth.name}` : "right";
+}
+
+/** The same as a line of its own, told by a mark as well as by colour. */
+function verdict(row, words = row.wrong ? `is ${row.truth.name}` : "right") {
+  const mark = make("span", "mark", row.wrong ? "✗" : "✓");
+  mark.setAttribute("aria-hidden", "true");
+  return make("span", row.wrong ? "pair verdict wrong" : "pair verdict", mark, outside(words, "", 120));
 }
 
 function bar(score) {

@@ -71,6 +71,7 @@ function fieldList(row) {
     add("Failure", make("span", "kind", kindName(row.error.kind)));
     add("Reason", outside(row.error.message ?? "", "", 4000));
   }
+  if (row.truth) add("Truth", row.error ? outside(row.truth.name) : verdict(row, row.truth.name));
   add("Path", outside(row.path, "", 8000));
   add("File", fileLink(row));
   add("Model", row.model && outside(row.model));

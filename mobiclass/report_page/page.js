@@ -16,6 +16,13 @@ class Page {
     "Reasons",
     ["failure", "failures"],
   );
+  #mistakes = collect(
+    this.#rows.filter((row) => row.wrong),
+    (row) => row.truth,
+    "True labels",
+    ["mistake", "mistakes"],
+  );
+  #truthIsKnown = this.#rows.some((row) => row.truth);
   #view = "all";
   #sections = [];
   #sectionOf = new Map();
@@ -25,6 +32,7 @@ class Page {
 
   constructor() {
     this.#fillHead(JSON.parse(byId("page-facts").textContent));
+    if (this.#truthIsKnown) this.#offerMistakes();
     byId("views").addEventListener("change", (event) => this.#setView(event.target.value));
     byId("search").addEventListener("input", () => this.#update());
     byId("sort").addEventListener("change", () => this.#update());
@@ -42,7 +50,7 @@ class Page {
   }
 
   get #collection() {
-    return this.#view === "failures" ? this.#failures : this.#photos;
+    return { failures: this.#failures, mistakes: this.#mistakes }[this.#view] ?? this.#photos;
   }
 
   #fillHead(facts) {
@@ -55,7 +63,8 @@ class Page {
     this.#addTile("Images", this.#rows.length);
     this.#addTile("Classified", this.#photos.rows.length);
     this.#addTile("Failures", failed, failed ? "alarm" : "");
-    this.#addTile("Labels", this.#photos.facets.filter(([label]) => label.index >= 0).length);
+    if (this.#truthIsKnown) this.#addTile("Mistakes", this.#mistakes.rows.length);
+    else this.#addTile("Labels", this.#photos.facets.filter(([label]) => label.index >= 0).length);
     byId("failure-count").textContent = failed ? failed.toLocaleString("en") : "";
     const fallback = this.#rows.filter((row) => row.fallback).length;
     byId("notice").hidden = !fallback;
@@ -69,11 +78,21 @@ class Page {
     byId("counts").append(make("div", className, make("dt", "", name), make("dd", "", value.toLocaleString("en"))));
   }
 
+  /** The truth is known: let people look at what is wrong, and show it first. */
+  #offerMistakes() {
+    byId("mistakes-view").hidden = false;
+    byId("mistake-count").textContent = this.#mistakes.rows.length.toLocaleString("en");
+    const [first, order] = byId("sort").options;
+    first.hidden = first.disabled = false;
+    order.remove(); // the rows come with the mistakes first: it would say the same
+    byId("sort").value = "mistakes";
+  }
+
   #setView(view) {
     this.#view = view;
     const failures = view === "failures";
     for (const option of byId("sort").querySelectorAll("[value=score], [value=unsure]")) option.disabled = failures;
-    if (byId("sort").selectedOptions[0].disabled) byId("sort").value = "order";
+    if (byId("sort").selectedOptions[0].disabled) byId("sort").value = this.#truthIsKnown ? "mistakes" : "order";
     byId("grid").setAttribute("aria-label", failures ? "Failures" : "Photos");
     this.#facets.offer(this.#collection);
     this.#update();

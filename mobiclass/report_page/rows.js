@@ -22,8 +22,11 @@ function readRows() {
 function makeRow(record, number, labels) {
   const scores = record.scores.map(([label, score]) => ({ label: labels[label], score }));
   const best = scores[0]?.score ?? 0;
+  const truth = labels[record.truth];
   return {
     ...record,
+    truth,
+    wrong: Boolean(truth) && !record.error && truth !== scores[0]?.label,
     number,
     scores,
     top: scores[0]?.label,
@@ -61,6 +64,8 @@ class Orders {
     const compare = {
       name: (a, b) => collator.compare(a.name, b.name) || collator.compare(a.path, b.path),
       score: (a, b) => b.score - a.score,
+      // Of the mistakes the surest first, of the others the least sure.
+      mistakes: (a, b) => b.wrong - a.wrong || (a.wrong ? b.score - a.score : a.margin - b.margin),
       // Photos without any prediction are the least sure of all.
       unsure: (a, b) => a.margin - b.margin || a.score - b.score,
     }[key];

@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from mobiclass.imagenet import read_classes
 from mobiclass.images import load_image
 from mobiclass.model import ModelInfo, read_model
 from mobiclass.preprocess import Preprocessor
 from tools.dependencies import require_tensorflow
 from tools.errors import DependencyError
-from tools.imagenet import read_classes
 
 _ROOT = Path(__file__).resolve().parents[2]
 _MODEL = _ROOT / "models" / "efficientnet_lite0.tflite"

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from mobiclass.catalog import data_folder
 from mobiclass.errors import LabelsError
-from tools.imagenet import CLASSES_FILE, read_classes
+from mobiclass.imagenet import first_imagenet_index, read_classes
 
 
 def test_the_classes_are_a_thousand_in_the_order_of_their_wnids() -> None:
@@ -69,7 +70,7 @@ def test_names_are_distinct_and_print_anywhere() -> None:
     ],
 )
 def test_a_spoilt_list_is_refused(tmp_path: Path, old: str, new: str, reason: str) -> None:
-    text = CLASSES_FILE.read_text(encoding="utf-8")
+    text = (data_folder() / "imagenet_classes.tsv").read_text(encoding="utf-8")
     assert old in text
     path = tmp_path / "classes.tsv"
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
@@ -80,3 +81,20 @@ def test_a_spoilt_list_is_refused(tmp_path: Path, old: str, new: str, reason: st
 def test_a_missing_list_is_named(tmp_path: Path) -> None:
     with pytest.raises(LabelsError, match=r"nowhere\.tsv: the classes cannot be read"):
         read_classes(tmp_path / "nowhere.tsv")
+
+
+def test_a_models_labels_are_recognized() -> None:
+    labels = tuple(entry.label for entry in read_classes())
+    assert first_imagenet_index(labels) == 0
+    assert first_imagenet_index(("background", *labels)) == 1
+    assert first_imagenet_index((*labels, "background")) == 0
+    assert first_imagenet_index(tuple(f"{label}, {label}um" for label in labels)) == 0
+    assert first_imagenet_index((*labels, "cat")) is None
+    assert first_imagenet_index(labels[::-1]) is None
+    assert first_imagenet_index(()) is None
+
+
+@pytest.mark.parametrize(("others", "first"), [(100, 0), (101, None)])
+def test_nine_in_ten_names_must_stand_in_their_places(others: int, first: int | None) -> None:
+    labels = tuple(entry.label for entry in read_classes())
+    assert first_imagenet_index(("?",) * others + labels[others:]) == first

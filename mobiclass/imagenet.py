@@ -1,6 +1,7 @@
 """The 1000 classes of ImageNet (ILSVRC 2012): WordNet id and English name, in the order of the models' outputs.
 
-It reads `models/imagenet_classes.tsv` and checks it; where the names come from is told in `models/README.md`.
+It reads `models/imagenet_classes.tsv` and checks it (where the names come from is told in `models/README.md`), and
+recognizes the label lists that have these classes.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ import re
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from mobiclass.catalog import data_folder
 from mobiclass.errors import LabelsError
+from mobiclass.label_text import synonyms
+from mobiclass.labels import background_index
 
-CLASSES_FILE: Final = Path(__file__).resolve().parents[1] / "models" / "imagenet_classes.tsv"
-
+_FILE_NAME: Final = "imagenet_classes.tsv"
 _NUM_CLASSES: Final = 1000
+_ENOUGH_ALIKE: Final = 0.9  # lists differ in the names that they prefer: Coral's has 93 % of ours
 _WNID: Final = re.compile(r"n\d{8}")
 
 
@@ -24,8 +28,8 @@ class ImagenetClass(NamedTuple):
     label: str
 
 
-def read_classes(path: Path = CLASSES_FILE) -> tuple[ImagenetClass, ...]:
-    """Read the classes from lines of ``wnid<TAB>label``.
+def read_classes(path: Path | None = None) -> tuple[ImagenetClass, ...]:
+    """Read the classes from lines of ``wnid<TAB>label``, by default those of the file that comes with mobiclass.
 
     Returns:
         The 1000 classes; the position of a class is its output index, which is the rank of its wnid.
@@ -33,6 +37,7 @@ def read_classes(path: Path = CLASSES_FILE) -> tuple[ImagenetClass, ...]:
     Raises:
         LabelsError: the file is missing, or its lines are not 1000 sorted wnids with distinct names.
     """
+    path = path or data_folder() / _FILE_NAME
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -55,3 +60,25 @@ def _check(path: Path, classes: list[ImagenetClass]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise LabelsError(f"{path}: names that stand for two classes: {', '.join(twice)}")
+
+
+def first_imagenet_index(labels: tuple[str, ...]) -> int | None:
+    """Find the index of ImageNet's first class in a model's `labels`; ``None`` where they are not ImageNet's.
+
+    The labels must be 1000, or 1001 with a background class at either end, and nine in ten of them must be the names
+    that stand at the same place in ImageNet's order: their number alone says nothing.
+
+    Raises:
+        LabelsError: the file of ImageNet's classes is missing or spoilt.
+    """
+    if len(labels) not in (_NUM_CLASSES, _NUM_CLASSES + 1):
+        return None
+    first = 0
+    if len(labels) > _NUM_CLASSES:
+        background = background_index(labels)
+        if background is None:
+            return None
+        first = 1 if background == 0 else 0
+    pairs = zip(read_classes(), labels[first : first + _NUM_CLASSES], strict=True)
+    alike = sum(not synonyms(entry.label).isdisjoint(synonyms(label)) for entry, label in pairs)
+    return first if alike >= _ENOUGH_ALIKE * _NUM_CLASSES else None

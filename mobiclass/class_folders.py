@@ -1,0 +1,81 @@
+"""``DIR/<class>/<image>``: the class folders of a directory, and a stream of the photos in them.
+
+A class folder's subfolders belong to it. What the classes are to a model is not known here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from mobiclass.errors import SetupError
+from mobiclass.sources import ImageFinder, is_image_name
+from mobiclass.wildcards import is_folder
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFolders:
+    """The class folders in one directory.
+
+    Attributes:
+        root: the directory, as it was given.
+        names: the folders' names, sorted; hidden ones are none.
+        loose_images: the number of images in the directory itself, which are of no class.
+        all_files: whether every file in them counts as an image, whatever its suffix.
+    """
+
+    root: str
+    names: tuple[str, ...]
+    loose_images: int
+    all_files: bool
+
+    def paths(self, names: Iterable[str]) -> Iterator[str]:
+        """Give the images in the folders `names`, one folder after the other, each sorted.
+
+        No folder is left by a symbolic link into another class or a folder above: its photos would get a wrong class.
+        A photo that links put into two classes is in both.
+        """
+        real = {name: os.path.realpath(self.folder(name)) for name in self.names}
+        root = PurePath(os.path.realpath(self.root))
+        above = {os.fspath(folder) for folder in (root, *root.parents)}
+        for name in names:
+            closed = above | (set(real.values()) - {real[name]})
+            yield from ImageFinder(all_files=self.all_files, closed_folders=closed).find_in(self.folder(name))
+
+    def folder(self, name: str) -> str:
+        """Give the path of the folder `name`."""
+        return os.path.join(self.root, name)
+
+    def name_of(self, path: str) -> str:
+        """Give the name of the folder that the image at `path`, one of `paths`, is in."""
+        begin = len(os.path.join(self.root, ""))
+        end = path.find(os.sep, begin)
+        return path[begin:] if end < 0 else path[begin:end]
+
+
+def list_class_folders(root: str, *, all_files: bool = False) -> ClassFolders:
+    """List the class folders in `root`; with `all_files`, files of any suffix are images.
+
+    Raises:
+        SetupError: it is no folder, cannot be read, or has no folder in it.
+    """
+    names, loose_images = [], 0
+    try:
+        with os.scandir(root) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if is_folder(entry):
+                    names.append(entry.name)
+                else:
+                    loose_images += all_files or is_image_name(entry.name)
+    except NotADirectoryError as error:
+        raise SetupError(f"{root}: not a folder; give one with a folder for each class: DIR/<class>/<image>") from error
+    except (OSError, ValueError) as error:
+        raise SetupError(f"{root}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+    if not names:
+        found = f"there are {loose_images} images but no folders in it" if loose_images else "there is nothing in it"
+        raise SetupError(f"{root}: {found}; photos are looked for in a folder for each class: DIR/<class>/<image>")
+    return ClassFolders(root, tuple(sorted(names)), loose_images, all_files)

@@ -1,0 +1,341 @@
+"""``mobiclass evaluate``: how often a model is right on photos whose classes are known."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import click
+
+from mobiclass.cli.options import (
+    ANY_PATH,
+    ModelOptions,
+    all_files_option,
+    allow_truncated_option,
+    earlier_run_options,
+    jobs_option,
+    model_options,
+    verbosity_options,
+)
+from mobiclass.cli.output import explain
+from mobiclass.cli.progress import rate_text
+from mobiclass.cli.running import check_files, for_throughput, resume_command, run_until_signal
+from mobiclass.cli.streams import show_native_output
+from mobiclass.cli.text import safe_text, terminal_width
+
+if TYPE_CHECKING:
+    from mobiclass.batch import PredictionOptions
+    from mobiclass.class_folders import ClassFolders
+    from mobiclass.classifier import Classifier
+    from mobiclass.comparison import Comparison
+    from mobiclass.evaluate import NoRows
+    from mobiclass.evaluation import Evaluation
+    from mobiclass.outputs import FileOutput
+    from mobiclass.truth import Truth
+
+_FILE: Final = click.Path(path_type=Path, dir_okay=False, readable=False)
+
+
+class _Contestant(NamedTuple):
+    """A model, and what the photos' folders are in its terms."""
+
+    classifier: Classifier
+    truth: Truth
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=ANY_PATH)
+@click.option(
+    "--map", "map_file", metavar="FILE", type=_FILE,
+    help="Which class a folder is: folder,class a line, or a JSON object. The class is a label, a wnid or an index; an "
+    "empty one leaves the folder out.",
+)  # fmt: skip
+@click.option(
+    "--against", metavar="NAME|PATH", type=ANY_PATH,
+    help="Run a second model over the same photos, and compare.",
+)  # fmt: skip
+@click.option("--against-labels", metavar="FILE", type=ANY_PATH, help="As --labels, for the second model.")
+@click.option(
+    "--against-map", metavar="FILE", type=_FILE, help="As --map, for the second model.  [default: that of --map]"
+)
+@click.option(
+    "--predictions", metavar="FILE", type=_FILE,
+    help="Keep the rows, in a .jsonl file with the truth, or as batch has them in a .csv or .parquet file.",
+)  # fmt: skip
+@click.option(
+    "--report", metavar="FILE.html", type=_FILE,
+    help="Also write a page to look at: the truth beside each photo, and the mistakes first.",
+)  # fmt: skip
+@earlier_run_options
+@jobs_option
+@all_files_option
+@model_options
+@allow_truncated_option
+@click.option(
+    "--format", "output_format", type=click.Choice(("table", "json", "csv")), default="table", show_default=True,
+    help="Of the result on stdout; csv has a line a class.",
+)  # fmt: skip
+@verbosity_options
+def evaluate(
+    folder: str,
+    options: ModelOptions,
+    map_file: Path | None,
+    against: str | None,
+    against_labels: str | None,
+    against_map: Path | None,
+    predictions: Path | None,
+    report: Path | None,
+    resume: bool,
+    overwrite: bool,
+    jobs: int | None,
+    all_files: bool,
+    allow_truncated: bool,
+    output_format: str,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Measure how often a model is right on the photos DIR/<class>/<image>.
+
+    A class folder is matched to a class of the model by its name: a label (in any case, with _ for spaces, one of
+    several synonyms), a WordNet id (n02123045, for models with ImageNet's labels) or an index (12, 0012). What does not
+    match, or may be several, is an error before anything is done. Subfolders belong to their class.
+
+    Photos that cannot be classified are counted as errors, and in nothing else (exit code 4). Rows, the page and the
+    list of mistakes are those of the first model; the options of the model's input (--labels, --resize, --mean, --std)
+    are for it alone. A latency is the model's own time for a photo while all --jobs run.
+
+    \b
+    Examples:
+      mobiclass evaluate photos/
+      mobiclass evaluate photos/ --format json --predictions rows.jsonl --report page.html
+      mobiclass evaluate photos/ --map classes.csv
+      mobiclass evaluate photos/ --against mobilenet_v1_0.25_128_quant
+    """
+    from mobiclass.class_folders import list_class_folders
+    from mobiclass.class_map import read_class_map
+    from mobiclass.evaluate import evaluation_options
+
+    _check_options(predictions, report, against, against_labels, against_map, resume=resume, overwrite=overwrite)
+    folders = list_class_folders(folder, all_files=all_files)
+    class_map = read_class_map(map_file) if map_file else None
+    class_map_there = read_class_map(against_map) if against_map else class_map
+    if verbose:
+        show_native_output()
+    options, jobs = for_throughput(options, jobs)
+    first = _load(options, folders.names, class_map, "--map", quiet=quiet, verbose=verbose)
+    second = None
+    if against is not None:
+        theirs = options._replace(model=against, labels=against_labels, resize=None, mean=None, std=None)
+        names = tuple(first.truth.indices)
+        second = _load(theirs, names, class_map_there, "--against-map", quiet=quiet, verbose=verbose)
+        _check_agreement(first, second)
+    names = tuple(name for name in (second or first).truth.indices if name in first.truth.indices)
+    _tell_what_is_left_out(folders, names, first.truth, quiet=quiet)
+    _check_photos(folders, names)
+    run = _Run(folders, names, evaluation_options(allow_truncated=allow_truncated), jobs, quiet)
+    with _open_rows(predictions, report, again=second is not None, resume=resume, overwrite=overwrite) as rows:
+        found, interrupted_by = run.evaluate(first, rows)
+        found_there, comparison = None, None
+        if not interrupted_by:
+            if told := rows.finish():
+                click.echo(f"mobiclass: {safe_text(told)}", err=True)
+            if second:
+                found_there, comparison, interrupted_by = run.compare(second, rows)
+        _print(found, found_there, comparison, output_format)
+        if report and not interrupted_by:
+            _write_report(rows, report, found)
+    _conclude(found, interrupted_by, resumable=predictions is not None, quiet=quiet)
+
+
+def _check_options(
+    predictions: Path | None,
+    report: Path | None,
+    against: str | None,
+    against_labels: str | None,
+    against_map: Path | None,
+    *,
+    resume: bool,
+    overwrite: bool,
+) -> None:
+    """Refuse what cannot work before anything is done."""
+    if resume and overwrite:
+        raise click.UsageError("--resume and --overwrite exclude each other")
+    if resume and predictions is None:
+        raise click.UsageError("--resume needs the rows of the earlier run: add --predictions FILE.jsonl")
+    if overwrite and predictions is None and report is None:
+        raise click.UsageError("--overwrite needs something to replace: --predictions or --report")
+    if against is None and (against_labels is not None or against_map is not None):
+        raise click.UsageError("--against-labels and --against-map are for the model of --against, which is missing")
+    check_files(predictions, "--predictions", report, may_exist=resume or overwrite)
+
+
+def _load(
+    options: ModelOptions,
+    folders: tuple[str, ...],
+    class_map: dict[str, str | int | None] | None,
+    map_option: str,
+    *,
+    quiet: bool,
+    verbose: bool,
+) -> _Contestant:
+    """Load a model and match the folders to its classes."""
+    from mobiclass.truth import match_folders
+
+    classifier = options.load(quiet=quiet)
+    explain(classifier, quiet=quiet, verbose=verbose)
+    truth = match_folders(folders, classifier.model, class_map, map_option=map_option)
+    if verbose:
+        for name, index in truth.indices.items():
+            click.echo(f"  {safe_text(name)}: {safe_text(truth.name(index))} ({index})", err=True)
+    return _Contestant(classifier, truth)
+
+
+def _check_agreement(first: _Contestant, second: _Contestant) -> None:
+    """Refuse numbers that are one class here and another there."""
+    from mobiclass.errors import ClassesError
+
+    if different := first.truth.contradictions(second.truth):
+        raise ClassesError(
+            f"{len(different)} folders are numbers, which are other classes in {second.classifier.model.name} than in "
+            f"{first.classifier.model.name}; say with --against-map FILE what they are there",
+            different,
+        )
+
+
+def _tell_what_is_left_out(folders: ClassFolders, names: tuple[str, ...], truth: Truth, *, quiet: bool) -> None:
+    if quiet:
+        return
+    if folders.loose_images:
+        click.echo(
+            f"mobiclass: {folders.loose_images} images lie in {safe_text(folders.root)} itself, in no class folder: "
+            "they are left out",
+            err=True,
+        )
+    if left_out := len(folders.names) - len(names):
+        click.echo(f"mobiclass: {left_out} folders are left out, as the map says", err=True)
+    if truth.unknown:
+        click.echo(
+            f"mobiclass: {len(truth.unknown)} folders of the map are not there: {_listed(truth.unknown)}", err=True
+        )
+
+
+def _check_photos(folders: ClassFolders, names: tuple[str, ...]) -> None:
+    """Refuse folders in which there is nothing to evaluate."""
+    from mobiclass.errors import SetupError
+
+    if next(folders.paths(names), None) is None:
+        raise SetupError(
+            f"{folders.root}: no image was found in its {len(names)} class folders; --all-files tries files of any "
+            "suffix"
+        )
+
+
+class _Run(NamedTuple):
+    """What models are run over, and how."""
+
+    folders: ClassFolders
+    names: tuple[str, ...]
+    options: PredictionOptions
+    jobs: int
+    quiet: bool
+
+    def evaluate(self, model: _Contestant, rows: FileOutput | NoRows) -> tuple[Evaluation, int | None]:
+        """Run a model over the photos, its rows going to `rows`; also gives the signal that interrupted it, if any."""
+        from mobiclass.batch import Batch
+        from mobiclass.evaluate import CountedRows, PhotoTruth
+        from mobiclass.evaluation import Evaluation
+        from mobiclass.tally import Tally
+
+        tally, truth = Tally(), PhotoTruth(self.folders, model.truth)
+        batch = Batch(model.classifier, CountedRows(rows, truth, tally), jobs=self.jobs, options=self.options)
+        summary, interrupted_by = run_until_signal(batch, self.folders.paths(self.names), quiet=self.quiet)
+        if not self.quiet:
+            click.echo(rate_text(summary), err=True)
+            if not interrupted_by and (empty := truth.folders_without_photos):
+                click.echo(f"mobiclass: {len(empty)} class folders have no image: {_listed(empty)}", err=True)
+        evaluation = Evaluation(
+            root=self.folders.root,
+            model=model.classifier.model,
+            device=model.classifier.device,
+            jobs=self.jobs,
+            truth=model.truth,
+            tally=tally,
+            seconds=summary.seconds,
+            partial=interrupted_by is not None,
+        )
+        return evaluation, interrupted_by
+
+    def compare(self, model: _Contestant, rows: FileOutput | NoRows) -> tuple[Evaluation, Comparison, int | None]:
+        """Run a second model over the photos of which `rows` has what the first made of them."""
+        from mobiclass.comparison import Comparison
+        from mobiclass.evaluate import ComparedRows
+
+        comparison = Comparison()
+        evaluation, interrupted_by = self.evaluate(model, ComparedRows(rows.rows(), comparison))
+        return evaluation, comparison, interrupted_by
+
+
+def _open_rows(
+    predictions: Path | None, report: Path | None, *, again: bool, resume: bool, overwrite: bool
+) -> FileOutput | NoRows:
+    """Open what the rows go into: a file that was asked for, one for the time being if they are read `again`, none."""
+    from mobiclass.evaluate import NoRows, TemporaryRows
+    from mobiclass.outputs import FileOutput
+
+    if predictions is not None:
+        return FileOutput(predictions, resume=resume, overwrite=overwrite)
+    return TemporaryRows() if again or report is not None else NoRows()
+
+
+def _print(
+    evaluation: Evaluation, against: Evaluation | None, comparison: Comparison | None, output_format: str
+) -> None:
+    from mobiclass.evaluation import evaluation_json, write_classes_csv
+
+    if output_format == "json":
+        import json
+
+        click.echo(json.dumps(evaluation_json(evaluation, against, comparison), ensure_ascii=False, indent=2))
+    elif output_format == "csv":
+        write_classes_csv(evaluation, sys.stdout)
+    else:
+        from mobiclass.cli.evaluation_table import comparison_text, evaluation_text
+
+        width = terminal_width(sys.stdout)
+        click.echo(evaluation_text(evaluation, width))
+        if against and comparison:
+            click.echo(f"\n{comparison_text(evaluation, against, comparison, width)}")
+    sys.stdout.flush()
+
+
+def _write_report(rows: FileOutput | NoRows, report: Path, evaluation: Evaluation) -> None:
+    from mobiclass.evaluate import mistakes_first
+    from mobiclass.evaluation import report_facts
+    from mobiclass.report import write_report
+
+    count = evaluation.tally.all
+    write_report(
+        mistakes_first(rows.rows),
+        report,
+        title=f"{count.images + count.errors} images, {evaluation.model.name}",
+        summary=report_facts(evaluation),
+    )
+
+
+def _conclude(found: Evaluation, interrupted_by: int | None, *, resumable: bool, quiet: bool) -> None:
+    from mobiclass.errors import ImageError
+
+    context = click.get_current_context()
+    if interrupted_by:
+        if not quiet:
+            how = f"; to go on:\n  {resume_command(sys.argv[1:])}" if resumable else ""
+            click.echo(f"interrupted: the result is of the photos done so far{how}", err=True)
+        context.exit(128 + interrupted_by)
+    if found.tally.all.errors:
+        context.exit(ImageError.exit_code)
+
+
+def _listed(names: tuple[str, ...] | list[str], limit: int = 5) -> str:
+    shown = ", ".join(repr(name) for name in names[:limit])
+    return safe_text(shown + (f" and {len(names) - limit} more" if len(names) > limit else ""))

@@ -1,0 +1,101 @@
+"""What the commands over many photos share: the cores, the first and the second Ctrl-C, how to go on, the page."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from mobiclass.cli.options import ModelOptions
+from mobiclass.cli.progress import ProgressBar
+
+if TYPE_CHECKING:
+    from mobiclass.batch import Batch, BatchSummary
+
+_SAME_SIGNAL_SECONDS: Final = 0.5
+
+
+def check_files(output: Path | None, option: str, report: Path | None, *, may_exist: bool) -> None:
+    """Refuse files for rows (given with `option`) and for a page that cannot be what they are to be.
+
+    Whether there are rows already is found out where they are opened; a page must be new, unless it `may_exist`.
+    """
+    from mobiclass.errors import SetupError
+    from mobiclass.outputs import OUTPUT_SUFFIXES, journal_path
+
+    if output is not None and output.suffix.lower() not in OUTPUT_SUFFIXES:
+        raise click.UsageError(f"{option} {output}: the suffix must be one of {', '.join(OUTPUT_SUFFIXES)}")
+    for path in (output, report):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise SetupError(f"{path}: the folder {path.parent} does not exist; create it first")
+    if report is None:
+        return
+    if output is not None and os.path.realpath(report) in map(os.path.realpath, (output, journal_path(output))):
+        raise click.UsageError(f"--report and {option} name the same file")
+    _check_report(report, may_exist=may_exist)
+
+
+def _check_report(report: Path, *, may_exist: bool) -> None:
+    """Refuse to write a page over somebody's photo, or over anything else that is not an older page."""
+    from mobiclass.errors import SetupError
+
+    if report.suffix.lower() not in (".html", ".htm"):
+        raise click.UsageError(f"--report {report}: the suffix must be .html")
+    if report.exists() and not may_exist:
+        raise SetupError(f"{report}: there is a page already: --overwrite replaces it, and so does --resume")
+
+
+def for_throughput(options: ModelOptions, jobs: int | None) -> tuple[ModelOptions, int]:
+    """Share the cores out: many single-threaded interpreters do more images a second than one of many threads."""
+    from mobiclass.interpreter import available_cores
+
+    threads = options.num_threads or 1
+    return options._replace(num_threads=threads), jobs or max(1, available_cores() // threads)
+
+
+def run_until_signal(run: Batch, paths: Iterator[str], *, quiet: bool) -> tuple[BatchSummary, int | None]:
+    """Run the batch; the first signal lets it finish what is under way, a second one ends it.
+
+    Returns:
+        The summary, and the number of the signal that interrupted the batch, if one did.
+    """
+    received: list[tuple[int, float]] = []
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        # timeout(1) and some shells send one signal twice, to the process and to its group.
+        if received and monotonic() - received[0][1] > _SAME_SIGNAL_SECONDS:
+            # Not by an exception: the workers would be waited for, and one may hang in a dead network drive.
+            os._exit(128 + number)
+        received.append((number, monotonic()))
+        run.stop()
+
+    bar = ProgressBar(quiet=quiet)
+    handlers = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        summary = run.run(paths, bar.update)
+    finally:
+        bar.close()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    return summary, received[0][0] if summary.interrupted else None
+
+
+def resume_command(arguments: list[str]) -> str:
+    """Give the command that goes on with the run that these `arguments` started."""
+    kept = [argument for argument in arguments if argument not in ("--overwrite", "--resume")]
+    return " ".join(map(_shell_word, ["mobiclass", *kept[:1], "--resume", *kept[1:]]))
+
+
+def _shell_word(text: str) -> str:
+    """Write `text` so that a shell takes it for one word, and a terminal for nothing else."""
+    import shlex
+
+    if text.isprintable():
+        return shlex.quote(text)
+    return "$'" + "".join(f"\\{byte:03o}" for byte in os.fsencode(text)) + "'"

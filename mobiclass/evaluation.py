@@ -1,0 +1,159 @@
+"""What an evaluation came to, as JSON and as CSV. The fields are a contract with scripts."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from typing import Any, Final, TextIO
+
+from mobiclass.comparison import Comparison
+from mobiclass.model import ModelInfo
+from mobiclass.results import Row
+from mobiclass.tally import Count, Tally
+from mobiclass.text import printable_utf8
+from mobiclass.truth import Truth
+
+_CSV_FIELDS: Final = ("index", "name", "images", "errors", "top1", "top5")
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One model over the photos.
+
+    Attributes:
+        root: the folder that the class folders are in.
+        model: the model.
+        device: where it ran.
+        jobs: how many photos were classified at once.
+        truth: what the folders are in its terms.
+        tally: what was counted.
+        seconds: how long it took.
+        partial: whether it was interrupted before the last photo.
+    """
+
+    root: str
+    model: ModelInfo
+    device: str
+    jobs: int
+    truth: Truth
+    tally: Tally
+    seconds: float
+    partial: bool
+
+
+def evaluation_json(
+    evaluation: Evaluation, against: Evaluation | None = None, comparison: Comparison | None = None
+) -> dict[str, Any]:
+    """Make the JSON object of an evaluation, and of the one it is compared with.
+
+    Shares are fractions of 1 of the photos that were classified, ``null`` where there are none; intervals are those of
+    95 % confidence.
+    """
+    tally = evaluation.tally
+    found = _accuracy(evaluation)
+    found["partial"] = evaluation.partial or bool(against and against.partial)
+    found["failures"] = dict(tally.failures.most_common())
+    found["failed"] = [
+        {**_path(row), "kind": row["error"]["kind"], "message": row["error"]["message"]} for row in tally.failed_rows
+    ]
+    folders = evaluation.truth.folders
+    found["classes"] = [
+        {
+            "name": evaluation.truth.name(index),
+            "index": index,
+            "folders": sorted(map(printable_utf8, folders[index])),
+            **_counted(count),
+        }
+        for index, count in sorted(tally.classes.items())
+    ]
+    found["confusion"] = [
+        {"truth": _class(truth, evaluation), "prediction": _class(prediction, evaluation), "images": count}
+        for (truth, prediction), count in sorted(tally.confusion.items())
+    ]
+    found["mistakes"] = [
+        {**_path(row), "truth": row["truth"], "prediction": row["predictions"][0]} for row in tally.mistakes
+    ]
+    if against and comparison:
+        found["against"] = {**_accuracy(against), **_compared(comparison)}
+    return found
+
+
+def write_classes_csv(evaluation: Evaluation, stream: TextIO) -> None:
+    """Write a line a class, the header first (RFC 4180, but LF line ends)."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(_CSV_FIELDS)
+    for index, count in sorted(evaluation.tally.classes.items()):
+        counted = _counted(count)
+        writer.writerow((index, evaluation.truth.name(index), *(counted[name] for name in _CSV_FIELDS[2:])))
+
+
+def report_facts(evaluation: Evaluation) -> dict[str, str]:
+    """List what stands above a report of the photos, name to value."""
+    count = evaluation.tally.all
+    facts = {}
+    for name, right in (("top-1", count.top1), ("top-5", count.top5)):
+        if interval := count.interval(right):
+            low, high = (f"{end * 100:.1f}" for end in interval)
+            facts[name] = f"{right / count.images * 100:.1f} % (95 % interval {low}–{high})"
+    return facts
+
+
+def _accuracy(evaluation: Evaluation) -> dict[str, Any]:
+    tally = evaluation.tally
+    return {
+        "model": printable_utf8(evaluation.model.name),
+        **_counted(tally.all),
+        "top1_interval": tally.all.interval(tally.all.top1),
+        "top5_interval": tally.all.interval(tally.all.top5),
+        "device": evaluation.device,
+        "jobs": evaluation.jobs,
+        "invoke_p50_ms": _rounded(tally.invoke_ms.median, 3),
+        "images_per_second": _rounded(images_per_second(evaluation), 1),
+        "model_bytes": len(evaluation.model.content),
+    }
+
+
+def images_per_second(evaluation: Evaluation) -> float | None:
+    """Give the photos a second, of all cores together; ``None`` before the first."""
+    images = evaluation.tally.all.images + evaluation.tally.all.errors
+    return images / evaluation.seconds if images and evaluation.seconds else None
+
+
+def _counted(count: Count) -> dict[str, Any]:
+    return {
+        "images": count.images,
+        "errors": count.errors,
+        "top1": count.share(count.top1),
+        "top5": count.share(count.top5),
+    }
+
+
+def _compared(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "compared": comparison.images,
+        "both_right": comparison.both_right,
+        "only_first": comparison.only_first,
+        "only_second": comparison.only_second,
+        "both_wrong": comparison.both_wrong,
+        "mcnemar_p": comparison.p_value,
+        "disagreements": [
+            {**_path(first), "first": _verdict(first), "second": _verdict(second)}
+            for first, second in comparison.disagreements
+        ],
+    }
+
+
+def _verdict(row: Row) -> dict[str, Any]:
+    return {"truth": row["truth"], "prediction": next(iter(row["predictions"]), None)}
+
+
+def _class(index: int, evaluation: Evaluation) -> dict[str, Any]:
+    return {"index": index, "label": evaluation.truth.label(index)}
+
+
+def _path(row: Row) -> dict[str, str]:
+    return {name: row[name] for name in ("path", "path_base64") if name in row}
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)

@@ -1,0 +1,138 @@
+"""What rows whose truth is known come to: top-1 and top-5, per class, what is confused, the worst mistakes.
+
+It counts rows as they go by. Its memory grows with the classes and the pairs of them that were confused, and not with
+the photos.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from mobiclass.results import Row
+from mobiclass.running_median import RunningMedian
+from mobiclass.significance import wilson_interval
+
+TOP: Final = 5
+"""The predictions a photo that top-5 looks at; a model with fewer classes has all of them among these."""
+
+MAX_MISTAKES: Final = 100
+MAX_FAILURES: Final = 100
+
+
+@dataclass(slots=True)
+class Count:
+    """The photos of one class, or of all.
+
+    Attributes:
+        images: those that were classified.
+        top1: those of them whose first prediction is right.
+        top5: those with the right class among the first five.
+        errors: those that could not be classified, which count in none of the others.
+    """
+
+    images: int = 0
+    top1: int = 0
+    top5: int = 0
+    errors: int = 0
+
+    def share(self, right: int) -> float | None:
+        """Give `right` as a share of the images; ``None`` where there are none."""
+        return right / self.images if self.images else None
+
+    def interval(self, right: int) -> tuple[float, float] | None:
+        """Give the 95 % confidence interval of that share; ``None`` where there are no images."""
+        return wilson_interval(right, self.images) if self.images else None
+
+    def add(self, rank: int | None) -> None:
+        """Count a photo whose right class came at that `rank` (from 0), or not at all."""
+        self.images += 1
+        self.top1 += rank == 0
+        self.top5 += rank is not None and rank < TOP
+
+
+@dataclass(slots=True)
+class Tally:
+    """Everything that is counted.
+
+    Attributes:
+        all: the photos of all classes together.
+        classes: those of each class, by its index.
+        confusion: how many photos of one class (the first index) got another or the same as first prediction (the
+            second index); pairs that never occurred are not in it.
+        failures: how many could not be classified, by kind of error.
+        failed_rows: the first `MAX_FAILURES` of their rows.
+        invoke_ms: the milliseconds that the model took for a photo.
+    """
+
+    all: Count = field(default_factory=Count)
+    classes: dict[int, Count] = field(default_factory=dict)
+    confusion: Counter[tuple[int, int]] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
+    failed_rows: list[Row] = field(default_factory=list)
+    invoke_ms: RunningMedian = field(default_factory=RunningMedian)
+    _mistakes: list[tuple[float, int, Row]] = field(default_factory=list)  # a heap, the least confident on top
+
+    def add(self, row: Row) -> None:
+        """Count one row, which has its ``truth``."""
+        truth = row["truth"]["index"]
+        of_class = self.classes.setdefault(truth, Count())
+        if row["error"]:
+            self.all.errors += 1
+            of_class.errors += 1
+            self.failures[row["error"]["kind"]] += 1
+            if len(self.failed_rows) < MAX_FAILURES:
+                self.failed_rows.append(row)
+            return
+        rank = truth_rank(row)
+        self.all.add(rank)
+        of_class.add(rank)
+        if timing := row.get("timing_ms"):
+            self.invoke_ms.add(timing["invoke"])
+        if row["predictions"]:  # a damaged model's may all lie under zero
+            first = row["predictions"][0]
+            self.confusion[truth, first["index"]] += 1
+            if rank != 0:
+                self._add_mistake(first["score"], row)
+
+    def _add_mistake(self, score: float, row: Row) -> None:
+        # Of equal scores the earlier photo counts as the worse mistake: the outcome depends on nothing else.
+        mistake = (score, -self.all.images, row)
+        if len(self._mistakes) < MAX_MISTAKES:
+            heapq.heappush(self._mistakes, mistake)
+        elif mistake > self._mistakes[0]:
+            heapq.heapreplace(self._mistakes, mistake)
+
+    @property
+    def mistakes(self) -> list[Row]:
+        """The rows of the `MAX_MISTAKES` most confident mistakes, the most confident first."""
+        return [row for *_, row in sorted(self._mistakes, key=lambda mistake: mistake[:2], reverse=True)]
+
+    def confused(self) -> list[tuple[int, int, int]]:
+        """List the pairs of classes of which one was taken for the other: (truth, prediction, photos), most first."""
+        pairs = [(*pair, count) for pair, count in self.confusion.items() if pair[0] != pair[1]]
+        return sorted(pairs, key=lambda pair: (-pair[2], pair[:2]))
+
+    def worst_classes(self) -> list[tuple[int, Count]]:
+        """List the classes that have a mistake, the worst first: by top-1, then by the number of mistakes."""
+        imperfect = [(index, count) for index, count in self.classes.items() if count.top1 < count.images]
+        return sorted(
+            imperfect, key=lambda each: (each[1].top1 / each[1].images, each[1].top1 - each[1].images, each[0])
+        )
+
+
+def truth_rank(row: Mapping[str, Any]) -> int | None:
+    """Find the place, from 0, of the truth among the predictions of `row`; ``None`` where it is not among them."""
+    truth = row["truth"]["index"]
+    for rank, prediction in enumerate(row["predictions"]):
+        if prediction["index"] == truth:
+            return rank
+    return None
+
+
+def is_mistake(row: Mapping[str, Any]) -> bool:
+    """Whether the photo of `row` was classified, and wrongly."""
+    return not row["error"] and truth_rank(row) != 0

@@ -1,0 +1,129 @@
+"""What the photos of each class folder show, in a model's terms: folder to output index, all or nothing."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from mobiclass.class_map import ClassMap
+from mobiclass.class_names import ClassNames, Match, MatchedBy, Miss
+from mobiclass.errors import ClassesError
+from mobiclass.label_text import synonyms
+from mobiclass.model import ModelInfo
+
+_MAX_TOLD: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """The classes of the folders, for one model.
+
+    Attributes:
+        indices: the output index that is right for the photos of each folder.
+        matched_by: how many folders were matched by label, wnid and index.
+        left_out: the folders that the map leaves out.
+        unknown: the folders that the map has and that are not there.
+    """
+
+    indices: dict[str, int]
+    matched_by: Counter[MatchedBy]
+    left_out: tuple[str, ...]
+    unknown: tuple[str, ...]
+    _by_index: frozenset[str]
+    _names: ClassNames = field(repr=False)
+
+    def field(self, folder: str) -> dict[str, Any]:
+        """Make the field ``truth`` of a photo's row, as its predictions are written."""
+        index = self.indices[folder]
+        return {"index": index, "label": self.label(index)}
+
+    def name(self, index: int) -> str:
+        """Name a class of the model."""
+        return self._names.name(index)
+
+    def distinct_name(self, index: int) -> str:
+        """Name a class of the model as no other is named: with its index where another has its label."""
+        return self._names.distinct_name(index)
+
+    def label(self, index: int) -> str | None:
+        """Give the label of a class of the model; ``None`` where it has none."""
+        return self._names.label(index)
+
+    @property
+    def folders(self) -> dict[int, list[str]]:
+        """The folders of each class, by its index."""
+        folders = defaultdict(list)
+        for folder, index in self.indices.items():
+            folders[index].append(folder)
+        return folders
+
+    def contradictions(self, other: Truth) -> list[str]:
+        """List the folders whose number this model and another take for classes of different names."""
+        found = []
+        for folder in sorted(self._by_index & other._by_index):
+            index, index_there = self.indices[folder], other.indices[folder]
+            label, label_there = self._names.label(index), other._names.label(index_there)
+            if self._names.classes == other._names.classes and (label is None or label_there is None):
+                continue  # as many classes, and nothing is known against it
+            if label is None or label_there is None or synonyms(label).isdisjoint(synonyms(label_there)):
+                found.append(f"{folder!r}: {self.name(index)!r} in one, {other.name(index_there)!r} in the other")
+        return found
+
+
+def match_folders(
+    folders: Collection[str], model: ModelInfo, class_map: ClassMap | None = None, *, map_option: str = "--map"
+) -> Truth:
+    """Match the names of class folders, or what `class_map` says they are, to the classes of `model`.
+
+    Args:
+        folders: the names of the folders.
+        model: the model.
+        class_map: what the folders in it are.
+        map_option: the option that messages recommend for that.
+
+    Raises:
+        ClassesError: a folder is no class or may be several; its `details` say so for every such folder, with what
+            is near.
+        LabelsError: the file of ImageNet's classes, which comes with mobiclass, is missing or spoilt.
+    """
+    class_map = class_map or {}
+    names = ClassNames(model.labels, model.classes)
+    matches: dict[str, Match] = {}
+    misses: list[str] = []
+    left_out: list[str] = []
+    for folder in folders:
+        wanted = class_map.get(folder, folder)
+        if wanted is None:
+            left_out.append(folder)
+            continue
+        found = names.at(wanted) if isinstance(wanted, int) else names.find(wanted, suggest=len(misses) < _MAX_TOLD)
+        if isinstance(found, Match):
+            matches[folder] = found
+        else:
+            misses.append(_described(folder, wanted, found))
+    if misses:
+        raise ClassesError(
+            f"{len(misses)} of {len(folders)} folders are no classes of {model.name}, or may be several; name each by "
+            f"its label, wnid or index, or say with {map_option} FILE which class it is (folder,class a line)",
+            misses[:_MAX_TOLD] + ([f"… and {len(misses) - _MAX_TOLD} more"] if len(misses) > _MAX_TOLD else []),
+        )
+    if not matches:
+        raise ClassesError(f"the map leaves all {len(folders)} folders out")
+    return Truth(
+        indices={folder: match.index for folder, match in matches.items()},
+        matched_by=Counter(match.by for match in matches.values()),
+        left_out=tuple(left_out),
+        unknown=tuple(folder for folder in class_map if folder not in set(folders)),
+        _by_index=frozenset(folder for folder, match in matches.items() if match.by == "index"),
+        _names=names,
+    )
+
+
+def _described(folder: str, wanted: str | int, miss: Miss) -> str:
+    text = repr(folder) if wanted == folder else f"{folder!r}, in the map {wanted!r}"
+    text += f": {miss.reason}"
+    if miss.near:
+        text += f"{': ' if miss.ambiguous else '; near are '}{', '.join(miss.near)}"
+    return text
