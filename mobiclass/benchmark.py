@@ -50,11 +50,12 @@ def measure(task: Task) -> Measurement:
 
     Latencies are those of the interpreter alone, the tensor handed in and the scores taken out; ``load_ms`` is reading,
     checking and loading the model, without importing the runtime; ``images_per_second`` counts photos that go the whole
-    way in the workers of a batch; ``peak_rss_mb`` (10⁶ bytes) is the process with one interpreter.
+    way in the workers of a batch; ``peak_rss_mb`` (10⁶ bytes) is the process with one interpreter, and an Edge TPU's.
 
     Raises:
         SetupError: the model, the device or the runtime cannot be used, or the runtime crashes.
         ImageError: the photo cannot be classified.
+        RuntimeError: a bug; the message is the child's traceback.
     """
     command = python_command("mobiclass.benchmark_child", json.dumps(task._asdict()))
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
@@ -71,6 +72,8 @@ def measure(task: Task) -> Measurement:
             "the runtime crashes on this model, or the memory does not suffice"
         )
     answer: Measurement = json.loads(content)
+    if "bug" in answer:
+        raise RuntimeError(f"in the process that measured {task.model or 'the built-in model'}:\n{answer['bug']}")
     if "error" in answer:
         _raise(answer)
     return answer

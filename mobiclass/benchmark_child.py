@@ -11,15 +11,17 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from mobiclass.choices import RuntimeChoice
     from mobiclass.classifier import Classifier, Timing
+    from mobiclass.latency import Latency
 
 _SPLIT_RUNS: Final = 20
 _THROUGHPUT_SECONDS: Final = 2.0
@@ -41,6 +43,10 @@ def main(task: str) -> None:
         answer = {"error": "ImageError", "message": error.reason, "kind": error.kind, "path": error.path}
     except MobiclassError as error:
         answer = {"error": type(error).__name__, "message": str(error)}
+    except MemoryError:
+        answer = {"error": "SetupError", "message": "the memory does not suffice to measure this model"}
+    except Exception:  # noqa: BLE001 - whoever started us raises it again
+        answer = {"bug": traceback.format_exc()}
     json.dump(answer, answers)
     answers.close()
     os._exit(0)  # an accelerator's process ends with its parent
@@ -56,15 +62,12 @@ def _measure(*, image: str | None, seconds: float | None, throughput_threads: in
     import numpy as np
 
     from mobiclass.classifier import Classifier
-    from mobiclass.latency import measure_latency
+    from mobiclass.latency import measure_latency, warm_up
     from mobiclass.machine_noise import machine_state, noise
+    from mobiclass.process_tree import peak_bytes
 
-    # What every model needs is loaded before the clock runs.
-    from mobiclass.runtimes import choose_runtime, import_runtime
-
-    import_runtime(choose_runtime(model["runtime"]))
+    _prepare(model["model"], model["runtime"])
     photo = image if image is not None else _made_photo()
-    before = machine_state()
     started = perf_counter()
     classifier = Classifier.load(**model)
     loaded = perf_counter()
@@ -73,11 +76,15 @@ def _measure(*, image: str | None, seconds: float | None, throughput_threads: in
     running.interpreter.invoke(tensor)
     first = perf_counter()
     tensor = running.preprocessor(_decoded(photo, classifier))
+    warm_up(lambda: running.interpreter.invoke(tensor))
+    warm = machine_state()  # not sooner: a clock that was saving power is up now
     latency = measure_latency(lambda: running.interpreter.invoke(tensor), seconds)
+    timed = machine_state()
     timing = _split(classifier, photo)
-    peak_bytes = _peak_bytes()  # of one interpreter: what `predict` takes
+    peak = peak_bytes()  # of one interpreter: what `predict` takes
     per_second = _throughput(classifier, photo, model, throughput_threads, seconds)
-    after = machine_state()
+    # With all cores at work the clock is another one, and ought to be.
+    done = machine_state()._replace(clock_khz=timed.clock_khz)
     return {
         "model": classifier.model.name,
         "runtime": classifier.runtime.package,
@@ -91,14 +98,36 @@ def _measure(*, image: str | None, seconds: float | None, throughput_threads: in
         "p90_ms": latency.p90_ms,
         "p99_ms": latency.p99_ms,
         "images_per_second": round(per_second, 2),
-        "peak_rss_mb": round(peak_bytes / 1e6, 1),
+        "peak_rss_mb": round(peak / 1e6, 1),
         "runs": latency.runs,
         "steady": latency.steady,
         "timing_ms": {name.removesuffix("_ms"): value for name, value in timing._asdict().items()},
-        "noise": noise(before, after, latency.spread),
+        "image": image,
+        "noise": _doubts(latency, seconds) + noise(warm, done, latency.spread),
         "bytes": len(classifier.model.content),
         "model_sha256": classifier.model.sha256,
     }
+
+
+def _prepare(model: str | None, choice: RuntimeChoice) -> None:
+    """Do what the clock shall not count: import the runtime, and try the model in a process of its own, if need be."""
+    from mobiclass.catalog import find_model
+    from mobiclass.model import read_model
+    from mobiclass.runtimes import choose_runtime, import_runtime
+    from mobiclass.trial import require_loadable
+
+    runtime = choose_runtime(choice)
+    import_runtime(runtime)
+    if runtime.crashes_on_damage:
+        info = read_model(find_model(model))
+        if not info.edgetpu_compiled:
+            require_loadable(info, runtime)  # remembered, so that loading does not do it again
+
+
+def _doubts(latency: Latency, seconds: float | None) -> list[str]:
+    if latency.steady or seconds is not None:  # whoever gives a time asks for no more
+        return []
+    return [f"after {latency.runs} runs the median is not steady"]
 
 
 def _made_photo() -> bytes:
@@ -161,16 +190,3 @@ def _throughput(
         counts = list(pool.map(work, workers))
     elapsed = max(end for _, _, end in counts) - min(start for _, start, _ in counts)
     return sum(done for done, _, _ in counts) / elapsed
-
-
-def _peak_bytes() -> int:
-    """Give the most memory that this process has had in use."""
-    try:
-        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-        # getrusage() would tell the peak of the process that started this one, if that was higher: exec keeps it.
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
-    except (OSError, StopIteration):
-        import resource
-
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024

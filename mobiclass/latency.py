@@ -12,7 +12,7 @@ from statistics import quantiles
 from time import perf_counter
 from typing import Final, NamedTuple
 
-_WARM_UP_SECONDS: Final = 0.3  # the caches are warm, and a clock that was saving power is up, long before
+_WARM_UP_SECONDS: Final = 0.3
 _MIN_RUNS: Final = 30  # fewer say nothing of a 90th percentile
 _MIN_SECONDS: Final = 1.0
 _MAX_SECONDS: Final = 10.0
@@ -43,12 +43,20 @@ class Latency(NamedTuple):
         return self.p90_ms / self.p50_ms - 1
 
 
+def warm_up(call: Callable[[], object]) -> None:
+    """Run `call` until the caches are warm and the processor's clock is up: for 0.3 s, and once at least."""
+    end = perf_counter() + _WARM_UP_SECONDS
+    while True:
+        call()
+        if perf_counter() >= end:
+            return
+
+
 def measure_latency(call: Callable[[], object], seconds: float | None = None) -> Latency:
-    """Time `call` again and again, after a warm-up: for `seconds`, or until the median is steady.
+    """Time `call`, warm by now, again and again: for `seconds`, or until the median is steady.
 
     Without `seconds` it takes 1 to 10 s, and at least 30 runs. Python's garbage collector rests meanwhile.
     """
-    _run_for(call, _WARM_UP_SECONDS)
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -98,11 +106,3 @@ def _timed(call: Callable[[], object], seconds: float | None) -> list[float]:
                 return times
             next_look = len(times) + max(1, len(times) // 5)
         previous = perf_counter()  # after looking, which is none of the call's time
-
-
-def _run_for(call: Callable[[], object], seconds: float) -> None:
-    end = perf_counter() + seconds
-    while True:
-        call()
-        if perf_counter() >= end:
-            return

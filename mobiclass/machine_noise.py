@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from time import perf_counter, process_time
+from time import perf_counter
 from typing import Final, NamedTuple
+
+from mobiclass.process_tree import cpu_seconds
 
 _OTHERS_CORES: Final = 0.15  # of one core: more of that is noticed in the figures
 _CLOCK_CHANGE: Final = 0.1
@@ -23,9 +25,9 @@ class MachineState(NamedTuple):
 
     Attributes:
         seconds: the moment.
-        own_seconds: the CPU time that this process has had.
+        own_seconds: the CPU time that this process and those below it have had.
         busy_seconds: the CPU time that all processes have had, on all cores.
-        clock_khz: the mean clock of the cores.
+        clock_khz: the clock of the fastest core: where the work is; idle ones save power.
         celsius: the hottest sensor's temperature.
     """
 
@@ -42,9 +44,9 @@ def machine_state(root: Path = Path("/")) -> MachineState:
     heat = _numbers(root, "sys/class/thermal", "thermal_zone*/temp")
     return MachineState(
         seconds=perf_counter(),
-        own_seconds=process_time(),
+        own_seconds=cpu_seconds(),
         busy_seconds=_busy_seconds(root),
-        clock_khz=sum(clocks) / len(clocks) if clocks else None,
+        clock_khz=max(clocks, default=None),
         celsius=max(heat) / 1000 if heat else None,
     )
 
@@ -65,7 +67,7 @@ def noise(before: MachineState, after: MachineState, spread: float) -> list[str]
     if before.clock_khz and after.clock_khz:
         change = after.clock_khz / before.clock_khz - 1
         if abs(change) > _CLOCK_CHANGE:
-            notes.append(f"the cores' clock changed by {change:+.0%}, to {after.clock_khz / 1e6:.2f} GHz")
+            notes.append(f"the clock changed by {change:+.0%}, to {after.clock_khz / 1e6:.2f} GHz")
     if before.celsius is not None and after.celsius is not None and after.celsius - before.celsius > _WARMER_CELSIUS:
         notes.append(f"it grew warmer, from {before.celsius:.0f} to {after.celsius:.0f} °C")
     return notes

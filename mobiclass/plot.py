@@ -53,7 +53,7 @@ def draw(bubbles: Sequence[Bubble], title: str) -> Any:
     """Draw `bubbles`, as a Matplotlib ``Figure``."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 5))
+    figure = Figure(figsize=(9, max(5, 1 + 0.2 * len(bubbles))))  # so that all names find room beside it
     axes = figure.add_axes((0.08, 0.12, 0.52, 0.78))
     known = [bubble.top1 * 100 for bubble in bubbles if bubble.top1 is not None]
     low, high = (min(known), max(known)) if known else (0.0, 100.0)
@@ -90,7 +90,8 @@ def _number(figure: Any, axes: Any, bubbles: Sequence[Bubble], heights: Sequence
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     names = [f"{number}  {bubble.name}, {bubble.bytes / 1e6:.1f} MB" for number, bubble in enumerate(bubbles, 1)]
-    figure.text(1.01, 0.98, "\n".join(names), transform=axes.transAxes, va="top", fontsize=8, linespacing=1.6)
+    figure.text(1.01, 0.98, "\n".join(names), transform=axes.transAxes, va="top", fontsize=8, linespacing=1.6,
+                parse_math=False)  # fmt: skip
     renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
     figure.draw_without_rendering()
     taken: list[Any] = []

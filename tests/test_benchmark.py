@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 from conftest import MakeModel
 from made_images import encode, scene
-from tiny_models import append_zip
+from tiny_models import append_zip, colour_model
 
-from mobiclass import benchmark
+from mobiclass import benchmark, benchmark_child
 from mobiclass.benchmark import Task, measure
+from mobiclass.child import python_command
 from mobiclass.errors import DelegateError, ImageError, ModelError
+from mobiclass.model import read_model
+from mobiclass.runtimes import choose_runtime
 
 FIELDS = {
     "model", "runtime", "device", "threads", "load_ms", "first_ms", "p50_ms", "p90_ms", "p99_ms", "images_per_second",
@@ -78,3 +81,27 @@ def test_a_process_that_dies_is_the_models_error(program: str, status: int, monk
     monkeypatch.setattr(benchmark, "python_command", lambda *_: [sys.executable, "-c", program])
     with pytest.raises(ModelError, match=f"status {status}"):
         measure(SHORT)
+
+
+def test_a_bug_in_the_process_that_measures_is_a_bug_and_not_the_models_error(
+    make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breakage = "import mobiclass.latency as latency; latency.measure_latency = None"
+
+    def broken(module: str, *arguments: str) -> list[str]:
+        *python, program = python_command(module, *arguments)
+        return [*python, program.replace("; from ", f"; {breakage}; from ")]
+
+    monkeypatch.setattr(benchmark, "python_command", broken)
+    with pytest.raises(RuntimeError, match="Traceback[^$]*'NoneType' object is not callable"):
+        measure(SHORT._replace(model=str(make_model())))
+
+
+@pytest.mark.skipif(
+    not choose_runtime().crashes_on_damage, reason="NOT TESTED: this runtime does not crash and needs no trial"
+)
+def test_the_trial_of_a_model_comes_before_the_clock(make_model: MakeModel, shared_cache: Path) -> None:
+    model = make_model(colour_model(gain=3.25))
+    benchmark_child._prepare(str(model), "auto")
+    tried = {path.name for path in (shared_cache / "loaded").rglob("*")}
+    assert read_model(model).sha256 in tried

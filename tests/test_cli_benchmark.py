@@ -6,12 +6,14 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
+from batch_runs import patched, running
 from conftest import MakeModel
 from program import COMMAND, environment, run
 
@@ -36,7 +38,9 @@ def test_csv_has_the_fields_of_the_contract(make_model: MakeModel) -> None:
     done = run(*SHORT, "--threads", "1", "--format", "csv", make_model(), make_model(name="other"))
     assert done.exit_code == 0, done
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
-    assert list(rows[0]) == FIELDS
+    assert list(rows[0])[: len(FIELDS)] == FIELDS
+    assert [name for name in rows[0] if name.endswith("cess_ms")] == ["preprocess_ms", "postprocess_ms"]
+    assert all(float(rows[0][f"{step}_ms"]) >= 0 for step in ("decode", "preprocess", "invoke", "postprocess"))
     assert rows[1]["model"] == "other"
     assert all(float(row["p50_ms"]) > 0 for row in rows)
 
@@ -46,7 +50,8 @@ def test_the_built_in_model_is_the_default_and_its_accuracy_is_known() -> None:
     (measurement,) = json.loads(done.stdout)
     assert (done.exit_code, measurement["model"]) == (0, "efficientnet_lite0")
     assert measurement["published_top1"] == 0.744
-    assert "one photo: decode" in done.stderr
+    assert measurement["image"] is None
+    assert re.search(r"efficientnet_lite0: \S+ \S+, \d+ runs", done.stderr)
 
 
 def test_the_environments_model_is_the_default(make_model: MakeModel) -> None:
@@ -56,11 +61,16 @@ def test_the_environments_model_is_the_default(make_model: MakeModel) -> None:
 
 def test_a_table_fits_eighty_columns_and_keeps_long_names_whole(make_model: MakeModel) -> None:
     done = run(*SHORT, "--threads", "1", make_model(name="n" * 40))
-    heading, name, figures, *_ = done.stdout.splitlines()
+    heading, name, figures, _, _, photo_heading, photo_name, photo, legend, _ = done.stdout.splitlines()
     assert heading.split() == ["model", "device", "thr", "load", "first", "p50", "p90", "p99", "img/s", "MB"]
-    assert name == "n" * 40
+    assert name == photo_name == "n" * 40
+    assert photo_heading.split()[2:] == ["thr", "decode", "preprocess", "invoke", "postprocess", "all", "file", "top-1"]
+    thread_count, *steps, total, megabytes, top1 = photo.split()
+    assert (thread_count, megabytes, top1) == ("1", "0.0", "–")
+    assert sum(map(float, steps)) == pytest.approx(float(total), abs=0.03)
+    assert "a made photo" in legend
     assert len(figures.split()) == 9
-    assert max(map(len, (heading, figures))) <= 80
+    assert max(map(len, (heading, figures, photo_heading, photo, legend))) <= 80
 
 
 def test_models_that_cannot_be_measured_are_said_and_the_others_go_on(make_model: MakeModel, tmp_path: Path) -> None:
@@ -73,6 +83,18 @@ def test_models_that_cannot_be_measured_are_said_and_the_others_go_on(make_model
     assert len(errors) == 2
     assert "damaged.tflite: not a TFLite model" in errors[0]
     assert "Traceback" not in done.stderr
+
+
+def test_a_model_that_fails_with_every_number_of_threads_is_said_once(tmp_path: Path) -> None:
+    done = run(*SHORT, "--sweep-threads", "1,2", tmp_path / "absent.tflite")
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert done.stderr.count("there is no such model file") == 1
+
+
+def test_the_environments_threads_are_no_obstacle_to_a_sweep(make_model: MakeModel) -> None:
+    done = run(*SHORT, "--sweep-threads", "1", "--format", "csv", make_model(), env={"MOBICLASS_THREADS": "2"})
+    assert done.exit_code == 0, done.stderr
+    assert [row["threads"] for row in csv.DictReader(io.StringIO(done.stdout))] == ["1"]
 
 
 def test_a_photo_that_cannot_be_read_ends_it(make_model: MakeModel, tmp_path: Path) -> None:
@@ -130,6 +152,29 @@ def test_ended_by_a_signal_it_leaves_no_process_behind(number: int, status: int)
         time.sleep(0.1)
     os.kill(child, signal.SIGKILL)
     raise AssertionError("the measuring process lives on")
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ended_by_a_signal_it_prints_what_was_measured(number: int, status: int, make_model: MakeModel) -> None:
+    done, hung = make_model(), make_model(name="hung")
+    hang = "import mobiclass.benchmark as b, time; real = b.measure\n"
+    hang += "b.measure = lambda task: real(task) if 'hung' not in task.model else time.sleep(60)"
+    arguments = (*SHORT, "--threads", "1", "--format", "json", "-v", str(done), str(hung))
+    with running(*arguments, command=patched(hang)) as process:
+        assert process.stderr is not None
+        assert b"runs" in process.stderr.readline()
+        process.send_signal(number)
+        stdout, _ = process.communicate(timeout=60)
+        assert process.returncode == status
+    assert [measured["model"] for measured in json.loads(stdout)] == ["colours"]
+
+
+def test_an_odd_name_is_drawn_as_it_is(tmp_path: Path, make_model: MakeModel) -> None:
+    pytest.importorskip("matplotlib", reason="Matplotlib is not installed: pip install 'mobiclass[plots]'")
+    plot = tmp_path / "latency.png"
+    done = run(*SHORT, "--threads", "1", "--plot", plot, make_model(name="$\\frac$\x1b[31m\n_^{" + "w" * 90))
+    assert done.exit_code == 0, done.stderr
+    assert plot.read_bytes().startswith(b"\x89PNG")
 
 
 def wait_for_child(pid: int) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from mobiclass import latency
-from mobiclass.latency import is_steady, measure_latency, summarize
+from mobiclass.latency import is_steady, measure_latency, summarize, warm_up
 
 
 def test_percentiles_are_those_of_the_runs() -> None:
@@ -61,7 +61,15 @@ def test_steady_calls_are_timed_for_a_second_and_no_longer(monkeypatch: pytest.M
     assert found.p50_ms == found.p99_ms == pytest.approx(10.0)
     assert found.steady
     assert 100 <= found.runs <= 130
-    assert clock.calls > found.runs  # the warm-up is not counted
+    assert clock.calls == found.runs
+
+
+@pytest.mark.parametrize(("step", "calls"), [(0.010, 30), (5.0, 1)])
+def test_a_warm_up_is_short_and_no_less_than_a_call(step: float, calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(alternating(step))
+    monkeypatch.setattr(latency, "perf_counter", clock)
+    warm_up(clock.call)
+    assert clock.calls in (calls, calls + 1)
 
 
 def test_unsteady_calls_are_timed_for_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:

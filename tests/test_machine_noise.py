@@ -24,7 +24,7 @@ def test_a_quiet_machine_is_not_spoken_of() -> None:
     [
         (later(), 0.4, "one run in ten took at least 40% longer than the median"),
         (later(busy_seconds=119.0), 0.0, "other programs kept 1.0 cores busy"),
-        (later(clock_khz=600_000.0), 0.0, "the cores' clock changed by -60%, to 0.60 GHz"),
+        (later(clock_khz=600_000.0), 0.0, "the clock changed by -60%, to 0.60 GHz"),
         (later(celsius=82.0), 0.0, "it grew warmer, from 50 to 82 °C"),
     ],
 )
@@ -50,7 +50,7 @@ def test_the_state_is_read_from_the_system(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
     state = machine_state(tmp_path)
     assert state.busy_seconds == pytest.approx(2.5)  # at 100 ticks a second: idle, waiting and guests left out
-    assert state.clock_khz == 1_600_000
+    assert state.clock_khz == 1_700_000
     assert state.celsius == pytest.approx(48.312)
 
 

@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
 from mobiclass.cli.options import ANY_PATH, device_options, verbosity_options
-from mobiclass.cli.process import EXIT_INTERRUPTED, loaded
-from mobiclass.cli.text import safe_text
+from mobiclass.cli.process import EXIT_INTERRUPTED, EXIT_TERMINATED, loaded
+from mobiclass.cli.text import fit_text, safe_text
 
 if TYPE_CHECKING:
     from mobiclass.benchmark import Measurement, Task
 
 _MAX_SECONDS: Final = 3600.0
 _MAX_THREADS: Final = 256
+_NAME_CELLS: Final = 32  # beside the picture
 
 
 def _seconds(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
@@ -87,7 +89,8 @@ def benchmark(
     """
     from mobiclass.benchmark import Task
 
-    if sweep_threads and num_threads is not None:
+    context = click.get_current_context()
+    if sweep_threads and context.get_parameter_source("num_threads") is ParameterSource.COMMANDLINE:
         raise click.UsageError("--threads and --sweep-threads exclude each other")
     if overwrite and plot is None:
         raise click.UsageError("--overwrite is for --plot's file")
@@ -101,11 +104,11 @@ def benchmark(
         for model in models or (os.environ.get("MOBICLASS_MODEL") or None,)
         for latency, throughput in threads
     ]
-    measurements, failed, interrupted = _measure_all(tasks, output_format, quiet=quiet, verbose=verbose)
+    measurements, exit_code = _measure_all(tasks, output_format, quiet=quiet, verbose=verbose)
     if plot is not None and measurements:
         _plot(measurements, plot)
-    if interrupted or failed:
-        click.get_current_context().exit(EXIT_INTERRUPTED if interrupted else failed)
+    if exit_code:
+        context.exit(exit_code)
 
 
 def _check_plot(plot: Path, *, overwrite: bool) -> None:
@@ -121,10 +124,8 @@ def _check_plot(plot: Path, *, overwrite: bool) -> None:
     require_matplotlib()
 
 
-def _measure_all(
-    tasks: list[Task], output_format: str, *, quiet: bool, verbose: bool
-) -> tuple[list[Measurement], int, bool]:
-    """Measure one after the other and print each; returns them, the exit code of failures, and whether it was ended."""
+def _measure_all(tasks: list[Task], output_format: str, *, quiet: bool, verbose: bool) -> tuple[list[Measurement], int]:
+    """Measure one after the other and print each, until a signal ends it; returns them, and the exit code."""
     from mobiclass.benchmark import measure
     from mobiclass.catalog import entry_by_sha256
     from mobiclass.cli.benchmark_formats import measurement_writer
@@ -133,16 +134,18 @@ def _measure_all(
     loaded()
     writer = measurement_writer(output_format, sys.stdout)
     measurements: list[Measurement] = []
-    failed = 0
-    interrupted = False
+    said: set[str] = set()
+    exit_code = 0
     try:
         for number, task in enumerate(tasks, 1):
             _progress(task, number, len(tasks), quiet=quiet)
             try:
                 measurement = measure(task)
             except SetupError as error:
-                click.echo(f"mobiclass: error: {safe_text(str(error))}", err=True)
-                failed = error.exit_code
+                if str(error) not in said:  # with another number of threads
+                    click.echo(f"mobiclass: error: {safe_text(str(error))}", err=True)
+                said.add(str(error))
+                exit_code = error.exit_code
                 continue
             entry = entry_by_sha256(measurement["model_sha256"])
             measurement["published_top1"] = entry.published_top1 if entry else None
@@ -150,26 +153,31 @@ def _measure_all(
             writer.write(measurement)
             _explain(measurement, quiet=quiet, verbose=verbose)
     except KeyboardInterrupt:
-        interrupted = True
+        exit_code = EXIT_INTERRUPTED
+    except SystemExit:  # SIGTERM
+        exit_code = EXIT_TERMINATED
     writer.close()
-    return measurements, failed, interrupted
+    return measurements, exit_code
 
 
 def _progress(task: Task, number: int, of: int, *, quiet: bool) -> None:
     if quiet or not sys.stderr.isatty():
         return
-    threads = f", {task.num_threads} threads" if task.num_threads else ""
+    threads = f", {_threads(task.num_threads)}" if task.num_threads else ""
     click.echo(f"measuring {safe_text(task.model or 'the built-in model')}{threads} ({number} of {of}) ...", err=True)
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread{'s' if count > 1 else ''}"
 
 
 def _explain(measurement: Measurement, *, quiet: bool, verbose: bool) -> None:
     """Say on stderr what makes the figures doubtful (unless -q), and how they came about (with -v)."""
     name = safe_text(measurement["model"])
     if verbose:
-        split = ", ".join(f"{step} {value:.2f} ms" for step, value in measurement["timing_ms"].items())
         click.echo(
             f"{name}: {measurement['runtime']} {measurement['runtime_version']}, {measurement['runs']} runs, "
-            f"the median {'is steady' if measurement['steady'] else 'is not steady'}; one photo: {split}",
+            f"the median {'is steady' if measurement['steady'] else 'is not steady'}",
             err=True,
         )
     if quiet:
@@ -182,12 +190,12 @@ def _explain(measurement: Measurement, *, quiet: bool, verbose: bool) -> None:
 
 def _plot(measurements: list[Measurement], path: Path) -> None:
     from mobiclass.plot import Bubble, write_plot
-    from mobiclass.text import printable_utf8
 
     several = len({measurement["threads"] for measurement in measurements}) > 1
     bubbles = [
         Bubble(
-            printable_utf8(each["model"]) + (f", {each['threads']} threads" if several else ""),
+            fit_text(safe_text(each["model"]), _NAME_CELLS).rstrip()
+            + (f", {_threads(each['threads'])}" if several else ""),
             each["p50_ms"], each["published_top1"], each["bytes"],
         )
         for each in measurements

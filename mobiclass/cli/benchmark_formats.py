@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 _CSV_FIELDS: Final = (
     "model", "runtime", "device", "threads", "load_ms", "first_ms", "p50_ms", "p90_ms", "p99_ms", "images_per_second",
-    "peak_rss_mb",
+    "peak_rss_mb", "decode_ms", "preprocess_ms", "invoke_ms", "postprocess_ms", "runs", "bytes", "published_top1",
+    "noise",
 )  # fmt: skip
 _COLUMNS: Final = {
     "device": ("device", 8), "thr": ("threads", 3), "load": ("load_ms", 6), "first": ("first_ms", 6),
@@ -24,6 +25,13 @@ _COLUMNS: Final = {
 _LEGEND: Final = (
     "load, first, p50, p90, p99 in ms, of the model alone; img/s: photos the whole way, on all cores; MB: peak memory"
 )
+_PHOTO_COLUMNS: Final = {
+    "thr": 3, "decode": 6, "preprocess": 10, "invoke": 6, "postprocess": 11, "all": 6, "file": 5, "top-1": 5,
+}  # fmt: skip
+_PHOTO_LEGEND: Final = (
+    "decode to all in ms, medians of {photo};\nfile in MB; top-1 in %, as published (– where it was not)"
+)
+_MADE_PHOTO: Final = "a made photo of 500x375 pixels"
 _NARROWEST_NAME: Final = 14
 
 
@@ -67,7 +75,12 @@ class _CsvWriter:
         self._stream = stream
 
     def write(self, measurement: Measurement) -> None:
-        fields = {**measurement, "model": printable_utf8(measurement["model"])}
+        fields = {
+            **measurement,
+            **{f"{step}_ms": value for step, value in measurement["timing_ms"].items()},
+            "model": printable_utf8(measurement["model"]),
+            "noise": "; ".join(measurement["noise"]),
+        }
         self._csv.writerow(fields[name] for name in _CSV_FIELDS)
         self._stream.flush()
 
@@ -76,32 +89,54 @@ class _CsvWriter:
 
 
 class _TableWriter:
-    """Lines as they are measured; the name has a line of its own where the terminal is narrow."""
+    """Lines as they are measured, and at the end where a photo's time goes.
+
+    A name that is too long for its column, in a narrow terminal, has a line of its own.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         cells = sum(width for _, width in _COLUMNS.values()) + len(_COLUMNS)
         self._name_width = max(_NARROWEST_NAME, min(40, terminal_width(stream) - cells))
-        self._begun = False
+        self._measurements: list[Measurement] = []
 
     def write(self, measurement: Measurement) -> None:
-        if not self._begun:
-            self._line("model", list(_COLUMNS))
-            self._begun = True
-        name = safe_text(measurement["model"])
-        if text_width(name) > self._name_width:  # whole, on a line of its own
-            self._stream.write(f"{name}\n")
-            name = ""
-        self._line(name, [_cell(measurement[field], width) for field, width in _COLUMNS.values()])
+        widths = [width for _, width in _COLUMNS.values()]
+        if not self._measurements:
+            self._line("model", list(_COLUMNS), widths)
+        self._measurements.append(measurement)
+        self._line(
+            safe_text(measurement["model"]), [_cell(measurement[field], width) for field, width in _COLUMNS.values()],
+            widths,
+        )  # fmt: skip
         self._stream.flush()
 
     def close(self) -> None:
-        if self._begun:
-            self._stream.write(f"\n{_LEGEND}\n")
+        if not self._measurements:
+            return
+        widths = list(_PHOTO_COLUMNS.values())
+        self._stream.write(f"{_LEGEND}\n\n")
+        self._line("a photo", list(_PHOTO_COLUMNS), widths)
+        for each in self._measurements:
+            self._line(safe_text(each["model"]), _photo_cells(each), widths)
+        image = self._measurements[0]["image"]
+        self._stream.write(_PHOTO_LEGEND.format(photo=_MADE_PHOTO if image is None else safe_text(image)) + "\n")
 
-    def _line(self, name: str, cells: list[str]) -> None:
-        texts = [cell.rjust(width) for cell, (_, width) in zip(cells, _COLUMNS.values(), strict=True)]
+    def _line(self, name: str, cells: list[str], widths: list[int]) -> None:
+        if text_width(name) > self._name_width:  # whole, on a line of its own
+            self._stream.write(f"{name}\n")
+            name = ""
+        texts = [cell.rjust(width) for cell, width in zip(cells, widths, strict=True)]
         self._stream.write(" ".join((fit_text(name, self._name_width), *texts)).rstrip() + "\n")
+
+
+def _photo_cells(measurement: Measurement) -> list[str]:
+    steps, top1 = measurement["timing_ms"], measurement["published_top1"]
+    times = [
+        _cell(float(value), _PHOTO_COLUMNS[step]) for step, value in (*steps.items(), ("all", sum(steps.values())))
+    ]
+    size = f"{measurement['bytes'] / 1e6:.1f}"
+    return [str(measurement["threads"]), *times, size, "–" if top1 is None else f"{top1 * 100:.1f}"]
 
 
 def _cell(value: float | int | str, width: int) -> str:
