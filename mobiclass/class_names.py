@@ -1,6 +1,6 @@
 """A class that is named in text (a folder's name, an entry of a map) to a model's output index.
 
-By label, wnid or index, in this order, and never by the order of the texts. What fits several classes or none is
+By wnid, label or index, tried in this order, and never by the order of the texts. What fits several classes or none is
 said so, with what is near; nothing is guessed.
 """
 
@@ -150,9 +150,8 @@ class ClassNames:
         """Find the classes that `name` may be, from the strictest reading that finds any."""
         key = folded(name)
         for written in (self._exact.get(_composed(name)), self._spaced.get(_with_spaces(name))):
-            if (
-                written
-            ):  # a label in full; the first of another's synonyms weighs as much ("maillot" and "maillot, tank suit")
+            if written:
+                # A label in full; but the first of another's synonyms weighs as much: "maillot", "maillot, tank suit".
                 return written | self._first_synonym.get(key, set())
         if indices := self._folded.get(key) or self._imagenet_names.get(key):
             return indices

@@ -10,7 +10,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from mobiclass.batch import PredictionOptions, RowSink
 from mobiclass.class_folders import ClassFolders
@@ -46,16 +46,6 @@ class PhotoTruth:
     def folders_without_photos(self) -> list[str]:
         """The class folders of which no photo was asked for, sorted."""
         return sorted(self._unseen)
-
-
-class RereadableSink(RowSink, Protocol):
-    """Where rows go from which they can be read again."""
-
-    def finish(self) -> str | None:
-        """Take no further row; returns what a person should know of it, if there is anything."""
-
-    def rows(self) -> Iterator[Row]:
-        """Read the rows again, in order."""
 
 
 class CountedRows:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batch_runs import COLOURS, jpeg, names_in, read_rows
+from batch_runs import COLOURS, jpeg, names_in, patched, read_rows
 from conftest import MakeModel
 from program import Outcome, run
 from report_pages import Page
@@ -444,6 +444,20 @@ def test_folders_that_the_other_map_leaves_out_are_seen_by_neither(rival: Path) 
     Path("there.csv").write_text("pink,\n")
     result = found("d", "--against", rival, "--against-map", "there.csv")
     assert (result["images"], result["against"]["images"], result["against"]["compared"]) == (1, 1, 1)
+
+
+def test_photos_that_vanish_between_two_models_cost_the_comparison_alone(rival: Path) -> None:
+    for number in range(4):
+        put(f"d/red/{number}.jpg", jpeg("red"))
+    vanish = """
+import os, mobiclass.evaluate as e
+e.TemporaryRows.finish = lambda self: os.unlink("d/red/1.jpg")
+"""
+    outcome = evaluate("d", "--against", rival, "--format", "json", command=patched(vanish))
+    assert outcome.exit_code == 3
+    assert "d/red/2.jpg: photos were added or removed while they were evaluated" in outcome.stderr
+    assert json.loads(outcome.stdout)["images"] == 4
+    assert "against" not in json.loads(outcome.stdout)
 
 
 def test_a_model_against_itself() -> None:

@@ -29,7 +29,9 @@ def evaluation_of(*rows: dict[str, Any], name: str = "m", labels: tuple[str, ...
         tally.add(row)
     truth = Truth({"a": 0}, Counter(label=1), (), (), frozenset(), ClassNames(labels, 7))
     model: Any = SimpleNamespace(name=name, content=b"x" * 1_230_000, classes=7, labels=labels)
-    return Evaluation(root="d", model=model, device="cpu", jobs=2, truth=truth, tally=tally, seconds=1.0, partial=False)
+    return Evaluation(
+        root="d", model=model, device="cpu", jobs=2, truth=truth, tally=tally, seconds=1.0, stood_in=0, partial=False
+    )
 
 
 def lines_of(evaluation: Evaluation, width: int = 80) -> list[str]:

@@ -452,7 +452,7 @@ class TestWithoutLibedgetpu:
 def test_a_model_for_the_cpu_on_the_edge_tpu_is_refused(predict: Predict, red: Path) -> None:
     outcome = predict("--device", "edgetpu", red)
     assert (outcome.exit_code, outcome.stdout) == (3, "")
-    assert "is not compiled for the Edge TPU and would run on the CPU" in outcome.stderr
+    assert "is not compiled for the Edge TPU, and libedgetpu would let it run on the CPU" in outcome.stderr
     assert "--device cpu" in outcome.stderr
 
 

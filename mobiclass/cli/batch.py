@@ -21,7 +21,7 @@ from mobiclass.cli.options import (
 )
 from mobiclass.cli.output import StreamOutput, explain, row_writer
 from mobiclass.cli.progress import summary_facts, summary_text
-from mobiclass.cli.running import check_files, for_throughput, resume_command, run_until_signal
+from mobiclass.cli.running import check_files, for_throughput, run_until_signal, tell_how_to_go_on
 from mobiclass.cli.streams import show_native_output, stdin_bytes
 from mobiclass.cli.text import safe_text
 
@@ -95,7 +95,7 @@ def batch(
         try:
             summary, interrupted_by = run_until_signal(run, finder.find(sources, stdin_bytes()), quiet=quiet)
         except DelegateError:
-            _tell_how_to_go_on("the device failed; once it works, to go on", resumable=output is not None, quiet=quiet)
+            tell_how_to_go_on("the device failed; once it works, to go on", resumable=output is not None, quiet=quiet)
             raise
         if not interrupted_by:
             if left_out := rows.finish():
@@ -146,13 +146,7 @@ def _conclude(summary: BatchSummary, interrupted_by: int | None, *, resumable: b
             click.echo("no image was found; in folders --all-files tries files of any suffix", err=True)
     context = click.get_current_context()
     if interrupted_by:
-        _tell_how_to_go_on("interrupted; to go on", resumable=resumable, quiet=quiet)
+        tell_how_to_go_on("interrupted; to go on", resumable=resumable, quiet=quiet)
         context.exit(128 + interrupted_by)
     if summary.failed:
         context.exit(ImageError.exit_code)
-
-
-def _tell_how_to_go_on(why: str, *, resumable: bool, quiet: bool) -> None:
-    if resumable and not quiet:
-        listed = ", with the same list on standard input" if "-" in sys.argv else ""
-        click.echo(f"{why}{listed}:\n  {resume_command(sys.argv[1:])}", err=True)

@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
+from mobiclass.cli.contestants import (
+    Contestant,
+    check_agreement,
+    check_photos,
+    listed,
+    load_contestant,
+    tell_what_is_left_out,
+)
 from mobiclass.cli.options import (
     ANY_PATH,
     ModelOptions,
@@ -18,30 +26,20 @@ from mobiclass.cli.options import (
     model_options,
     verbosity_options,
 )
-from mobiclass.cli.output import explain
 from mobiclass.cli.progress import rate_text
-from mobiclass.cli.running import check_files, for_throughput, resume_command, run_until_signal
+from mobiclass.cli.running import check_files, for_throughput, run_until_signal, tell_how_to_go_on
 from mobiclass.cli.streams import show_native_output
 from mobiclass.cli.text import safe_text, terminal_width
 
 if TYPE_CHECKING:
     from mobiclass.batch import PredictionOptions
     from mobiclass.class_folders import ClassFolders
-    from mobiclass.classifier import Classifier
     from mobiclass.comparison import Comparison
     from mobiclass.evaluate import NoRows
     from mobiclass.evaluation import Evaluation
     from mobiclass.outputs import FileOutput
-    from mobiclass.truth import Truth
 
 _FILE: Final = click.Path(path_type=Path, dir_okay=False, readable=False)
-
-
-class _Contestant(NamedTuple):
-    """A model, and what the photos' folders are in its terms."""
-
-    classifier: Classifier
-    truth: Truth
 
 
 @click.command()
@@ -114,6 +112,7 @@ def evaluate(
     """
     from mobiclass.class_folders import list_class_folders
     from mobiclass.class_map import read_class_map
+    from mobiclass.errors import DelegateError
     from mobiclass.evaluate import evaluation_options
 
     _check_options(predictions, report, against, against_labels, against_map, resume=resume, overwrite=overwrite)
@@ -123,26 +122,33 @@ def evaluate(
     if verbose:
         show_native_output()
     options, jobs = for_throughput(options, jobs)
-    first = _load(options, folders.names, class_map, "--map", quiet=quiet, verbose=verbose)
+    first = load_contestant(options, folders.names, class_map, "--map", quiet=quiet, verbose=verbose)
     second = None
     if against is not None:
         theirs = options._replace(model=against, labels=against_labels, resize=None, mean=None, std=None)
         names = tuple(first.truth.indices)
-        second = _load(theirs, names, class_map_there, "--against-map", quiet=quiet, verbose=verbose)
-        _check_agreement(first, second)
+        second = load_contestant(theirs, names, class_map_there, "--against-map", quiet=quiet, verbose=verbose)
+        check_agreement(first, second)
     names = tuple(name for name in (second or first).truth.indices if name in first.truth.indices)
-    _tell_what_is_left_out(folders, names, first.truth, quiet=quiet)
-    _check_photos(folders, names)
+    tell_what_is_left_out(folders, names, first.truth, quiet=quiet)
+    check_photos(folders, names)
     run = _Run(folders, names, evaluation_options(allow_truncated=allow_truncated), jobs, quiet)
     with _open_rows(predictions, report, again=second is not None, resume=resume, overwrite=overwrite) as rows:
-        found, interrupted_by = run.evaluate(first, rows)
+        try:
+            found, interrupted_by = run.evaluate(first, rows)
+        except DelegateError:
+            tell_how_to_go_on(
+                "the device failed; once it works, to go on", resumable=predictions is not None, quiet=quiet
+            )
+            raise
         found_there, comparison = None, None
-        if not interrupted_by:
-            if told := rows.finish():
+        try:
+            if not interrupted_by and (told := rows.finish()):
                 click.echo(f"mobiclass: {safe_text(told)}", err=True)
-            if second:
+            if second and not interrupted_by:
                 found_there, comparison, interrupted_by = run.compare(second, rows)
-        _print(found, found_there, comparison, output_format)
+        finally:  # whatever became of the second model, the first one's figures hold
+            _print(found, found_there, comparison, output_format)
         if report and not interrupted_by:
             _write_report(rows, report, found)
     _conclude(found, interrupted_by, resumable=predictions is not None, quiet=quiet)
@@ -170,67 +176,6 @@ def _check_options(
     check_files(predictions, "--predictions", report, may_exist=resume or overwrite)
 
 
-def _load(
-    options: ModelOptions,
-    folders: tuple[str, ...],
-    class_map: dict[str, str | int | None] | None,
-    map_option: str,
-    *,
-    quiet: bool,
-    verbose: bool,
-) -> _Contestant:
-    """Load a model and match the folders to its classes."""
-    from mobiclass.truth import match_folders
-
-    classifier = options.load(quiet=quiet)
-    explain(classifier, quiet=quiet, verbose=verbose)
-    truth = match_folders(folders, classifier.model, class_map, map_option=map_option)
-    if verbose:
-        for name, index in truth.indices.items():
-            click.echo(f"  {safe_text(name)}: {safe_text(truth.name(index))} ({index})", err=True)
-    return _Contestant(classifier, truth)
-
-
-def _check_agreement(first: _Contestant, second: _Contestant) -> None:
-    """Refuse numbers that are one class here and another there."""
-    from mobiclass.errors import ClassesError
-
-    if different := first.truth.contradictions(second.truth):
-        raise ClassesError(
-            f"{len(different)} folders are numbers, which are other classes in {second.classifier.model.name} than in "
-            f"{first.classifier.model.name}; say with --against-map FILE what they are there",
-            different,
-        )
-
-
-def _tell_what_is_left_out(folders: ClassFolders, names: tuple[str, ...], truth: Truth, *, quiet: bool) -> None:
-    if quiet:
-        return
-    if folders.loose_images:
-        click.echo(
-            f"mobiclass: {folders.loose_images} images lie in {safe_text(folders.root)} itself, in no class folder: "
-            "they are left out",
-            err=True,
-        )
-    if left_out := len(folders.names) - len(names):
-        click.echo(f"mobiclass: {left_out} folders are left out, as the map says", err=True)
-    if truth.unknown:
-        click.echo(
-            f"mobiclass: {len(truth.unknown)} folders of the map are not there: {_listed(truth.unknown)}", err=True
-        )
-
-
-def _check_photos(folders: ClassFolders, names: tuple[str, ...]) -> None:
-    """Refuse folders in which there is nothing to evaluate."""
-    from mobiclass.errors import SetupError
-
-    if next(folders.paths(names), None) is None:
-        raise SetupError(
-            f"{folders.root}: no image was found in its {len(names)} class folders; --all-files tries files of any "
-            "suffix"
-        )
-
-
 class _Run(NamedTuple):
     """What models are run over, and how."""
 
@@ -240,7 +185,7 @@ class _Run(NamedTuple):
     jobs: int
     quiet: bool
 
-    def evaluate(self, model: _Contestant, rows: FileOutput | NoRows) -> tuple[Evaluation, int | None]:
+    def evaluate(self, model: Contestant, rows: FileOutput | NoRows) -> tuple[Evaluation, int | None]:
         """Run a model over the photos, its rows going to `rows`; also gives the signal that interrupted it, if any."""
         from mobiclass.batch import Batch
         from mobiclass.evaluate import CountedRows, PhotoTruth
@@ -253,7 +198,7 @@ class _Run(NamedTuple):
         if not self.quiet:
             click.echo(rate_text(summary), err=True)
             if not interrupted_by and (empty := truth.folders_without_photos):
-                click.echo(f"mobiclass: {len(empty)} class folders have no image: {_listed(empty)}", err=True)
+                click.echo(f"mobiclass: {len(empty)} class folders have no image: {listed(empty)}", err=True)
         evaluation = Evaluation(
             root=self.folders.root,
             model=model.classifier.model,
@@ -262,11 +207,12 @@ class _Run(NamedTuple):
             truth=model.truth,
             tally=tally,
             seconds=summary.seconds,
+            stood_in=summary.stood_in,
             partial=interrupted_by is not None,
         )
         return evaluation, interrupted_by
 
-    def compare(self, model: _Contestant, rows: FileOutput | NoRows) -> tuple[Evaluation, Comparison, int | None]:
+    def compare(self, model: Contestant, rows: FileOutput | NoRows) -> tuple[Evaluation, Comparison, int | None]:
         """Run a second model over the photos of which `rows` has what the first made of them."""
         from mobiclass.comparison import Comparison
         from mobiclass.evaluate import ComparedRows
@@ -329,13 +275,8 @@ def _conclude(found: Evaluation, interrupted_by: int | None, *, resumable: bool,
     context = click.get_current_context()
     if interrupted_by:
         if not quiet:
-            how = f"; to go on:\n  {resume_command(sys.argv[1:])}" if resumable else ""
-            click.echo(f"interrupted: the result is of the photos done so far{how}", err=True)
+            click.echo("interrupted: the result is of the photos done so far", err=True)
+        tell_how_to_go_on("to go on", resumable=resumable, quiet=quiet)
         context.exit(128 + interrupted_by)
     if found.tally.all.errors:
         context.exit(ImageError.exit_code)
-
-
-def _listed(names: tuple[str, ...] | list[str], limit: int = 5) -> str:
-    shown = ", ".join(repr(name) for name in names[:limit])
-    return safe_text(shown + (f" and {len(names) - limit} more" if len(names) > limit else ""))

@@ -67,6 +67,8 @@ def _headline(evaluation: Evaluation, width: int) -> Iterator[str]:
         f"{_photos(count.images)} of {len(evaluation.tally.classes)} of the model's {evaluation.model.classes} "
         f"classes; folders matched: {matched}"
     )
+    if evaluation.stood_in:
+        yield f"the CPU stood in for the accelerator on {_photos(evaluation.stood_in)}"
     if evaluation.partial:
         yield "PARTIAL: interrupted before the last photo; what follows is of those above alone"
 

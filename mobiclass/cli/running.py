@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
@@ -86,7 +87,14 @@ def run_until_signal(run: Batch, paths: Iterator[str], *, quiet: bool) -> tuple[
     return summary, received[0][0] if summary.interrupted else None
 
 
-def resume_command(arguments: list[str]) -> str:
+def tell_how_to_go_on(why: str, *, resumable: bool, quiet: bool) -> None:
+    """Say on stderr `why` a run ended early and, if it is `resumable`, the command that goes on with it."""
+    if resumable and not quiet:
+        listed = ", with the same list on standard input" if "-" in sys.argv else ""
+        click.echo(f"{why}{listed}:\n  {_resume_command(sys.argv[1:])}", err=True)
+
+
+def _resume_command(arguments: list[str]) -> str:
     """Give the command that goes on with the run that these `arguments` started."""
     kept = [argument for argument in arguments if argument not in ("--overwrite", "--resume")]
     return " ".join(map(_shell_word, ["mobiclass", *kept[:1], "--resume", *kept[1:]]))

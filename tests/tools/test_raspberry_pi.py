@@ -133,7 +133,7 @@ def test_the_files_that_the_settings_name_are_shown_to_the_guest(tmp_path: Path)
         "PIP_CERT": str(file),
     }
     found = [path for path in local_files(variables) if path.is_relative_to(tmp_path)]
-    assert found == [folder / "simple", file]
+    assert found == [folder, file]  # the index may lead to what lies beside it
     assert local_files({"PIP_CERT": str(file), "PIP_FIND_LINKS": str(tmp_path)})[-1] == tmp_path
     assert Path("/") not in local_files(variables)
 

@@ -16,7 +16,7 @@ from typing import Final, NoReturn
 import click
 
 from mobiclass.errors import SetupError
-from tools.raspberry_pi.emulation import ImpossibleError, check_machine, let_run
+from tools.raspberry_pi.emulation import ImpossibleError, check_machine, is_emulated, let_run
 from tools.raspberry_pi.guest import Guest
 from tools.raspberry_pi.namespaces import enter, inside, settle
 from tools.raspberry_pi.owner import PHOTOS, Findings, Reference, examine, reference
@@ -109,7 +109,7 @@ def _enter_and_examine(
     remove(scratch)
     scratch.mkdir()
     variables = environment()
-    guest = Guest(root, scratch, {**variables, "QEMU_CPU": recipe.cpus[0]}, progress)
+    guest = Guest(root, scratch, variables, progress, emulated=is_emulated(recipe.architecture))
     try:
         guest.show(local_files(variables))
         guest.put(folder / PHOTOS, PHOTOS)

@@ -42,13 +42,18 @@ def check_machine() -> None:
         raise ImpossibleError("only root can build and enter a root: sudo make test-pi")
 
 
+def is_emulated(architecture: Architecture) -> bool:
+    """Whether this machine's own processor cannot run programs for `architecture`."""
+    return _NATIVE.get(platform.machine()) != architecture
+
+
 def let_run(architecture: Architecture) -> None:
     """Make the kernel run programs for `architecture`; ``binfmt_misc`` must be mounted.
 
     Raises:
         ImpossibleError: there is no QEMU for it, or the kernel does not take it.
     """
-    if _NATIVE.get(platform.machine()) == architecture:
+    if not is_emulated(architecture):
         return
     name = _HANDLERS[architecture]
     handler = BINFMT_MISC / name

@@ -18,6 +18,8 @@ from time import monotonic, sleep
 from typing import IO, Final
 
 from mobiclass.errors import SetupError
+from mobiclass.interpreter import available_cores
+from tools.raspberry_pi.processors import Processor, write_sysfs
 from tools.raspberry_pi.progress import Progress
 from tools.raspberry_pi.roots import USER
 
@@ -51,9 +53,12 @@ class Run:
 class Guest:
     """A root with this run's home folder, and what it needs of this machine, mounted into it."""
 
-    def __init__(self, root: Path, scratch: Path, variables: Mapping[str, str], progress: Progress) -> None:
+    def __init__(
+        self, root: Path, scratch: Path, variables: Mapping[str, str], progress: Progress, *, emulated: bool
+    ) -> None:
         """Mount everything; `scratch` is an empty folder of this machine for the guest's home and temporary files."""
         self._root = root
+        self._cpuinfo = scratch / "cpuinfo" if emulated else None
         self._variables = dict(variables)
         self._progress = progress
         self._mounted: list[Path] = []
@@ -66,8 +71,20 @@ class Guest:
         self._mount(self.home, root / HOME.relative_to("/"), "--bind")
         self._mount(temporary, root / "tmp", "--bind")
         self._mount(Path("/dev"), root / "dev", "--rbind")
-        self._mount(Path("/sys"), root / "sys", "--rbind")
         self._mount(Path("proc"), root / "proc", "-t", "proc")
+        if self._cpuinfo:
+            self._cpuinfo.touch()
+            write_sysfs(scratch / "sys", available_cores())
+            self._mount(scratch / "sys", root / "sys", "--bind")
+            self._mount(self._cpuinfo, root / "proc/cpuinfo", "--bind")
+        else:
+            self._mount(Path("/sys"), root / "sys", "--rbind")
+
+    def become(self, processor: Processor) -> None:
+        """Go on as a machine with this `processor`, where it is emulated."""
+        self._variables["QEMU_CPU"] = processor.cpu
+        if self._cpuinfo:
+            self._cpuinfo.write_text(processor.cpuinfo(available_cores()), encoding="ascii")
 
     def leave(self) -> None:
         """Take the mounts away again, the last one first."""

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from tools.raspberry_pi.agreement import PhotoAgreement, Row, compare, read_rows, summary
 from tools.raspberry_pi.guest import Guest, Run
+from tools.raspberry_pi.processors import PROCESSORS
 from tools.raspberry_pi.progress import Progress
 from tools.raspberry_pi.recipes import Recipe
 
@@ -93,6 +94,7 @@ def examine(guest: Guest, recipe: Recipe, wheel: Path, here: Reference, progress
         SetupError: the wheel cannot be installed.
     """
     findings = Findings()
+    guest.become(PROCESSORS[recipe.cpus[0]])
     _install(guest, recipe, wheel, findings, progress)
     progress.step("predict, models show, doctor")
     _try_commands(guest, sorted(here.rows)[0], findings)
@@ -101,6 +103,7 @@ def examine(guest: Guest, recipe: Recipe, wheel: Path, here: Reference, progress
     _check_fingerprints(guest, here, findings)
     for cpu in recipe.cpus:
         progress.step(f"batch on {len(here.rows)} photos, as on {cpu}")
+        guest.become(PROCESSORS[cpu])
         _check_batch(guest, recipe, cpu, here, findings)
     return findings
 
@@ -136,7 +139,10 @@ def _try_commands(guest: Guest, photo: str, findings: Findings) -> None:
         # Its patience is for real machines.
         doctor = _done(guest.run(_PROGRAM, "doctor", "--timeout", "300", "--format", "json"), findings)
         report = json.loads(doctor.stdout)
-        findings.expect(report["ok"] and report["checks"], f"doctor: {report}")
+        findings.complaints += [
+            f"doctor: {c['name']}: {c['text']}" for c in report["checks"] if c["status"] == "problem"
+        ]
+        findings.expect(report["ok"] and report["checks"], f"doctor examined {len(report['checks'])} things")
 
 
 def _check_imports(guest: Guest, recipe: Recipe, photo: str, findings: Findings) -> None:
@@ -167,12 +173,12 @@ def _check_batch(guest: Guest, recipe: Recipe, cpu: str, here: Reference, findin
     output = f"{cpu}.jsonl"
     command = [_PROGRAM, "batch", "-q", PHOTOS, "-k", _LISTED, "-o", output]
     with findings.isolated(f"batch on {cpu}"):
-        run = _done(guest.run(*command, variables={"QEMU_CPU": cpu}), findings)
+        run = _done(guest.run(*command), findings)
         written = (guest.home / output).read_bytes()
         agreements, complaints = compare(here.rows, read_rows(written.decode("utf-8")))
         findings.complaints.extend(f"{cpu}: {text}" for text in (*complaints, *disagreements(agreements, recipe)))
         findings.figures.append(f"{cpu}: {summary(agreements)}; {run.seconds:.1f} s, {run.peak_rss_mb:.0f} MB")
-        _done(guest.run(*command, "--resume", variables={"QEMU_CPU": cpu}), findings)
+        _done(guest.run(*command, "--resume"), findings)
         findings.expect((guest.home / output).read_bytes() == written, f"batch --resume on {cpu} changed finished rows")
 
 

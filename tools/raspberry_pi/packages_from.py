@@ -21,6 +21,7 @@ _PIP_OPTIONS: Final = frozenset({
     "cert", "client-cert", "constraint", "default-timeout", "extra-index-url", "find-links", "index-url", "no-index",
     "proxy", "retries", "timeout", "trusted-host",
 })  # fmt: skip
+_TOP_LEVEL: Final = 2  # parts of a path as /opt
 # The system's certificates and resolver, which the guest has at the same places.
 _SYSTEM_FILES: Final = (Path("/etc/resolv.conf"), Path("/etc/ssl/certs/ca-certificates.crt"))
 
@@ -59,8 +60,12 @@ def local_files(variables: Mapping[str, str]) -> list[Path]:
 
 
 def _path(word: str) -> Path | None:
-    text = unquote(urlsplit(word).path) if word.startswith("file:") else word
-    path = Path(text)
+    if word.startswith("file:"):
+        path = Path(unquote(urlsplit(word).path))
+        # An index may lead to files beside it, as DIR/simple to DIR/files.
+        path = path.parent if len(path.parent.parts) > _TOP_LEVEL else path
+    else:
+        path = Path(word)
     return path if path.is_absolute() and len(path.parts) > 1 else None
 
 

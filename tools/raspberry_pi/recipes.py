@@ -14,8 +14,8 @@ _WAY_OF_BUILDING: Final = 1
 # What a fresh Raspberry Pi OS Lite has of all that matters here; no compiler among it.
 _PYTHON: Final = ("ca-certificates", "python3", "python3-venv")
 _PYTHON_32: Final = (*_PYTHON, "python3-click", "python3-numpy", "python3-pil")
-# That of the Pi 3 and the Zero 2 W, which has no dot products and half floats; and all that Arm has.
-_64_BIT: Final = ("cortex-a53", "max")
+# The Pi 3's and Zero 2 W's, which has no dot products (nor has the Pi 4's); and the Pi 5's, which has.
+_64_BIT: Final = ("cortex-a53", "cortex-a76")
 _32_BIT: Final = ("cortex-a7",)
 
 
@@ -30,7 +30,7 @@ class Recipe:
         packages: those beside the minimal system.
         system_packages: whether Python environments see Debian's packages, because no others exist.
         runtime: the package of the runtime that pip must bring.
-        cpus: the ones that QEMU plays, the least first.
+        cpus: the processors that QEMU plays, the least first.
         near_tie_steps: two classes whose scores are no further apart, in steps of 1/256, may change places.
     """
 

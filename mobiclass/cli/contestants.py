@@ -1,0 +1,92 @@
+"""The models of an evaluation: loaded, with the folders matched to their classes; and what folders are left out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from mobiclass.cli.options import ModelOptions
+from mobiclass.cli.output import explain
+from mobiclass.cli.text import safe_text
+
+if TYPE_CHECKING:
+    from mobiclass.class_folders import ClassFolders
+    from mobiclass.class_map import ClassMap
+    from mobiclass.classifier import Classifier
+    from mobiclass.truth import Truth
+
+
+class Contestant(NamedTuple):
+    """A model, and what the photos' folders are in its terms."""
+
+    classifier: Classifier
+    truth: Truth
+
+
+def load_contestant(
+    options: ModelOptions,
+    folders: tuple[str, ...],
+    class_map: ClassMap | None,
+    map_option: str,
+    *,
+    quiet: bool,
+    verbose: bool,
+) -> Contestant:
+    """Load a model and match the folders to its classes."""
+    from mobiclass.truth import match_folders
+
+    classifier = options.load(quiet=quiet)
+    explain(classifier, quiet=quiet, verbose=verbose)
+    truth = match_folders(folders, classifier.model, class_map, map_option=map_option)
+    if verbose:
+        for name, index in truth.indices.items():
+            click.echo(f"  {safe_text(name)}: {safe_text(truth.name(index))} ({index})", err=True)
+    return Contestant(classifier, truth)
+
+
+def check_agreement(first: Contestant, second: Contestant) -> None:
+    """Refuse numbers that are one class here and another there."""
+    from mobiclass.errors import ClassesError
+
+    if different := first.truth.contradictions(second.truth):
+        raise ClassesError(
+            f"{len(different)} folders are numbers, which are other classes in {second.classifier.model.name} than in "
+            f"{first.classifier.model.name}; say with --against-map FILE what they are there",
+            different,
+        )
+
+
+def tell_what_is_left_out(folders: ClassFolders, names: tuple[str, ...], truth: Truth, *, quiet: bool) -> None:
+    """Say on stderr which photos and folders count for nothing, and what of the map was for nothing."""
+    if quiet:
+        return
+    if folders.loose_images:
+        click.echo(
+            f"mobiclass: {folders.loose_images} images lie in {safe_text(folders.root)} itself, in no class folder: "
+            "they are left out",
+            err=True,
+        )
+    if left_out := len(folders.names) - len(names):
+        click.echo(f"mobiclass: {left_out} folders are left out, as the map says", err=True)
+    if truth.unknown:
+        click.echo(
+            f"mobiclass: {len(truth.unknown)} folders of the map are not there: {listed(truth.unknown)}", err=True
+        )
+
+
+def check_photos(folders: ClassFolders, names: tuple[str, ...]) -> None:
+    """Refuse folders in which there is nothing to evaluate."""
+    from mobiclass.errors import SetupError
+
+    if next(folders.paths(names), None) is None:
+        raise SetupError(
+            f"{folders.root}: no image was found in its {len(names)} class folders; --all-files tries files of any "
+            "suffix"
+        )
+
+
+def listed(names: tuple[str, ...] | list[str], limit: int = 5) -> str:
+    """Name the first few of `names`, and how many more there are."""
+    shown = ", ".join(repr(name) for name in names[:limit])
+    return safe_text(shown + (f" and {len(names) - limit} more" if len(names) > limit else ""))
