@@ -30,7 +30,7 @@ def commands() -> list[str]:
     return [
         line.partition("  #")[0].strip()
         for line in lines
-        if re.search(r"(^|\| )mobiclass (predict|batch|models)", line)
+        if re.search(r"(^|\| )mobiclass (predict|batch|benchmark|models)", line)
     ]
 
 

@@ -12,11 +12,12 @@ import click
 from tools.benchmarks.accuracy import measure_accuracy
 from tools.benchmarks.batch import measure_memory, measure_speed
 from tools.benchmarks.evaluate import measure_evaluate
+from tools.benchmarks.latency import measure_latency
 from tools.benchmarks.measure import machine
 from tools.benchmarks.photos import real_photos
 from tools.benchmarks.predict import measure_predict
 
-_PARTS = ("accuracy", "predict", "speed", "memory", "evaluate")
+_PARTS = ("accuracy", "predict", "speed", "memory", "evaluate", "latency")
 
 
 @click.command()
@@ -30,7 +31,7 @@ _PARTS = ("accuracy", "predict", "speed", "memory", "evaluate")
 def main(
     parts: tuple[str, ...], photos: Path | None, float_model: Path | None, mediapipe_python: str | None, rounds: int
 ) -> None:
-    """Measure PARTS (accuracy, predict, speed, memory, evaluate; all by default) and print a table of Markdown."""
+    """Measure PARTS (all by default) and print a table of Markdown."""
     parts = parts or _PARTS
     samples = real_photos(photos)
     bars = []
@@ -46,6 +47,8 @@ def main(
             bars += measure_memory(samples, folder)
         if "evaluate" in parts:
             bars += measure_evaluate(samples, folder, rounds)
+        if "latency" in parts:
+            bars += measure_latency(2 * rounds)
     click.echo(
         f"{machine()}, {datetime.now(timezone.utc):%Y-%m-%d}\n\n| what | measured | bar | reached |\n|---|---|---|---|"
     )
