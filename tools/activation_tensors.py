@@ -51,10 +51,9 @@ class ActivationTensors:
 
     def range_of(self, group: tuple[int, ...]) -> tuple[float, float]:
         """Give the least and the greatest real value that the tensors of `group` can hold."""
-        scale, zero_point = self._quantization(group[0])
-        return (_LEAST - int(zero_point[0])) * float(scale[0]), (_LEAST + _LEVELS - int(zero_point[0])) * float(
-            scale[0]
-        )
+        scales, zero_points = self._quantization(group[0])
+        step, zero = float(scales[0]), int(zero_points[0])
+        return (_LEAST - zero) * step, (_LEAST + _LEVELS - zero) * step
 
     def set_range(self, group: tuple[int, ...], low: float, high: float) -> None:
         """Make the tensors of `group` reach from `low` ≤ 0 to `high` ≥ 0; the ends give way so that 0 stays exact."""
