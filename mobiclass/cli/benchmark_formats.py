@@ -23,7 +23,7 @@ _COLUMNS: Final = {
     "MB": ("peak_rss_mb", 4),
 }  # fmt: skip
 _LEGEND: Final = (
-    "load, first, p50, p90, p99 in ms, of the model alone; img/s: photos the whole way, on all cores; MB: peak memory"
+    "load, first, p50, p90, p99 in ms, of the model alone;\nimg/s: photos the whole way, on all cores; MB: peak memory"
 )
 _PHOTO_COLUMNS: Final = {
     "thr": 3, "decode": 6, "preprocess": 10, "invoke": 6, "postprocess": 11, "all": 6, "file": 5, "top-1": 5,
