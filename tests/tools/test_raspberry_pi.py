@@ -15,11 +15,12 @@ import pytest
 pytest.importorskip("skimage", reason="NOT TESTED: the Raspberry Pi's test, for scikit-image is not installed")
 
 from mobiclass.images import load_image
-from tools.raspberry_pi import owner
+from tools.raspberry_pi import emulation, owner
 from tools.raspberry_pi.agreement import compare, read_rows, summary
 from tools.raspberry_pi.emulation import registration, unfit
 from tools.raspberry_pi.packages_from import local_files, pip_variables
 from tools.raspberry_pi.photos import make_photos
+from tools.raspberry_pi.processors import PROCESSORS, write_sysfs
 from tools.raspberry_pi.recipes import RECIPES
 from tools.raspberry_pi.roots import STAMP, debian_mirror, is_current
 
@@ -98,6 +99,30 @@ def test_ci_can_go_on_and_tell_why(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert done.stderr.startswith("SKIPPED: debootstrap is not installed")
     assert note.read_text() == "debootstrap is not installed: apt-get install debootstrap\n"
+
+
+def test_only_root_can_run_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for program in ("debootstrap", "unshare", "chroot", "mount"):
+        (tmp_path / program).touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(emulation.ImpossibleError, match="only root can build and enter a root: sudo make test-pi"):
+        emulation.check_machine()
+
+
+def test_a_processor_is_described_as_linux_does(tmp_path: Path) -> None:
+    text = PROCESSORS["cortex-a53"].cpuinfo(cores=2)
+    assert text.startswith("processor\t: 0\nFeatures\t: fp asimd")
+    assert text.count("CPU part\t: 0xd03\n") == 2
+    assert text.endswith("\n\nModel\t\t: Raspberry Pi 3 Model B Rev 1.2\n")
+    write_sysfs(tmp_path / "four", cores=4)
+    write_sysfs(tmp_path / "one", cores=1)
+    present = [(tmp_path / name / "devices/system/cpu/present").read_text() for name in ("four", "one")]
+    assert present == ["0-3\n", "0\n"]
+
+
+def test_every_recipe_names_processors_that_are_known() -> None:
+    assert {cpu for recipe in RECIPES.values() for cpu in recipe.cpus} <= set(PROCESSORS)
 
 
 # -- where packages come from

@@ -32,7 +32,9 @@ def enter(arguments: list[str]) -> NoReturn:
     """
     tried = subprocess.run([*_UNSHARE, "true"], capture_output=True, text=True, check=False)
     if tried.returncode != 0:
-        raise ImpossibleError(f"namespaces are not allowed here ({tried.stderr.strip()}): a privileged container is")
+        raise ImpossibleError(
+            f"this process may not make namespaces ({tried.stderr.strip()}): a container must be privileged"
+        )
     sys.stdout.flush()
     sys.stderr.flush()
     command = [*_UNSHARE, sys.executable, "-m", "tools.raspberry_pi", *arguments]
