@@ -7,6 +7,7 @@ recognizes the label lists that have these classes.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -56,8 +57,8 @@ def _check(path: Path, classes: list[ImagenetClass]) -> None:
     wnids = [entry.wnid for entry in classes]
     if len(classes) != _NUM_CLASSES or wnids != sorted(set(wnids)):
         raise LabelsError(f"{path}: expected {_NUM_CLASSES} lines in the order of their wnids, each once")
-    names = [entry.label.casefold() for entry in classes]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    names = Counter(entry.label.casefold() for entry in classes)
+    twice = sorted(name for name, count in names.items() if count > 1)
     if twice:
         raise LabelsError(f"{path}: names that stand for two classes: {', '.join(twice)}")
 

@@ -7,12 +7,15 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
+_ASCII_WORD: Final = re.compile("[0-9a-z]+")
 _PARENTHESES: Final = re.compile(r"\([^()]*\)")
 
 
 @lru_cache(maxsize=8192)  # a label list is folded for the model's own classes, for ImageNet's and for near misses
 def folded(text: str) -> str:
     """Leave of `text` its letters, marks and digits, without case; what lies between them becomes one space."""
+    if text.isascii():  # most labels: a tenth of the time, and thousands are folded before the first photo
+        return " ".join(_ASCII_WORD.findall(text.lower()))
     # Casefolding can leave what NFKC would compose, and NFKC what casefolding would fold.
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     kept = (c if c.isalnum() or unicodedata.category(c).startswith("M") else " " for c in text)
