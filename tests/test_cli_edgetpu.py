@@ -283,8 +283,8 @@ def test_a_batch_that_insists_on_the_device_stops_and_goes_on(
     assert done.exit_code == 3
     kept = read_rows(OUT)
     assert check_rows(kept, simulated) == {"edgetpu": len(kept)}
-    # One worker stops at the 90th invoke, the first of which was the warm-up. Three have 24 photos under way, of which any
-    # may be the one that meets it; the rows before that photo's are kept.
+    # One worker stops at the 90th invoke, the first of which was the warm-up. Three have 24 photos under way, of which
+    # any may be the one that meets it; the rows before that photo's are kept.
     assert len(kept) == 88 if jobs == "1" else 88 - 24 <= len(kept) <= 88
     lines = done.stderr.splitlines()
     assert "; trying again in a new process" in lines[0]
