@@ -16,7 +16,7 @@ pytest.importorskip("skimage", reason="NOT TESTED: the Raspberry Pi's test, for 
 
 from mobiclass.images import load_image
 from tools.raspberry_pi import emulation, owner
-from tools.raspberry_pi.agreement import compare, read_rows, summary
+from tools.raspberry_pi.agreement import Tolerance, compare, disagreements, read_rows, summary
 from tools.raspberry_pi.emulation import registration, unfit
 from tools.raspberry_pi.packages_from import local_files, pip_variables
 from tools.raspberry_pi.photos import make_photos
@@ -44,7 +44,7 @@ def test_a_recipe_has_another_digest_when_its_root_would_be_another(change: dict
 
 
 def test_what_is_tested_in_a_root_does_not_make_it_another() -> None:
-    assert replace(RECIPE, cpus=("max",), near_tie_steps=3).digest() == RECIPE.digest()
+    assert replace(RECIPE, cpus=("cortex-a76",), tolerance=Tolerance(9, 9, 9)).digest() == RECIPE.digest()
 
 
 def test_a_root_is_taken_again_only_if_its_recipe_is_unchanged(tmp_path: Path) -> None:
@@ -184,25 +184,23 @@ def test_a_class_that_the_other_does_not_list_has_at_most_its_last_score() -> No
     assert (photo.same_top_1, photo.gap_steps, photo.score_steps) == (False, 64, 96)
 
 
-def test_another_top_1_is_a_disagreement_unless_the_recipe_bears_a_near_tie() -> None:
+def test_another_top_1_is_a_disagreement_unless_a_near_tie_is_tolerated() -> None:
     here, there = read_rows(row("a", (3, 0.5), (1, 0.484375))), read_rows(row("a", (1, 0.5), (3, 0.484375)))
     agreements, _ = compare(here, there)
-    (complaint,) = owner.disagreements(agreements, replace(RECIPE, near_tie_steps=3))
+    (complaint,) = disagreements(agreements, Tolerance(4, 4, near_tie_steps=3))
     assert complaint == "a: class 1 there, class 3 here by 4 steps of 1/256"
-    assert owner.disagreements(agreements, replace(RECIPE, near_tie_steps=4)) == []
+    assert disagreements(agreements, Tolerance(4, 4, near_tie_steps=4)) == []
 
 
 def test_64_bit_systems_must_agree_on_every_photo() -> None:
-    assert {name: recipe.near_tie_steps for name, recipe in RECIPES.items() if recipe.architecture == "arm64"} == {
-        "trixie-arm64": 0,
-        "bookworm-arm64": 0,
-    }
+    ties = {recipe.tolerance.near_tie_steps for recipe in RECIPES.values() if recipe.architecture == "arm64"}
+    assert ties == {0}
 
 
 def test_scores_far_apart_are_a_disagreement() -> None:
     here, there = read_rows(row("a", (3, 0.5), (1, 0.0))), read_rows(row("a", (3, 0.75), (1, 0.0)))
     agreements, _ = compare(here, there)
-    assert owner.disagreements(agreements, RECIPE) == [
+    assert disagreements(agreements, Tolerance(63, 63, 0)) == [
         "a: a score differs by 64 steps of 1/256",
         "scores differ by 64.0 steps of 1/256 on average",
     ]

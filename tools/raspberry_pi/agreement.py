@@ -17,6 +17,20 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How far two machines may disagree, in steps of 1/256 (docs/decisions/018-what-arm-and-x86-agree-on.md).
+
+    Attributes:
+        worst_steps, mean_steps: by how much a score may differ, at worst and on average over the photos.
+        near_tie_steps: two classes whose scores are no further apart may change places.
+    """
+
+    worst_steps: int
+    mean_steps: int
+    near_tie_steps: int
+
+
+@dataclass(frozen=True, slots=True)
 class PhotoAgreement:
     """How two machines' predictions for one photo compare.
 
@@ -55,6 +69,22 @@ def compare(here: Mapping[str, Row], there: Mapping[str, Row]) -> tuple[list[Pho
         else:
             agreements.append(_compare(path, *[row["predictions"] for row in pair if row]))
     return agreements, complaints
+
+
+def disagreements(agreements: Sequence[PhotoAgreement], tolerance: Tolerance) -> list[str]:
+    """Say where two machines disagree by more than the `tolerance`."""
+    found = []
+    for photo in agreements:
+        if not photo.same_top_1 and photo.gap_steps > tolerance.near_tie_steps:
+            found.append(
+                f"{photo.path}: {photo.there} there, {photo.here} here by {photo.gap_steps:.0f} steps of 1/256"
+            )
+        if photo.score_steps > tolerance.worst_steps:
+            found.append(f"{photo.path}: a score differs by {photo.score_steps:.0f} steps of 1/256")
+    average = mean(photo.score_steps for photo in agreements) if agreements else 0
+    if average > tolerance.mean_steps:
+        found.append(f"scores differ by {average:.1f} steps of 1/256 on average")
+    return found
 
 
 def summary(agreements: Sequence[PhotoAgreement]) -> str:

@@ -13,10 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import mean
 from typing import Any, Final
 
-from tools.raspberry_pi.agreement import PhotoAgreement, Row, compare, read_rows, summary
+from tools.raspberry_pi.agreement import Row, compare, disagreements, read_rows, summary
 from tools.raspberry_pi.guest import Guest, Run
 from tools.raspberry_pi.processors import PROCESSORS
 from tools.raspberry_pi.progress import Progress
@@ -35,9 +34,6 @@ _MARKS: Final = frozenset({"cython_runtime", "sitecustomize"})
 
 # Enough for a score's equal to be found among the other machine's.
 _LISTED: Final = "20"
-# The fast kernels round as it suits each kind of CPU (docs/decisions/018-what-arm-and-x86-agree-on.md).
-_SCORE_STEPS: Final = 32
-_MEAN_SCORE_STEPS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,26 +172,12 @@ def _check_batch(guest: Guest, recipe: Recipe, cpu: str, here: Reference, findin
         run = _done(guest.run(*command), findings)
         written = (guest.home / output).read_bytes()
         agreements, complaints = compare(here.rows, read_rows(written.decode("utf-8")))
-        findings.complaints.extend(f"{cpu}: {text}" for text in (*complaints, *disagreements(agreements, recipe)))
+        findings.complaints.extend(
+            f"{cpu}: {text}" for text in (*complaints, *disagreements(agreements, recipe.tolerance))
+        )
         findings.figures.append(f"{cpu}: {summary(agreements)}; {run.seconds:.1f} s, {run.peak_rss_mb:.0f} MB")
         _done(guest.run(*command, "--resume"), findings)
         findings.expect((guest.home / output).read_bytes() == written, f"batch --resume on {cpu} changed finished rows")
-
-
-def disagreements(agreements: list[PhotoAgreement], recipe: Recipe) -> list[str]:
-    """Say where two machines disagree by more than the recipe allows."""
-    found = []
-    for photo in agreements:
-        if not photo.same_top_1 and photo.gap_steps > recipe.near_tie_steps:
-            found.append(
-                f"{photo.path}: {photo.there} there, {photo.here} here by {photo.gap_steps:.0f} steps of 1/256"
-            )
-        if photo.score_steps > _SCORE_STEPS:
-            found.append(f"{photo.path}: a score differs by {photo.score_steps:.0f} steps of 1/256")
-    average = mean(photo.score_steps for photo in agreements) if agreements else 0
-    if average > _MEAN_SCORE_STEPS:
-        found.append(f"scores differ by {average:.1f} steps of 1/256 on average")
-    return found
 
 
 def _done(run: Run, findings: Findings) -> Run:
