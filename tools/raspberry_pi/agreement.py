@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """How far two machines may disagree, in steps of 1/256 (docs/decisions/018-what-arm-and-x86-agree-on.md).
+    """How far two machines may disagree, in steps of 1/256 (docs/decisions/011-what-arm-and-x86-agree-on.md).
 
     Attributes:
         worst_steps, mean_steps: by how much a score may differ, at worst and on average over the photos.
