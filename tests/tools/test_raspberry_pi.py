@@ -15,12 +15,13 @@ import pytest
 pytest.importorskip("skimage", reason="NOT TESTED: the Raspberry Pi's test, for scikit-image is not installed")
 
 from mobiclass.images import load_image
-from tools.raspberry_pi import emulation, owner
+from tools.raspberry_pi import emulation, owner, progress
 from tools.raspberry_pi.agreement import Tolerance, compare, disagreements, read_rows, summary
 from tools.raspberry_pi.emulation import registration, unfit
 from tools.raspberry_pi.packages_from import local_files, pip_variables
 from tools.raspberry_pi.photos import make_photos
 from tools.raspberry_pi.processors import PROCESSORS, write_sysfs
+from tools.raspberry_pi.progress import Progress
 from tools.raspberry_pi.recipes import RECIPES
 from tools.raspberry_pi.roots import STAMP, debian_mirror, is_current
 
@@ -123,6 +124,23 @@ def test_a_processor_is_described_as_linux_does(tmp_path: Path) -> None:
 
 def test_every_recipe_names_processors_that_are_known() -> None:
     assert {cpu for recipe in RECIPES.values() for cpu in recipe.cpus} <= set(PROCESSORS)
+
+
+def test_a_program_that_fails_is_shown_with_what_it_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert Progress(tmp_path / "log", verbose=False).run(["sh", "-c", "echo said; exit 4"]) == 4
+    assert capsys.readouterr().err == "\n$ sh -c echo said; exit 4\nsaid\nexit code 4\n"
+
+
+def test_a_program_that_hangs_is_killed_with_all_that_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "_TIMEOUT_S", 1)
+    child = tmp_path / "child"
+    script = f"sleep 100 & echo $! > {child}; wait"
+    assert Progress(tmp_path / "log", verbose=False).run(["sh", "-c", script]) == -9
+    assert "sh took longer than 0 minutes\n" in capsys.readouterr().err
+    state = Path("/proc", child.read_text().strip(), "stat")
+    assert not state.exists() or ") Z " in state.read_text()
 
 
 # -- where packages come from

@@ -1,7 +1,7 @@
 """Whether this machine can run programs for Arm, and registering QEMU with the kernel.
 
-A handler that was missing stays registered until the machine starts again: another run may be using it, and where
-systemd starts the machine it is always there once the package is.
+A handler that was missing is not taken out again: another run may be using it. Newer kernels drop it with the last
+mount of ``binfmt_misc``; and where systemd starts the machine it is always there once the package is.
 """
 
 from __future__ import annotations
