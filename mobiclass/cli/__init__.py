@@ -18,7 +18,7 @@ import click
 
 from mobiclass import __version__
 from mobiclass.cli.process import EXIT_INTERRUPTED, begin, end
-from mobiclass.cli.streams import separate_streams
+from mobiclass.cli.streams import discard_stdout, separate_streams
 from mobiclass.cli.text import safe_text
 from mobiclass.errors import MobiclassError
 
@@ -98,10 +98,9 @@ def _fail(message: str, exit_code: int, details: Iterable[str] = ()) -> NoReturn
 
 def _cannot_write(error: OSError) -> NoReturn:
     """End the program after an error on stdout; all other errors of the system are translated where they arise."""
-    # What is still buffered goes nowhere, so that it does not fail again at the process's end.
-    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
-    if error.errno == errno.EPIPE:
-        raise click.exceptions.Exit(EXIT_CLOSED_PIPE) from error
     if error.filename is not None:  # not stdout, which has none
         _fail(f"{os.fsdecode(error.filename)}: {error.strerror}", MobiclassError.exit_code)
+    discard_stdout()
+    if error.errno == errno.EPIPE:
+        raise click.exceptions.Exit(EXIT_CLOSED_PIPE) from error
     _fail(f"the results cannot be written: {error.strerror or error}", MobiclassError.exit_code)

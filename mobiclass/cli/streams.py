@@ -6,6 +6,7 @@ The program's own output goes to private copies of the two; what stands at 1 and
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import warnings
@@ -37,6 +38,19 @@ def show_native_output() -> None:
     if sys.stderr is not sys.__stderr__:  # inside another program the descriptors are not ours
         os.dup2(sys.stderr.fileno(), _STDOUT)
         os.dup2(sys.stderr.fileno(), _STDERR)
+
+
+def discard_stdout() -> None:
+    """Let `sys.stdout` lead nowhere, with what it still holds, after it could not be written.
+
+    The stream itself stays: what it holds would fail again when it is closed, and Python 3.13 reports that.
+    """
+    with contextlib.suppress(OSError):  # inside another program it may be no file
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, sys.stdout.fileno())
+        finally:
+            os.close(nowhere)
 
 
 def stdin_bytes() -> BufferedReader:
