@@ -20,7 +20,6 @@ from time import perf_counter
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from mobiclass.classifier import Classifier
-from mobiclass.model import ModelInfo
 from mobiclass.results import Row, result_row
 
 _LISTED_AHEAD: Final = 10_000  # paths: enough for a total to show, little enough for a small memory
@@ -121,8 +120,9 @@ class Batch:
         self._sink = sink
         self._jobs = jobs
         self._options = options
-        self._model_sha256s = classifier.sha256s()
-        self._sha256 = {classifier.model: classifier.model.sha256}
+        # Worked out once: it takes milliseconds, and on a small machine many.
+        self._sha256 = {model: model.sha256 for model in classifier.models()}
+        self._model_sha256s = tuple(self._sha256.values())
         self._stop = threading.Event()
         self._worker = threading.local()
         self._spare_classifiers = deque([classifier])
@@ -197,14 +197,8 @@ class Batch:
             path, path, top_k=options.top_k, threshold=options.threshold, allow_truncated=options.allow_truncated
         )
         row = result_row(result, result.model.name, timing=options.timing)
-        row |= {"bytes": size, "mtime_ns": mtime_ns, "model_sha256": self._sha256_of(result.model)}
+        row |= {"bytes": size, "mtime_ns": mtime_ns, "model_sha256": self._sha256[result.model]}
         return _Done(row, seconds=perf_counter() - started)
-
-    def _sha256_of(self, model: ModelInfo) -> str:
-        """Give the SHA-256 of a model that has run, worked out once."""
-        if model not in self._sha256:
-            self._sha256[model] = model.sha256
-        return self._sha256[model]
 
     def _workers_classifier(self) -> Classifier:
         """Give this thread its classifier: the first takes the one that is loaded, the others load their own."""

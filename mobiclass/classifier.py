@@ -176,12 +176,12 @@ class Classifier:
             running = run_on_cpu(running.model, self.runtime, self.num_threads, running.fallback)
         return Classifier(running, self._stand_in)
 
-    def sha256s(self) -> tuple[str, ...]:
-        """Give the SHA-256 of each model whose results count as this classifier's: its own, and its stand-in's."""
+    def models(self) -> tuple[ModelInfo, ...]:
+        """Give each model whose results count as this classifier's: its own, and its stand-in's."""
         models = [self.model]
         if self._stand_in:
             models += filter(None, (self._stand_in.compiled, self._stand_in.model))
-        return tuple(model.sha256 for model in dict.fromkeys(models))
+        return tuple(dict.fromkeys(models))
 
     def close(self) -> None:
         """Give the accelerator back to other programs; the classifier cannot be used any more."""

@@ -64,7 +64,7 @@ def test_without_an_edge_tpu_the_sibling_stands_in(make_model: MakeModel) -> Non
         "(https://coral.ai/software), or use --device cpu with a model for the CPU"
     ]
     # Rows of either model are this classifier's.
-    assert set(classifier.sha256s()) == {read_model(path).sha256, read_model(sibling).sha256}
+    assert {model.sha256 for model in classifier.models()} == {read_model(path).sha256, read_model(sibling).sha256}
 
 
 @pytest.mark.usefixtures("_no_library")
