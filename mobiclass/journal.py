@@ -7,7 +7,6 @@ counts. Only when a run is complete is the file put in order, by writing it anew
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
 import stat
@@ -16,16 +15,12 @@ from array import array
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from mobiclass.errors import SetupError
 from mobiclass.journal_index import JournalIndex, parse_row, path_bytes
+from mobiclass.locked_file import open_locked
 from mobiclass.results import Row, json_line
-
-try:
-    import fcntl
-except ImportError:  # Windows has no lock of this kind; there two runs on one output are the user's care
-    fcntl = None  # type: ignore[assignment]
 
 SYNC_SECONDS: Final = 1.0
 _READ_BYTES: Final = 4096  # holds most rows
@@ -235,42 +230,20 @@ class Journal:
 
 
 def _open_locked(path: Path) -> int:
-    """Open `path` to read and append, created if need be, as the only run that does.
+    """Open `path` to read and append, created if need be, as the only run that does; returns its descriptor."""
 
-    Returns:
-        A file descriptor that child processes do not inherit.
-    """
-    while True:
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o666)
-        except OSError as error:
-            raise SetupError(f"{path}: the results cannot be written there ({error.strerror})") from error
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise SetupError(f"{path}: not a regular file; results need one")
-            _lock(descriptor, path)
-            # Between opening and locking, another run may have finished and renamed its file over this one.
-            if os.path.samestat(os.fstat(descriptor), os.stat(path)):  # noqa: PTH116 - as above
-                return descriptor
-        except FileNotFoundError:
-            pass
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
+    def taken() -> NoReturn:
+        raise SetupError(f"{path}: another run is writing these results; wait for it, or choose another -o")
 
-
-def _lock(descriptor: int, path: Path) -> None:
-    if fcntl is None:
-        return
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return open_locked(
+            path,
+            flags=getattr(os, "O_NONBLOCK", 0),  # a pipe is not waited for
+            taken=taken,
+            not_regular=SetupError(f"{path}: not a regular file; results need one"),
+        )
     except OSError as error:
-        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-            raise SetupError(
-                f"{path}: another run is writing these results; wait for it, or choose another -o"
-            ) from error
-        # Some network file systems know no locks: better no lock than no results.
+        raise SetupError(f"{path}: the results cannot be written there ({error.strerror})") from error
 
 
 def _write_all(descriptor: int, content: bytes) -> None:

@@ -1,23 +1,19 @@
 """A file that is not whole yet, held by one process at a time, and left behind for the next one to go on with.
 
-It takes bytes and gives them their final name; whether they are the right ones, others judge.
+It takes bytes and gives them their final name; whether they are the right ones, others judge: their checksum also finds
+out what two processes mixed where there are no locks.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mobiclass.errors import DownloadError
-
-try:
-    import fcntl
-except ImportError:  # Windows has no lock of this kind; there the checksum finds out what two processes mixed
-    fcntl = None  # type: ignore[assignment]
+from mobiclass.locked_file import open_locked
 
 
 def partial_path(path: Path) -> Path:
@@ -62,7 +58,7 @@ class PartialFile:
     def become(self, path: Path) -> None:
         """Take the name `path`, whole even after a power cut."""
         os.fsync(self._open_descriptor)
-        if fcntl is None:  # Windows renames no open file
+        if os.name == "nt":  # Windows renames no open file
             self.close()
         self.path.replace(path)
         with contextlib.suppress(OSError):  # not every system lets a folder be opened
@@ -94,7 +90,13 @@ def hold_partial_file(path: Path, waiting: Callable[[], None]) -> Iterator[Parti
         DownloadError: there is something else than a file at `path`.
         OSError: the folder does not let it be written.
     """
-    part = _open_locked(path, waiting)
+    descriptor = open_locked(
+        path,
+        flags=getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0),
+        taken=waiting,
+        not_regular=DownloadError(f"{path}: not a regular file: take it away"),
+    )
+    part = PartialFile(path, descriptor)
     try:
         yield part
     except BaseException as error:
@@ -103,34 +105,3 @@ def hold_partial_file(path: Path, waiting: Callable[[], None]) -> Iterator[Parti
         raise
     finally:
         part.close()
-
-
-def _open_locked(path: Path, waiting: Callable[[], None]) -> PartialFile:
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    while True:
-        descriptor = os.open(path, flags, 0o666)
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise DownloadError(f"{path}: not a regular file: take it away")
-            _lock(descriptor, waiting)
-            # The process that was waited for may have renamed or deleted it.
-            if os.path.samestat(os.fstat(descriptor), path.stat()):
-                return PartialFile(path, descriptor)
-        except FileNotFoundError:
-            pass
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
-
-
-def _lock(descriptor: int, waiting: Callable[[], None]) -> None:
-    if fcntl is None:
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        waiting()
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-    except OSError:  # some network file systems know no locks; the checksum finds out what two processes mixed
-        pass
