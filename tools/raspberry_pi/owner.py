@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -131,6 +132,10 @@ def _try_commands(guest: Guest, photo: str, findings: Findings) -> None:
         same = [json.loads(run.stdout)["predictions"] for run in (by_path, by_stdin)]
         findings.expect(same[0] and same[0] == same[1], f"predict {photo} and predict - differ: {same}")
         findings.figures.append(f"predict: {by_path.seconds:.1f} s, {by_path.peak_rss_mb:.0f} MB")
+    with findings.isolated("a reader that leaves"):
+        # Python 3.13 reports what goes wrong with a stream at the end of a program, which older ones do not.
+        left = _done(guest.run("sh", "-c", f"{_PROGRAM} predict {shlex.quote(photo)} | :"), findings)
+        findings.expect(not left.stderr, f"predict into a closed pipe is not quiet: {left.stderr}")
     with findings.isolated("doctor"):
         # Its patience is for real machines.
         doctor = _done(guest.run(_PROGRAM, "doctor", "--timeout", "300", "--format", "json"), findings)
