@@ -76,9 +76,12 @@ def test_a_second_one_ends_it_at_once(
     monkeypatch.setenv("DECODE_SECONDS", "1000")
     make_photos(tmp_path / "photos", 4)
     # The first row comes at once, as the photo is gone; the others take longer than anyone waits.
-    patch = DECODE_SLOWLY.replace("time.sleep", "'gone' in os.fsdecode(source) or time.sleep")
-    with running("batch", "gone.jpg", "photos", "-o", OUT, command=patched(patch)) as process:
+    slowly = "'gone' in os.fsdecode(source) or open('under-way', 'w').close() or time.sleep"
+    with running(
+        "batch", "gone.jpg", "photos", "-o", OUT, command=patched(DECODE_SLOWLY.replace("time.sleep", slowly))
+    ) as process:
         wait_until(lambda: lines_in(OUT) == 1, "the first row")
+        wait_until(Path("under-way").exists, "a photo to be under way, without which the first signal ends it")
         process.send_signal(number)
         time.sleep(1)  # sooner, it would be taken for the same signal
         assert process.poll() is None
