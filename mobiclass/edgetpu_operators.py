@@ -1,7 +1,8 @@
 """What the Edge TPU can run: its operators and their limits, as Google published them, held against layers.
 
 It reads no file and asks no compiler, which has the last word: some limits depend on sizes that are not published.
-The table: https://coral.ai/docs/edgetpu/models-intro/#supported-operations (here for runtime version 14, the last).
+The table: https://coral.ai/docs/edgetpu/models-intro/#supported-operations (here for runtime version 14, the last);
+Axis gives its limits too: https://developer.axis.com/computer-vision/on-device/system-on-chip/artpec-7/supported-ops/.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ SUPPORTED: Final = frozenset({
 
 _EIGHT_BITS: Final = ("int8", "uint8")
 _INNERMOST: Final = 3
+_RANK: Final = 4  # of an image: batch, height, width, channels
 _MAX_SOFTMAX: Final = 16_000
 _REDUCERS: Final = ("MEAN", "REDUCE_MAX", "REDUCE_MIN", "SUM")
 _PACKAGE: Final = b"DWN1"
@@ -88,7 +90,15 @@ def _concatenation(layer: Layer) -> str | None:
     constants = [tensor for tensor in layer.inputs if tensor is not None and tensor.constant]
     if constants and len(layer.inputs) != 2:
         return "it concatenates a constant with more than one tensor"
+    if not all(_all_zeros(tensor) for tensor in constants):
+        return "it concatenates a constant that is not all zeros"
     return None
+
+
+def _all_zeros(tensor: LayerTensor) -> bool:
+    """Whether the real values of an 8-bit constant are 0: all of it is the zero point."""
+    zero = (tensor.zero_points[0] if tensor.zero_points else 0) & 0xFF
+    return set(tensor.content) <= {zero}
 
 
 def _dilation(layer: Layer) -> str | None:
@@ -122,7 +132,46 @@ def _reduction(layer: Layer) -> str | None:
     if not axes.constant:
         return "its axes are known only when it runs"
     rank = len(source.shape)
-    return "it reduces the batch" if rank == 4 and 0 in (axis % rank for axis in _integers(axes)) else None
+    reduced = {axis % rank for axis in _integers(axes)} if rank == _RANK else set()
+    if 0 in reduced:
+        return "it reduces the batch"
+    if layer.operator == "MEAN" and rank - 1 in reduced and source.shape[-1] % 4:
+        return "it averages channels whose number is no multiple of 4"
+    return None
+
+
+def _padding(layer: Layer) -> str | None:
+    source, paddings = layer.input(0), layer.input(1)
+    if source is None or paddings is None:
+        return None
+    if not paddings.constant:
+        return "its padding is known only when it runs"
+    # One pair a dimension, the batch's first.
+    return "it pads the batch" if len(source.shape) == _RANK and any(_integers(paddings)[:2]) else None
+
+
+def _packing(layer: Layer) -> str | None:
+    packs_batch = any(len(output.shape) == _RANK and layer.options.axis % _RANK == 0 for output in layer.outputs)
+    return "it packs into the batch" if packs_batch else None
+
+
+def _splitting(layer: Layer) -> str | None:
+    axis, source = layer.input(0), layer.input(1)
+    if axis is None or source is None:
+        return None
+    if not axis.constant:
+        return "its axis is known only when it runs"
+    rank = len(source.shape)
+    return "it splits the batch" if rank == _RANK and 0 in (one % rank for one in _integers(axis)) else None
+
+
+def _strided_slice(layer: Layer) -> str | None:
+    strides = layer.input(3)
+    if strides is None:
+        return None
+    if not strides.constant:
+        return "its strides are known only when it runs"
+    return "its strides are not all 1" if set(_integers(strides)) - {1} else None
 
 
 def _reshape(layer: Layer) -> str | None:
@@ -150,8 +199,12 @@ _LIMITS: Final[dict[str, Callable[[Layer], str | None]]] = {
     "DEPTHWISE_CONV_2D": _dilation,
     "FULLY_CONNECTED": _fully_connected,
     "MAX_POOL_2D": _pooling,
+    "PACK": _packing,
+    "PAD": _padding,
     "PRELU": _prelu,
     "RESHAPE": _reshape,
     "SOFTMAX": _softmax,
+    "SPLIT": _splitting,
+    "STRIDED_SLICE": _strided_slice,
     **dict.fromkeys(_REDUCERS, _reduction),
 }

@@ -38,6 +38,7 @@ _OPTIONS: Final[dict[int, dict[str, tuple[int, str, int]]]] = {
     28: {"activation": (0, "b", 0)},
     29: {"activation": (0, "b", 0)},
     49: {**_SPATIAL, "activation": (3, "b", 0)},
+    59: {"axis": (1, "i", 0)},
     101: {"adjoint_left": (0, "B", 0)},
 }  # fmt: skip
 

@@ -14,8 +14,8 @@ from mobiclass.catalog import find_model
 from mobiclass.edgetpu_operators import obstacle, required_runtime
 from mobiclass.layers import read_subgraphs
 
-ADD, POOL, CONCAT, CONV, DEPTHWISE, FC, RESHAPE, SOFTMAX, MEAN, PRELU, EXP, QUANTIZE = (
-    0, 1, 2, 3, 4, 9, 22, 25, 40, 54, 47, 114,
+ADD, POOL, CONCAT, CONV, DEPTHWISE, FC, RESHAPE, SOFTMAX, PAD, MEAN, STRIDED_SLICE, EXP, SPLIT, PRELU, SUM, PACK = (
+    0, 1, 2, 3, 4, 9, 22, 25, 34, 40, 45, 47, 49, 54, 74, 83,
 )  # fmt: skip
 
 
@@ -29,6 +29,12 @@ def constant(*shape: int, dtype: int = INT8, data: bytes = b"\1\0\0\0\2\0\0\0") 
     return Tensor("constant", shape, dtype, 0.5 if dtype == INT8 else None, data=data)
 
 
+def numbers(*values: int) -> Tensor:
+    """Make a constant of whole numbers."""
+    return constant(len(values), dtype=INT32, data=struct.pack(f"<{len(values)}i", *values))
+
+
+QUANTIZE = 114
 PLANE, ROW = image(1, 4, 4, 2), image(1, 4)
 AXES = constant(2, dtype=INT32)
 
@@ -51,13 +57,19 @@ def check(
         (ADD, [PLANE, PLANE], PLANE, None),
         (POOL, [PLANE], PLANE, (5, {3: ("i", 2), 4: ("i", 2)})),
         (CONCAT, [PLANE, PLANE, PLANE], PLANE, None),
-        (CONCAT, [PLANE, constant(1, 4, 4, 2)], PLANE, None),
+        (CONCAT, [PLANE, constant(1, 4, 4, 2, data=bytes(32))], PLANE, None),
         (CONV, [PLANE, constant(2, 1, 1, 2), constant(2, dtype=INT32)], PLANE, (1, {4: ("i", 2), 5: ("i", 2)})),
         (FC, [ROW, constant(4, 4)], ROW, None),
         (RESHAPE, [PLANE, AXES], ROW, None),
         (SOFTMAX, [image(1, 16_000)], image(1, 16_000), None),
         (MEAN, [PLANE, AXES], image(1, 2), None),
         (MEAN, [PLANE, constant(2, dtype=INT32, data=struct.pack("<2i", -2, -3))], image(1, 2), None),
+        (MEAN, [image(1, 4, 4, 8), numbers(3)], image(1, 4, 4), None),
+        (SUM, [PLANE, numbers(3)], image(1, 4, 4), None),
+        (PAD, [PLANE, numbers(0, 0, 1, 1, 1, 1, 0, 0)], image(1, 6, 6, 2), None),
+        (PACK, [image(1, 4, 2)] * 2, image(1, 2, 4, 2), (59, {0: ("i", 2), 1: ("i", 1)})),
+        (SPLIT, [numbers(3), PLANE], image(1, 4, 4, 1), None),
+        (STRIDED_SLICE, [PLANE, numbers(0, 0), numbers(1, 2), numbers(1, 1)], image(1, 2, 4, 2), None),
         (PRELU, [PLANE, constant(1, 1, 2)], PLANE, None),
         (QUANTIZE, [image(1, 4, dtype=UINT8)], ROW, None),
         (ADD, [image(1, 4, signature=(-1, 4)), ROW], ROW, None),
@@ -87,6 +99,7 @@ def test_nothing_speaks_against_these(
         (17, [PLANE], PLANE, (5, {3: ("i", 2), 4: ("i", 2), 5: ("b", 3)}), r"activation \(relu6\) is fused"),
         (CONCAT, [PLANE, PLANE], PLANE, (10, {0: ("i", 3), 1: ("b", 1)}), "is fused"),
         (CONCAT, [PLANE, PLANE, constant(1, 4, 4, 2)], PLANE, None, "a constant with more than one"),
+        (CONCAT, [PLANE, constant(1, 4, 4, 2)], PLANE, None, "not all zeros"),
         (CONV, [PLANE, constant(2, 1, 1, 2)], PLANE, (1, {4: ("i", 2), 5: ("i", 1)}), "dilated"),
         (DEPTHWISE, [PLANE, constant(1, 1, 1, 2)], PLANE, (2, {5: ("i", 2), 6: ("i", 1)}), "dilated"),
         (FC, [ROW, constant(4, 4)], image(2, 4), None, "more than one dimension"),
@@ -98,6 +111,14 @@ def test_nothing_speaks_against_these(
         (MEAN, [PLANE, constant(1, dtype=INT32, data=bytes(4))], PLANE, None, "reduces the batch"),
         (MEAN, [PLANE, constant(1, dtype=INT32, data=struct.pack("<i", -4))], PLANE, None, "reduces the batch"),
         (MEAN, [PLANE, image(2)], PLANE, None, "axes are known only when it runs"),
+        (MEAN, [PLANE, numbers(-1)], image(1, 4, 4), None, "no multiple of 4"),
+        (PAD, [PLANE, numbers(0, 1, 0, 0, 0, 0, 0, 0)], PLANE, None, "pads the batch"),
+        (PAD, [PLANE, image(4, 2)], PLANE, None, "padding is known only when it runs"),
+        (PACK, [image(4, 4, 2)], PLANE, (59, {0: ("i", 1), 1: ("i", -4)}), "packs into the batch"),
+        (SPLIT, [numbers(0), PLANE], PLANE, None, "splits the batch"),
+        (SPLIT, [image(1), PLANE], PLANE, None, "axis is known only when it runs"),
+        (STRIDED_SLICE, [PLANE, *[numbers(0, 0)] * 2, numbers(1, 2)], PLANE, None, "strides are not all 1"),
+        (STRIDED_SLICE, [PLANE, *[numbers(0, 0)] * 2, image(2)], PLANE, None, "strides are known only when it runs"),
         (PRELU, [PLANE, constant(4, 4, 2)], PLANE, None, r"shared axes \[1, 2\]"),
     ],
 )
