@@ -21,7 +21,7 @@ from mobiclass.facts import override_facts
 from mobiclass.images import ImageSource, load_image
 from mobiclass.model import ModelInfo, read_labels, read_model
 from mobiclass.placement import place
-from mobiclass.predictions import Prediction, predictions_from_scores, scores_from_output
+from mobiclass.predictions import Prediction, predictions_from_output
 from mobiclass.rgb import rgb_from_array, upright_rgb
 from mobiclass.running import DeviceOptions, Running, run_on_cpu
 from mobiclass.runtimes import Runtime, choose_runtime
@@ -259,10 +259,11 @@ class Classifier:
             raw = running.interpreter.invoke(running.preprocessor(image))
         invoked = perf_counter()
         model = running.model
-        scores = scores_from_output(raw, model.output.quantization, model.output_kind)
-        if raw.dtype.kind == "f" and not np.isfinite(scores).all():
+        if raw.dtype.kind == "f" and not np.isfinite(raw).all():
             raise ModelError(f"{model.path}: the model's output is not a number; the model is damaged")
-        predictions = predictions_from_scores(scores, model.labels, top_k, threshold)
+        predictions = predictions_from_output(
+            raw, model.output.quantization, model.output_kind, model.labels, top_k, threshold
+        )
         done = perf_counter()
         times = (decoded - start, preprocessed - decoded, invoked - preprocessed, done - invoked)
         return predictions, Timing(*(round(seconds * 1000, 3) for seconds in times)), running

@@ -19,6 +19,8 @@ FlatRow: TypeAlias = "tuple[str, int | None, int | None, str | None, float | Non
 FLAT_FIELDS: Final = ("path", "rank", "index", "label", "score", "error")
 """The columns of the formats that are tables, one line a prediction."""
 
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
 
 def result_row(result: ImageResult, model: str, *, timing: bool = False) -> Row:
     """Make the JSON object of `result`, classified by `model`; with `timing`, say where the time went."""
@@ -126,4 +128,4 @@ def flat_rows(row: Row) -> list[FlatRow]:
 
 def json_line(row: Row) -> str:
     """Write `row` as one line of JSON, the line's end included."""
-    return json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"
+    return _JSON.encode(row) + "\n"

@@ -9,66 +9,112 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobiclass.predictions import Prediction, predictions_from_scores, scores_from_output, softmax, top_k
+from mobiclass.model import OutputKind
+from mobiclass.predictions import Prediction, predictions_from_output, softmax, top_k
 from mobiclass.tflite import Quantization
 
 # Few different values, so that ties are common.
 SCORES = st.lists(st.integers(0, 8).map(lambda step: step / 8), min_size=1, max_size=40)
 
 
-@given(SCORES, st.integers(1, 60), st.integers(0, 9).map(lambda step: step / 8))
-def test_top_k_equals_sorted(scores: list[float], k: int, threshold: float) -> None:
+def predict(
+    raw: list[float],
+    dtype: str = "float32",
+    quantization: Quantization | None = None,
+    *,
+    kind: OutputKind = "probabilities",
+    labels: tuple[str, ...] | None = None,
+    k: int = 1000,
+    threshold: float = 0.0,
+) -> tuple[Prediction, ...]:
+    """Name the classes of an output; all of them, best first, unless told otherwise."""
+    return predictions_from_output(np.array(raw, dtype), quantization, kind, labels, k, threshold)
+
+
+def scores_of(predictions: tuple[Prediction, ...]) -> list[float]:
+    """Give the scores in the order of the classes."""
+    return [prediction.score for prediction in sorted(predictions, key=lambda prediction: prediction.index)]
+
+
+@given(SCORES, st.integers(1, 60))
+def test_top_k_equals_sorted(scores: list[float], k: int) -> None:
     expected = sorted(range(len(scores)), key=lambda index: (-scores[index], index))[:k]
-    expected = [index for index in expected if scores[index] >= threshold]
-    assert top_k(np.array(scores, np.float32), k, threshold) == expected
+    assert top_k(np.array(scores, np.float32), k) == expected
+
+
+@given(
+    st.sampled_from(["uint8", "int8", "int16"]).flatmap(
+        lambda dtype: st.tuples(
+            st.just(dtype),
+            st.lists(st.integers(int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)), min_size=1, max_size=40),
+        )
+    ),
+    st.integers(1, 60),
+)
+def test_top_k_of_whole_numbers_equals_sorted(values: tuple[str, list[int]], k: int) -> None:
+    dtype, raw = values
+    expected = sorted(range(len(raw)), key=lambda index: (-raw[index], index))[:k]
+    assert top_k(np.array(raw, dtype), k) == expected
 
 
 def test_ties_go_by_index() -> None:
     assert top_k(np.array([0.25, 0.5, 0.25, 0.5], np.float32), 4) == [1, 3, 0, 2]
     assert top_k(np.full(1000, 1 / 256, np.float32), 5) == [0, 1, 2, 3, 4]
+    assert top_k(np.zeros(1000, np.uint8), 5) == [0, 1, 2, 3, 4]
 
 
 def test_k_over_the_number_of_classes_gives_all_of_them() -> None:
     assert top_k(np.array([0.1, 0.9], np.float32), 5) == [1, 0]
 
 
-def test_threshold_keeps_what_equals_it() -> None:
-    assert top_k(np.array([0.25, 0.5, 0.75], np.float32), 3, 0.5) == [2, 1]
+@given(SCORES, st.integers(1, 60), st.integers(0, 9).map(lambda step: step / 8))
+def test_the_threshold_keeps_what_equals_it(scores: list[float], k: int, threshold: float) -> None:
+    expected = sorted(range(len(scores)), key=lambda index: (-scores[index], index))[:k]
+    expected = [index for index in expected if scores[index] >= threshold]
+    assert [prediction.index for prediction in predict(scores, k=k, threshold=threshold)] == expected
 
 
 @given(st.integers(1, 999))
 def test_a_score_reaches_the_threshold_that_it_is_shown_as(thousandths: int) -> None:
     # The float32 next to 0.7 is 0.69999999; the score is shown as 0.7.
-    score = np.array([thousandths / 1000], np.float32)
-    shown = predictions_from_scores(score, None, 1, 0.0)[0].score
+    shown = predict([thousandths / 1000])[0].score
     assert shown == thousandths / 1000
-    assert top_k(score, 1, shown) == [0]
+    assert predict([thousandths / 1000], threshold=shown) == (Prediction(0, None, shown),)
+    assert predict([thousandths / 1000], threshold=shown + 1e-6) == ()
 
 
 def test_scores_are_the_shortest_numbers_that_are_their_float32() -> None:
-    predictions = predictions_from_scores(np.array([0.1, 0.9], np.float32), ("a", "b"), 2, 0.0)
-    assert predictions == (Prediction(1, "b", 0.9), Prediction(0, "a", 0.1))
+    assert predict([0.1, 0.9], labels=("a", "b")) == (Prediction(1, "b", 0.9), Prediction(0, "a", 0.1))
 
 
 def test_without_labels_the_label_is_none() -> None:
-    assert predictions_from_scores(np.array([0.1, 0.9], np.float32), None, 1, 0.0) == (Prediction(1, None, 0.9),)
+    assert predict([0.1, 0.9], k=1) == (Prediction(1, None, 0.9),)
 
 
 def test_a_quantized_softmax_is_not_renormalized() -> None:
-    raw = np.array([200, 10, 5, 3], np.uint8)  # adds up to 0.85
-    scores = scores_from_output(raw, Quantization(1 / 256, 0), "probabilities")
-    assert scores.tolist() == [200 / 256, 10 / 256, 5 / 256, 3 / 256]
+    raw = [200, 10, 5, 3]  # adds up to 0.85
+    assert scores_of(predict(raw, "uint8", Quantization(1 / 256, 0))) == [
+        float(str(np.float32(step / 256))) for step in raw
+    ]
+
+
+def test_signed_outputs_do_not_wrap_around() -> None:
+    predictions = predict([-128, 127, 0], "int8", Quantization(1 / 256, -128))
+    assert predictions == (
+        Prediction(1, None, float(str(np.float32(255 / 256)))),
+        Prediction(2, None, 0.5),
+        Prediction(0, None, 0.0),
+    )
 
 
 def test_logits_are_dequantized_before_the_softmax() -> None:
-    raw = np.array([-128, 127], np.int8)
-    scores = scores_from_output(raw, Quantization(1 / 255, -128), "logits")
-    assert scores.tolist() == pytest.approx([1 / (1 + np.e), np.e / (1 + np.e)], abs=1e-6)
+    scores = scores_of(predict([-128, 127], "int8", Quantization(1 / 255, -128), kind="logits"))
+    assert scores == pytest.approx([1 / (1 + np.e), np.e / (1 + np.e)], abs=1e-6)
 
 
-def test_float_probabilities_pass_through() -> None:
-    raw = np.array([0.25, 0.75], np.float32)
-    assert scores_from_output(raw, None, "probabilities").tolist() == [0.25, 0.75]
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_float_probabilities_pass_through(dtype: str) -> None:
+    assert scores_of(predict([0.25, 0.75], dtype)) == [0.25, 0.75]
 
 
 @given(st.lists(st.floats(-300, 300, width=32), min_size=2, max_size=30))
