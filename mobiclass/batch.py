@@ -11,7 +11,6 @@ import os
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field
 from queue import Empty, Full, Queue
@@ -20,11 +19,10 @@ from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from mobiclass.classifier import Classifier
 from mobiclass.results import Row, result_row
+from mobiclass.workers import Workers
 
 _LISTED_AHEAD: Final = 10_000  # paths: enough for a total to show, little enough for a small memory
-_UNDER_WAY_A_WORKER: Final = 8
 _POLL_SECONDS: Final = 0.1
-_GATHER_SECONDS: Final = 0.05
 
 
 class PredictionOptions(NamedTuple):
@@ -165,24 +163,25 @@ class Batch:
 
     def _in_order(self, lister: _Lister) -> Generator[_Done | None, None, None]:
         """Give what becomes of the files, in their order; ``None`` again and again while there is nothing yet."""
-        under_way: deque[Future[_Done]] = deque()
-        with ThreadPoolExecutor(self._jobs, thread_name_prefix="classify") as pool:
-            try:
-                while True:
-                    while len(under_way) < self._jobs * _UNDER_WAY_A_WORKER:
-                        path = lister.next(wait=not under_way)
-                        if path is None:
-                            break
-                        under_way.append(pool.submit(self._process, path))
-                    if under_way:
-                        yield from _finished(under_way)
-                    elif not lister.ended:
+        with Workers(self._process, self._jobs) as workers:
+            while True:
+                while not workers.full:
+                    path = lister.next(wait=workers.idle)
+                    if path is None:
+                        break
+                    workers.take_up(path)
+                if not workers.idle:
+                    nothing_yet = True
+                    for done in workers.finished():
+                        nothing_yet = False
+                        yield done
+                    if nothing_yet:
                         yield None
-                    else:
-                        lister.raise_error()
-                        return
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+                elif not lister.ended:
+                    yield None
+                else:
+                    lister.raise_error()
+                    return
 
     def _process(self, path: str) -> _Done:
         size, mtime_ns = _fingerprint(path)  # before it is read: a photo replaced meanwhile is done again on a resume
@@ -209,19 +208,6 @@ class Batch:
                 classifier = self._classifier.for_another_thread()
             self._worker.classifier = classifier
         return classifier
-
-
-def _finished(under_way: deque[Future[_Done]]) -> Iterator[_Done | None]:
-    """Take what is done from the head of `under_way`; ``None`` if in a moment nothing is.
-
-    Half of what is under way is waited for: a thread that woke for every row would take its core from a worker, and
-    Python's lock from all of them, as many times more.
-    """
-    wait([under_way[len(under_way) // 2]], _GATHER_SECONDS)
-    if not under_way[0].done():
-        yield None
-    while under_way and under_way[0].done():
-        yield under_way.popleft().result()
 
 
 class _Lister:

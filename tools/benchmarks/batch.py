@@ -10,13 +10,14 @@ from typing import Final
 from mobiclass.catalog import find_model
 from mobiclass.interpreter import available_cores
 from tools.benchmarks.measure import Bar, Command, mobiclass_command, peak_pss_mb, ratio
-from tools.benchmarks.photos import make_set
+from tools.benchmarks.photos import CAMERA_GRAIN, make_set
 
 _PEERS = Path(__file__).parent / "peers"
-# Name of the set, photos, height, width, and the bars against: bare processes, MediaPipe, a plain script.
+# Name of the set, photos, height, width, grain, and the bars against: bare processes, MediaPipe, a plain script.
 _SETS: Final = (
-    ("500 px", 2000, 375, 500, (0.96, 2.2, 1.5)),
-    ("12 megapixels", 300, 3000, 4000, (0.98, 9.0, 6.0)),
+    ("500 px", 2000, 375, 500, 0.0, (0.96, 2.2, 1.5)),
+    ("12 megapixels, smooth", 300, 3000, 4000, 0.0, (0.98, 9.0, 6.0)),
+    ("12 megapixels, grained", 300, 3000, 4000, CAMERA_GRAIN, (0.98, 9.0, 6.0)),
 )
 
 
@@ -24,8 +25,8 @@ def measure_speed(photos: list[Path], folder: Path, rounds: int, mediapipe_pytho
     """Measure images a second against bare processes, MediaPipe (where there is one) and a plain script."""
     bars = []
     model = str(find_model())
-    for name, count, height, width, wanted in _SETS:
-        images = str(make_set(photos, folder / name.replace(" ", "-"), count, height, width))
+    for name, count, height, width, grain, wanted in _SETS:
+        images = str(make_set(photos, folder / name.replace(" ", "-"), count, height, width, grain=grain))
         ours = [_batch(images, folder / "speed.jsonl")]
         cores = str(available_cores())
         peers: list[tuple[str, list[Command] | None]] = [

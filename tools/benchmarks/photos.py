@@ -12,7 +12,8 @@ from PIL import Image
 from mobiclass.sources import ImageFinder
 
 _QUALITY: Final = 90
-_GRAIN: Final = 6.0  # grey levels of noise, without which an enlarged photo is no work for a decoder
+CAMERA_GRAIN: Final = 6.0
+"""Grey levels of noise that give an enlarged photo the bytes of one from a phone: 3 MB at 12 megapixels, not 1 MB."""
 
 
 def real_photos(folder: Path | None) -> list[Path]:
@@ -27,16 +28,19 @@ def real_photos(folder: Path | None) -> list[Path]:
     return [Path(path) for path in ImageFinder().find([str(folder)], stdin=None)]  # type: ignore[arg-type]
 
 
-def make_set(photos: list[Path], folder: Path, count: int, height: int, width: int) -> Path:
-    """Fill `folder` with `count` JPEGs of `height` × `width` pixels, no two of them the same; returns it."""
+def make_set(photos: list[Path], folder: Path, count: int, height: int, width: int, *, grain: float = 0.0) -> Path:
+    """Fill `folder` with `count` JPEGs of `height` × `width` pixels, no two of them the same; returns it.
+
+    `grain` is the standard deviation of the noise laid over them, in grey levels of 0–255.
+    """
     folder.mkdir(parents=True)
     random = np.random.default_rng(0)
     for number, photo in enumerate(_cycle(photos, count)):
         with Image.open(photo) as image:
             pixels = np.asarray(image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC), np.float32)
-        if height * width > 1_000_000:
+        if grain:
             # Grain of a tile, repeated: fresh noise for 12 million pixels takes longer than the benchmark.
-            tile = random.normal(0, _GRAIN, (250, 250, 1)).astype(np.float32)
+            tile = random.normal(0, grain, (250, 250, 1)).astype(np.float32)
             pixels = pixels + np.tile(tile, (-(-height // 250), -(-width // 250), 1))[:height, :width]
         subfolder = folder / f"{number // 500:03}"
         subfolder.mkdir(exist_ok=True)
