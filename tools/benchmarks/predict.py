@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mobiclass.catalog import find_model
 from tools.benchmarks.measure import Bar, mobiclass_command, peak_rss_mb, ratio
-from tools.benchmarks.photos import make_set
+from tools.benchmarks.photos import CAMERA_GRAIN, make_set
 
 _PEERS = Path(__file__).parent / "peers"
 
@@ -16,7 +16,7 @@ _PEERS = Path(__file__).parent / "peers"
 def measure_predict(photos: list[Path], folder: Path, rounds: int) -> list[Bar]:
     """Measure `mobiclass predict` and `--help` against the barest script; sets of photos go below `folder`."""
     small = next(make_set(photos[:1], folder / "one", 1, 375, 500).rglob("*.jpg"))
-    large = next(make_set(photos[:1], folder / "one-large", 1, 3000, 4000).rglob("*.jpg"))
+    large = next(make_set(photos[:1], folder / "one-large", 1, 3000, 4000, grain=CAMERA_GRAIN).rglob("*.jpg"))
     mobiclass = mobiclass_command()
     bare = [sys.executable, str(_PEERS / "bare_predict.py"), str(find_model()), str(small)]
     ours, theirs, over = ratio([[*mobiclass, "predict", str(small)]], [bare], rounds)
