@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from types import MappingProxyType
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from mobiclass.choices import Interpolation, Resize
 from mobiclass.errors import LabelsError, ModelError
@@ -40,8 +41,7 @@ _CATALOG_FACTS: Final = (*_PREPROCESSING_FACTS, "license")
 _FEATURE_HEADS: Final = ("AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN", "L2_NORMALIZATION", "CUSTOM", "")
 
 
-@dataclass(frozen=True, slots=True)
-class Preprocessing:
+class Preprocessing(NamedTuple):
     """How an image becomes the model's input; the fields are those of `mobiclass.facts.Facts`.
 
     Attributes:
@@ -53,7 +53,7 @@ class Preprocessing:
     resize: Resize = "crop"
     crop_fraction: float = 0.875
     interpolation: Interpolation = "bicubic"
-    sources: Mapping[str, str] = field(default_factory=dict, compare=False)
+    sources: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -24,8 +24,15 @@ from mobiclass.errors import MobiclassError
 
 EXIT_CLOSED_PIPE: Final = 128 + 13  # SIGPIPE, which Windows' signal module does not know
 
-_COMMANDS: Final = ("batch", "benchmark", "doctor", "evaluate", "models", "predict")
-"""The commands; each is the object of its name in the module of its name."""
+_COMMANDS: Final = {
+    "batch": "Classify every image in folders, files, globs and lists.",
+    "benchmark": "Measure how fast models are here, and how much memory they take.",
+    "doctor": "Examine this machine and this installation, and say what to do.",
+    "evaluate": "Measure how often a model is right on labelled photos.",
+    "models": "Find models, fetch them and look into them.",
+    "predict": "Name what is on a few images.",
+}
+"""The commands, each the object of its name in the module of its name, with what ``--help`` says of them."""
 
 
 class Program(click.Group):
@@ -41,6 +48,11 @@ class Program(click.Group):
             return None
         command: click.Command = getattr(importlib.import_module(f"mobiclass.cli.{cmd_name}"), cmd_name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of the commands, for which none of their modules need be loaded."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
         """Parse the command line, which may print the help or the version."""

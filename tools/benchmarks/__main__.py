@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from datetime import datetime, timezone
@@ -32,6 +33,8 @@ def main(
     parts: tuple[str, ...], photos: Path | None, float_model: Path | None, mediapipe_python: str | None, rounds: int
 ) -> None:
     """Measure PARTS (all by default) and print a table of Markdown."""
+    # What pip installs is compiled; in a checkout it would be compiled by every process anew where this is set.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     parts = parts or _PARTS
     samples = real_photos(photos)
     bars = []
