@@ -101,7 +101,7 @@ def _settings(options: dict[str, Any]) -> RunSettings:
 def _train(folder: Path, outputs: Outputs, settings: RunSettings, *, resume: bool) -> Finished:
     from tools.finetune_run import run
 
-    progress = _Progress()
+    progress = _Progress(settings.training.epochs)
     try:
         return run(folder, outputs, settings, resume=resume, on_batch=progress.show)
     except KeyboardInterrupt:
@@ -117,17 +117,19 @@ def _train(folder: Path, outputs: Outputs, settings: RunSettings, *, resume: boo
 class _Progress:
     """A line for every epoch on standard error, and on a terminal how far the one that runs has come."""
 
-    def __init__(self) -> None:
+    def __init__(self, epochs: int) -> None:
+        self._epochs = epochs
         self._epoch = 0
         self._bar: Any = None
 
-    def show(self, epoch: int, figures: dict[str, float]) -> None:
+    def show(self, epoch: int, batches: int, figures: dict[str, float]) -> None:
         if epoch != self._epoch:
             self.close()
             from tqdm import tqdm
 
             self._epoch = epoch
-            self._bar = tqdm(desc=f"epoch {epoch}", unit=" batches", file=sys.stderr, dynamic_ncols=True, leave=True)
+            name = f"epoch {epoch} of {self._epochs}"
+            self._bar = tqdm(desc=name, total=batches, unit=" batches", file=sys.stderr, dynamic_ncols=True)
         self._bar.set_postfix({name: f"{value:.3f}" for name, value in figures.items()}, refresh=False)
         self._bar.update()
 

@@ -7,7 +7,6 @@ It composes `tools.training_data`, `tools.transfer` and `tools.training`. Option
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,14 +15,12 @@ from mobiclass.backbones import count_multiply_adds
 from mobiclass.whole_file import whole_file
 from tools.errors import TrainingError
 from tools.metadata import encode_lines
-from tools.training import Judgement, Trainer, TrainingSettings, plan_stages
+from tools.training import Judgement, OnBatch, Trainer, TrainingSettings, plan_stages
 from tools.training_batches import Photos
 from tools.training_checkpoint import Checkpoint, Progress
 from tools.training_data import TrainingPhotos, find_photos
 from tools.training_report import draw_plot, encode_metrics
 from tools.transfer import NetworkSettings, build_network, count_parameters
-
-OnBatch = Callable[[int, dict[str, float]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +99,7 @@ def run(folder: Path, outputs: Outputs, settings: RunSettings, *, resume: bool, 
         outputs: where everything goes.
         settings: what to do.
         resume: go on from the checkpoint, if there is one.
-        on_batch: is called after every batch with the epoch's number and its figures so far.
+        on_batch: is called after every batch.
 
     Raises:
         SetupError: the photos, the settings, the weights or the checkpoint will not do.

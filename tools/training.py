@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import ceil, cos, pi
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ from tools.errors import TrainingError
 from tools.training_batches import Photos
 from tools.training_checkpoint import Checkpoint, Progress
 from tools.transfer import NO_WEIGHTS, Stage, thaw
+
+OnBatch: TypeAlias = "Callable[[int, int, dict[str, float]], None]"
+"""Called after every batch with the epoch's number, the number of its batches and its figures so far."""
 
 _HEAD_PART: Final = 0.4  # of the epochs, for the head alone
 _TOP_RATE: Final = 0.1  # of the learning rate, once the backbone moves
@@ -103,16 +106,14 @@ class Trainer:
         self._class_weights = np.array(class_weights, np.float32)
         self._checkpoint = checkpoint
 
-    def run(
-        self, progress: Progress, model: Any, *, resumed: bool, on_batch: Callable[[int, dict[str, float]], None]
-    ) -> Any:
+    def run(self, progress: Progress, model: Any, *, resumed: bool, on_batch: OnBatch) -> Any:
         """Train `model` from `progress` to the end; returns the best network.
 
         Args:
             progress: is brought up to date after every epoch.
             model: the network, or, when `resumed`, the last one of the checkpoint.
             resumed: whether `model` is compiled already and in the middle of its stage.
-            on_batch: is called after every batch with the epoch's number and its figures so far.
+            on_batch: is called after every batch.
 
         Raises:
             TrainingError: the loss is no number any more.
@@ -133,15 +134,13 @@ class Trainer:
         """Judge `model` by the validation photos."""
         return judge(model, self._validation, len(self._class_weights))
 
-    def _epoch(
-        self, progress: Progress, plan: StagePlan, model: Any, on_batch: Callable[[int, dict[str, float]], None]
-    ) -> None:
+    def _epoch(self, progress: Progress, plan: StagePlan, model: Any, on_batch: OnBatch) -> None:
         number = len(progress.epochs) + 1
         rate = plan.rate(progress.epoch)
         model.optimizer.learning_rate = rate
         figures: dict[str, float] = {}
         for figures in self._learn(model, number):
-            on_batch(number, figures)
+            on_batch(number, len(self._training), figures)
         judgement = self.judge(model)
         progress.epochs.append(
             {
