@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 import json
 import os
 import pty
+import re
 import shlex
 import signal
 import subprocess
@@ -16,11 +18,13 @@ from ctypes.util import find_library
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from conftest import MakeModel
 from program import COMMAND, PROGRAM, Outcome, environment, run, shell
 from tiny_models import edgetpu_model
 
+import mobiclass.cli
 from mobiclass.runtimes import RUNTIMES, choose_runtime
 
 Predict = Callable[..., Outcome]
@@ -604,6 +608,20 @@ def test_help_loads_neither_numpy_nor_pillow_nor_a_runtime(arguments: list[str])
     assert {"click", "mobiclass.cli", "mobiclass.cli.streams"} <= loaded
     packages = {name.partition(".")[0] for name in loaded}
     assert packages.isdisjoint({"numpy", "PIL", "ai_edge_litert", "tflite_runtime", "flatbuffers", "platformdirs"})
+
+
+def test_help_names_every_command_and_loads_none() -> None:
+    outcome = run("--help", command=(sys.executable, "-X", "importtime", "-c", PROGRAM))
+    listed = re.findall(r"^  (\w+) {2,}\S.*\.$", outcome.stdout.partition("Commands:\n")[2], re.MULTILINE)
+    modules = {path.stem for path in Path(mobiclass.cli.__file__).parent.glob("*.py")} - {"__init__"}
+    commands = {
+        name
+        for name in modules
+        if isinstance(getattr(importlib.import_module(f"mobiclass.cli.{name}"), name, None), click.Command)
+    }
+    assert len(commands) >= 6
+    assert listed == sorted(commands)
+    assert not [name for name in commands if f"mobiclass.cli.{name}\n" in outcome.stderr]
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:

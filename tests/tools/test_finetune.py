@@ -131,9 +131,11 @@ def test_an_interrupted_run_goes_on_to_the_same_end(few: Path, tmp_path: Path, m
     for path in (whole, broken):
         path.parent.mkdir()
     arguments = (few, *SMALL, "--epochs", 4)
-    assert finetune(*arguments, "-o", whole).exit_code == 0
+    uninterrupted = finetune(*arguments, "-o", whole)
+    assert uninterrupted.exit_code == 0
+    assert "epoch 4 of 4: 100%" in uninterrupted.stderr
 
-    def interrupt(self: Any, epoch: int, figures: dict[str, float]) -> None:
+    def interrupt(self: Any, epoch: int, batches: int, figures: dict[str, float]) -> None:
         if epoch == 3:
             raise KeyboardInterrupt
 
