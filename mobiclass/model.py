@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from mobiclass.choices import Interpolation, Resize
 from mobiclass.errors import LabelsError, ModelError
@@ -41,7 +40,8 @@ _CATALOG_FACTS: Final = (*_PREPROCESSING_FACTS, "license")
 _FEATURE_HEADS: Final = ("AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN", "L2_NORMALIZATION", "CUSTOM", "")
 
 
-class Preprocessing(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
     """How an image becomes the model's input; the fields are those of `mobiclass.facts.Facts`.
 
     Attributes:
@@ -53,7 +53,7 @@ class Preprocessing(NamedTuple):
     resize: Resize = "crop"
     crop_fraction: float = 0.875
     interpolation: Interpolation = "bicubic"
-    sources: Mapping[str, str] = MappingProxyType({})
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
