@@ -59,3 +59,25 @@ def run(
 def shell(script: str, *, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Outcome:
     """Run a POSIX shell script in which ``"$@"`` is the program."""
     return run("-c", script, "sh", *COMMAND, command=("sh",), env=env, cwd=cwd)
+
+
+_WRITE_MODULES = """
+import os, sys, mobiclass.cli as c
+def end(code, end=c.end):
+    with open(os.environ["MODULES"], "w") as file:
+        file.write("\\n".join(sys.modules))
+    end(code)
+c.end = end
+"""
+
+
+def run_and_list_modules(*arguments: str | Path, folder: Path) -> tuple[Outcome, set[str]]:
+    """Run the program and list the modules that it has at its end, by way of a file in `folder`.
+
+    ``-X importtime`` would be silent about all that is loaded once the program has taken standard error to itself.
+    """
+    listing = folder / "modules"
+    outcome = run(*arguments, command=(sys.executable, "-c", _WRITE_MODULES + PROGRAM), env={"MODULES": str(listing)})
+    modules = set(listing.read_text().splitlines())
+    assert {"click", "mobiclass.cli", "mobiclass.cli.streams"} <= modules
+    return outcome, modules

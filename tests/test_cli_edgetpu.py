@@ -23,7 +23,7 @@ from batch_runs import (
     wait_until,
 )
 from edge_tpus import EdgeTpu, Simulator, is_alive, simulated_edge_tpu
-from program import COMMAND, Outcome, run
+from program import COMMAND, Outcome, run, run_and_list_modules
 from tiny_models import edgetpu_model
 
 from mobiclass.model import read_model
@@ -392,24 +392,13 @@ def test_a_timeout_is_a_time(value: str, pictures: Path) -> None:
     assert "--device-timeout" in done.stderr
 
 
-WRITE_MODULES = """
-import os, sys, mobiclass.cli as c
-def end(code, end=c.end):
-    with open(os.environ["MODULES"], "w") as file:
-        file.write("\\n".join(sys.modules))
-    end(code)
-c.end = end
-"""
-
-
 @pytest.mark.parametrize("device", [[], ["--device", "auto"], ["--device", "cpu"]])
 def test_a_model_for_the_cpu_pays_nothing_for_edge_tpus(
     device: list[str], simulated: EdgeTpu, pictures: Path, tmp_path: Path
 ) -> None:
     arguments = ("predict", "-m", simulated.sibling, *device, pictures / "red.png")
-    done = run(*arguments, command=patched(WRITE_MODULES), env={"MODULES": str(tmp_path / "modules")})
+    done, modules = run_and_list_modules(*arguments, folder=tmp_path)
     assert done.exit_code == 0, done.stderr
-    modules = (tmp_path / "modules").read_text().splitlines()
     assert "mobiclass.placement" in modules
     assert not [name for name in modules if "edgetpu" in name or name == "mobiclass.stand_in"]
     assert simulator_of(simulated).log() == []
