@@ -162,7 +162,7 @@ class Batch:
         summary.add(done.row, done.seconds, kept=done.offset is not None)
 
     def _in_order(self, lister: _Lister) -> Generator[_Done | None, None, None]:
-        """Give what becomes of the files, in their order; ``None`` again and again while there is nothing yet."""
+        """Give what becomes of the files, in their order; ``None`` again and again, while there is nothing yet too."""
         with Workers(self._process, self._jobs) as workers:
             while True:
                 while not workers.full:
@@ -171,17 +171,11 @@ class Batch:
                         break
                     workers.take_up(path)
                 if not workers.idle:
-                    nothing_yet = True
-                    for done in workers.finished():
-                        nothing_yet = False
-                        yield done
-                    if nothing_yet:
-                        yield None
-                elif not lister.ended:
-                    yield None
-                else:
+                    yield from workers.finished()
+                elif lister.ended:
                     lister.raise_error()
                     return
+                yield None
 
     def _process(self, path: str) -> _Done:
         size, mtime_ns = _fingerprint(path)  # before it is read: a photo replaced meanwhile is done again on a resume

@@ -48,7 +48,7 @@ def predictions_from_output(
         kind: whether the output is ``logits`` or ``probabilities``.
         labels: N labels, or ``None``.
         k: the number of predictions, at least 1.
-        threshold: classes with a lower score (0–1) are left out.
+        threshold: classes with a lower score (0–1), as it is shown, are left out.
 
     Returns:
         The best first; equal scores go by index.
@@ -58,7 +58,7 @@ def predictions_from_output(
         best = top_k(probabilities, k)
         scores = _shortest(probabilities[best])
     else:
-        # A scale is positive: raw values are in the order of their scores. Only those of the few are worked out,
+        # A scale is positive: raw values are in the order of their scores. Only the few's are looked up or worked out,
         # which of a thousand classes saves more time than all else that is done here takes.
         best = top_k(raw, k)
         if raw.dtype.itemsize == 1:
