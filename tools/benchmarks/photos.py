@@ -29,9 +29,9 @@ def real_photos(folder: Path | None) -> list[Path]:
 
 
 def make_set(photos: list[Path], folder: Path, count: int, height: int, width: int, *, grain: float = 0.0) -> Path:
-    """Fill `folder` with `count` JPEGs of `height` × `width` pixels, no two of them the same; returns it.
+    """Fill `folder` with `count` JPEGs of `height` × `width` pixels, made of `photos` again and again; returns it.
 
-    `grain` is the standard deviation of the noise laid over them, in grey levels of 0–255.
+    `grain` is the standard deviation of the noise laid over each, in grey levels of 0–255.
     """
     folder.mkdir(parents=True)
     random = np.random.default_rng(0)
