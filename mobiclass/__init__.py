@@ -8,8 +8,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mobiclass._system import open_door
 
 if TYPE_CHECKING:
     from mobiclass.classifier import Classifier, ImageResult
@@ -31,25 +32,11 @@ __all__ = [
     "__version__",
 ]
 
-_HOMES = {
-    "Classifier": "classifier",
-    "ImageResult": "classifier",
-    "Prediction": "predictions",
-    "DelegateError": "errors",
-    "ImageError": "errors",
-    "LabelsError": "errors",
-    "MobiclassError": "errors",
-    "ModelError": "errors",
-    "SetupError": "errors",
-}
-
-
-def __getattr__(name: str) -> Any:
-    # Lazily (PEP 562): `import mobiclass` and `mobiclass --help` must not load NumPy, Pillow and a runtime.
-    if name not in _HOMES:
-        raise AttributeError(f"module 'mobiclass' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"mobiclass.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+open_door(
+    __name__,
+    {
+        "classifier": ("Classifier", "ImageResult"),
+        "errors": ("DelegateError", "ImageError", "LabelsError", "MobiclassError", "ModelError", "SetupError"),
+        "predictions": ("Prediction",),
+    },
+)

@@ -7,31 +7,22 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, get_args
+from typing import TYPE_CHECKING, Final, NamedTuple, get_args
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
 
-from mobiclass.catalog import find_model
 from mobiclass.choices import Resize, RuntimeChoice
 from mobiclass.errors import DelegateError, ImageError, ModelError
-from mobiclass.facts import override_facts
-from mobiclass.images import ImageSource, load_image
-from mobiclass.model import ModelInfo, read_labels, read_model
-from mobiclass.placement import place
+from mobiclass.hub import find_model
+from mobiclass.images import Classifiable, RgbImage, upright_image
 from mobiclass.predictions import Prediction, predictions_from_output
-from mobiclass.rgb import rgb_from_array, upright_rgb
-from mobiclass.running import DeviceOptions, Running, run_on_cpu
-from mobiclass.runtimes import Runtime, choose_runtime
+from mobiclass.runtime import DeviceOptions, Running, Runtime, choose_runtime, place, run_on_cpu
+from mobiclass.tflite import ModelInfo, override_facts, read_labels, read_model
 
 if TYPE_CHECKING:
-    from mobiclass.stand_in import StandIn
+    from mobiclass.runtime import StandIn
 
 _MAX_THREADS: Final = 256  # the runtimes crash where the system gives them fewer than they ask for
-
-Classifiable: TypeAlias = "ImageSource | Image.Image | npt.NDArray[np.uint8]"
-"""A path, the bytes of an image file, a Pillow image, or RGB pixels (uint8, height × width × 3)."""
 
 
 class Timing(NamedTuple):
@@ -245,7 +236,7 @@ class Classifier:
             raise ValueError(f"threshold must be from 0 to 1, not {threshold}")
         running = self._running
         start = perf_counter()
-        image = _upright_rgb(source, running, allow_truncated)
+        image = _decode(source, running, allow_truncated)
         decoded = perf_counter()
         tensor = running.preprocessor(image)
         preprocessed = perf_counter()
@@ -253,7 +244,7 @@ class Classifier:
             raw = running.interpreter.invoke(tensor)
         except DelegateError as error:
             running = self._fall_back(running, error)
-            image = _upright_rgb(source, running, allow_truncated)  # which may want more of it
+            image = _decode(source, running, allow_truncated)  # which may want more of it
             raw = running.interpreter.invoke(running.preprocessor(image))
         invoked = perf_counter()
         model = running.model
@@ -280,16 +271,9 @@ class Classifier:
             return self._running
 
 
-def _upright_rgb(source: Classifiable, running: Running, allow_truncated: bool) -> Image.Image:
+def _decode(source: Classifiable, running: Running, allow_truncated: bool) -> RgbImage:
     """Give `source` as an upright RGB image, decoded at the smallest scale that serves `running`."""
-    if isinstance(source, (str, bytes, os.PathLike)):
-        return load_image(
-            source,
-            min_height=running.preprocessor.min_height,
-            min_width=running.preprocessor.min_width,
-            allow_truncated=allow_truncated,
-        )
-    try:
-        return upright_rgb(source) if isinstance(source, Image.Image) else rgb_from_array(np.asarray(source))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ImageError(str(error), kind="unsupported") from error
+    wanted = running.preprocessor
+    return upright_image(
+        source, min_height=wanted.min_height, min_width=wanted.min_width, allow_truncated=allow_truncated
+    )

@@ -12,9 +12,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from mobiclass.model import OutputKind
-from mobiclass.quantization import dequantize
-from mobiclass.tflite import Quantization
+from mobiclass.tflite import OutputKind, Quantization, dequantize
 
 
 @dataclass(frozen=True, slots=True)

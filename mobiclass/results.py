@@ -6,10 +6,11 @@ import base64
 import csv
 import json
 import os
-from typing import Any, Final, Protocol, TextIO, TypeAlias
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO, TypeAlias
 
-from mobiclass.classifier import ImageResult
-from mobiclass.text import printable_utf8
+if TYPE_CHECKING:
+    from mobiclass.classifier import ImageResult
 
 Row: TypeAlias = dict[str, Any]
 """One result as a JSON object: what `result_row` makes."""
@@ -54,6 +55,36 @@ def path_fields(path: str) -> dict[str, str]:
     if readable == path:
         return {"path": path}
     return {"path": readable, "path_base64": base64.b64encode(os.fsencode(path)).decode("ascii")}
+
+
+def path_bytes(row: Row) -> bytes:
+    """Give the file name that `row` is about, as the file system has it."""
+    if "path_base64" in row:
+        return base64.b64decode(row["path_base64"])
+    return os.fsencode(row["path"])
+
+
+def truth_rank(row: Mapping[str, Any]) -> int | None:
+    """Find the place, from 0, of the truth among the predictions of `row`; ``None`` where it is not among them."""
+    truth = row["truth"]["index"]
+    for rank, prediction in enumerate(row["predictions"]):
+        if prediction["index"] == truth:
+            return rank
+    return None
+
+
+def is_mistake(row: Mapping[str, Any]) -> bool:
+    """Whether the photo of `row` was classified, and wrongly."""
+    return not row["error"] and truth_rank(row) != 0
+
+
+def printable_utf8(text: str) -> str:
+    """Replace what UTF-8 cannot write (the bytes of a file name that are not UTF-8) by U+FFFD."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return os.fsencode(text).decode("utf-8", errors="replace")
+    return text
 
 
 class RowWriter(Protocol):

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edge_tpus import EdgeTpu, Simulator, build_simulator, connected_edge_tpu, simulated_edge_tpu
 from hypothesis import HealthCheck, settings
-from tiny_models import colour_model
+
+from tests.support.edge_tpus import EdgeTpu, Simulator, build_simulator, connected_edge_tpu, simulated_edge_tpu
+from tests.support.tiny_models import colour_model
 
 MakeModel = Callable[..., Path]
 # A busy machine must not fail a test, and nothing is written into the checkout.

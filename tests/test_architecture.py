@@ -1,189 +1,325 @@
-"""Which module may import what: read from the source, so that no import can hide in a function."""
+"""The house: which room may import which, read from the source, so that no import can hide in a function.
+
+`docs/architecture.md` explains the rooms. Each test lists its offenders: nothing is found by running one case a module.
+"""
 
 from __future__ import annotations
 
 import ast
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 import mobiclass
+from tests.support.program import PACKAGE_PARENT
 
-PACKAGE = Path(mobiclass.__file__).resolve().parent
-SOURCES = {
-    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
-    for path in sorted(PACKAGE.rglob("*.py"))
-}
-TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in SOURCES.items()}
-
-RUNTIMES = {"ai_edge_litert", "tflite_runtime"}
-WORKSTATION = {"tensorflow", "keras", "tf_keras", "torch", "sklearn", "scipy", "skimage", "tools"}
-PIXELS = {
-    "mobiclass.images",
-    "mobiclass.rgb",
-    "mobiclass.preprocess",
-    "mobiclass.classifier",
-    "mobiclass.report",
-    "mobiclass.lenient",
-    "mobiclass.benchmark_child",
-    "mobiclass.doctor.known_picture",
-    "mobiclass.doctor.probes",
-}
-OPTIONAL = {
-    "matplotlib": "mobiclass.plot",
-    "pi_heif": "mobiclass.images",
-    "pyarrow": "mobiclass.export",
-    "tomli": "mobiclass.catalog_entry",
-    "tqdm": "mobiclass.cli.progress",
-}
-
-# Every module stands on a higher floor than those that it needs. The package itself only forwards.
-FLOORS = (
-    {
-        "errors",
-        "flatbuffer",
-        "cache",
-        "choices",
-        "operators",
-        "backbones",
-        "child",
-        "edgetpu_devices",
-        "edgetpu_library",
-    },
-    {"labels", "tflite", "catalog_entry", "published"},
-    {"catalog", "layers"},
-    {"facts", "quantization", "layer_costs", "edgetpu_operators"},
-    {"model", "inspection"},
-    {"runtimes", "predictions", "preprocess", "rgb"},
-    {"trial", "images", "edgetpu_child"},
-    {"interpreter", "edgetpu_process"},
-    {"running", "edgetpu"},
-    {"stand_in", "edgetpu_interpreter"},
-    {"placement"},
-    {"classifier"},
+ROOMS: Final = (
+    "cli",
+    "evaluation",
+    "doctor",
+    "benchmark",
+    "report",
+    "batch",
+    "results",
+    "classifier",
+    "runtime",
+    "inspection",
+    "predictions",
+    "images",
+    "tflite",
+    "labels",
+    "hub",
+    "_system",
+    "choices",
+    "errors",
 )
-FLOOR = {f"mobiclass.{name}": number for number, floor in enumerate(FLOORS) for name in floor}
+"""The rooms of the runtime, from the roof to the ground: each may import those that stand after it, and no other."""
+
+TOOL_ROOMS: Final = (
+    "finetune",
+    "build_builtin_model",
+    "convert",
+    "quantization",
+    "keras_models",
+    "raspberry_pi",
+    "benchmarks",
+    "command_reference",
+    "dependencies",
+    "errors",
+)
+"""The rooms of the workstation, likewise; all of them may import the runtime's doors."""
+
+ENTRANCES: Final = {"mobiclass", "mobiclass.__main__", "tools"}
+"""What belongs to no room: the doors of the two houses themselves."""
+
+MOST_ROOMS: Final = 22
+MOST_FILES: Final = 10
+
+RUNTIMES: Final = {"ai_edge_litert", "tflite_runtime"}
+WORKSTATION: Final = {"tensorflow", "keras", "tf_keras", "torch", "sklearn", "scipy", "skimage", "tools"}
+HOMES: Final = {
+    "click": {"cli"},
+    "PIL": {"images", "report"},
+    "matplotlib": {"benchmark"},
+    "pi_heif": {"images"},
+    "pyarrow": {"batch"},
+    "tomli": {"hub"},
+    "platformdirs": {"hub"},
+    "tqdm": {"cli"},
+    "numpy": {"benchmark", "batch", "classifier", "doctor", "images", "predictions", "runtime", "tflite"},
+}
+"""The packages that are not the standard library's, and the rooms that may import them."""
+
+WITHOUT_NUMPY: Final = ("hub", "labels", "inspection", "results", "_system", "choices", "errors", "tflite")
+"""Rooms in which a model is described: `models show`, `models list` and `doctor` work where NumPy is broken."""
 
 
-def imports(tree: ast.AST, *, while_checking_types: bool) -> Iterator[tuple[str, ...]]:
-    """Give the dotted names that `tree` imports, as tuples of (module, name)."""
+@dataclass(frozen=True)
+class Import:
+    """One name that a module imports: `module` and, with ``from``, `name` of it; its `line`."""
+
+    module: str
+    name: str | None
+    line: int
+    for_types_only: bool
+
+
+class House:
+    """A package, its modules, and what each imports."""
+
+    def __init__(self, package: str, rooms: tuple[str, ...], root: Path) -> None:
+        self.package = package
+        self.rooms = rooms
+        self.folder = root / package
+        self.trees = {
+            ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): ast.parse(
+                path.read_text(encoding="utf-8"), str(path)
+            )
+            for path in sorted(self.folder.rglob("*.py"))
+        }
+
+    @cached_property
+    def imports(self) -> dict[str, list[Import]]:
+        """All that each module imports, in whatever place."""
+        return {module: list(_imports(tree, for_types_only=False)) for module, tree in self.trees.items()}
+
+    def room(self, module: str) -> str | None:
+        """Name the room of `module`; ``None`` for an entrance."""
+        return None if module in ENTRANCES else module.split(".")[1]
+
+    def target(self, found: Import) -> str:
+        """Name the module of this house that `found` loads."""
+        full = f"{found.module}.{found.name}"
+        return full if full in self.trees else found.module
+
+    def is_ours(self, found: Import) -> bool:
+        """Whether `found` is of this house."""
+        return found.module.partition(".")[0] == self.package
+
+
+def _imports(tree: ast.AST, *, for_types_only: bool) -> Iterator[Import]:
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            if while_checking_types:
-                yield from imports(node, while_checking_types=True)
-            continue
-        if isinstance(node, ast.Import):
-            yield from ((alias.name,) for alias in node.names)
+            yield from _imports(node, for_types_only=True)
+        elif isinstance(node, ast.Import):
+            yield from (Import(alias.name, None, node.lineno, for_types_only) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
-            yield from ((node.module or "", alias.name) for alias in node.names)
+            yield from (Import(node.module or "", alias.name, node.lineno, for_types_only) for alias in node.names)
         else:
-            yield from imports(node, while_checking_types=while_checking_types)
+            yield from _imports(node, for_types_only=for_types_only)
 
 
-def roots(name: str) -> set[str]:
-    """Give the top-level packages that the module `name` imports, in whatever place."""
-    return {found[0].partition(".")[0] for found in imports(TREES[name], while_checking_types=True)}
+RUNTIME = House("mobiclass", ROOMS, Path(mobiclass.__file__).resolve().parent.parent)
+_CHECKOUT = Path(__file__).resolve().parent.parent
+TOOLS = House("tools", TOOL_ROOMS, _CHECKOUT)
+both_houses = pytest.mark.parametrize("house", [RUNTIME, TOOLS], ids=lambda house: house.package)
 
 
-def own_imports(name: str) -> set[str]:
-    """Give the modules of mobiclass that `name` needs when it runs."""
-    needed = set()
-    for module, *names in imports(TREES[name], while_checking_types=False):
-        candidates = [f"{module}.{names[0]}"] if names else []
-        needed |= {found for found in (*candidates, module) if found in SOURCES}
-    return needed - {"mobiclass", name}
+def upward_imports(house: House) -> list[str]:
+    """List the imports that do not lead to a room further down."""
+    return [
+        f"{module}:{found.line} imports {found.module}"
+        for module, imports in house.imports.items()
+        for found in imports
+        if house.is_ours(found)
+        and (room := house.room(module)) is not None
+        and (other := house.room(house.target(found))) not in (None, room)
+        and house.rooms.index(str(other)) < house.rooms.index(room)
+    ]
 
 
-def names_in(name: str) -> set[str]:
-    """Give all string constants of the module `name`."""
-    return {
-        node.value for node in ast.walk(TREES[name]) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+def imports_past_a_door(house: House, others: tuple[House, ...] = ()) -> list[str]:
+    """List the imports of what lies behind the door of another room."""
+    return [
+        f"{module}:{found.line} imports {found.module}"
+        for module, imports in house.imports.items()
+        for found in imports
+        for owner in (house, *others)
+        if owner.is_ours(found) and found.module not in ENTRANCES
+        if owner is not house or owner.room(found.module) != house.room(module)
+        if found.module.count(".") > 1 or (found.name and f"{found.module}.{found.name}" in owner.trees)
+        # The door of the lowest room is opened with what stands behind it.
+        if module != "mobiclass._system"
+    ]
+
+
+def modules_in_a_circle(house: House) -> set[str]:
+    """Find the modules that import each other when they run, a room's own ones too."""
+    graph = {
+        module: {
+            target
+            for found in imports
+            if house.is_ours(found) and not found.for_types_only
+            if (target := house.target(found)) != module and target not in ENTRANCES
+        }
+        for module, imports in house.imports.items()
     }
+    # A command's package hands on its command: `cli` itself is loaded by whatever is in it.
+    doors = {module for module in graph if (house.folder.parent / Path(*module.split("."))).is_dir()}
+    for needed in graph.values():
+        needed -= doors
+    while leaves := {module for module, needed in graph.items() if not needed & set(graph)}:
+        graph = {module: needed for module, needed in graph.items() if module not in leaves}
+    return set(graph)
 
 
-def test_the_sources_are_found() -> None:
-    assert {"mobiclass", "mobiclass.cli", "mobiclass.cli.predict", "mobiclass.model"} <= set(SOURCES)
+def _calls(tree: ast.AST, function: str) -> list[ast.Call]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == function]
 
 
-@pytest.mark.parametrize("name", SOURCES)
-def test_click_is_for_the_command_line_alone(name: str) -> None:
-    assert "click" not in roots(name) or name.startswith("mobiclass.cli")
+def roots(module: str) -> set[str]:
+    """Give the top-level packages that a module of the runtime imports."""
+    return {found.module.partition(".")[0] for found in RUNTIME.imports[module]}
 
 
-@pytest.mark.parametrize("name", SOURCES)
-def test_nothing_of_the_workstation_is_imported(name: str) -> None:
-    assert roots(name).isdisjoint(WORKSTATION)
+@both_houses
+def test_every_module_belongs_to_a_room_of_the_list(house: House) -> None:
+    found = {house.room(module) for module in house.trees} - {None}
+    assert found == set(house.rooms)
 
 
-@pytest.mark.parametrize("name", SOURCES)
-def test_only_the_standard_library_and_our_dependencies_are_imported(name: str) -> None:
-    known = {"mobiclass", "click", "numpy", "PIL", "platformdirs", *OPTIONAL}
-    assert roots(name) - set(sys.stdlib_module_names) - {"__future__"} <= known
+def test_few_rooms_and_few_files_at_the_top() -> None:
+    entries = [path for path in RUNTIME.folder.iterdir() if path.name not in ("__pycache__", "models")]
+    assert len([path for path in entries if path.is_file()]) <= MOST_FILES
+    assert len([path for path in entries if path.name != "py.typed"]) <= MOST_ROOMS
 
 
-@pytest.mark.parametrize("name", SOURCES)
-def test_the_runtimes_are_named_in_one_place(name: str) -> None:
-    assert roots(name).isdisjoint(RUNTIMES)
-    named = {text for text in names_in(name) if text.partition(".")[0] in RUNTIMES}
-    assert not named or name == "mobiclass.runtimes"
+@both_houses
+def test_imports_run_one_way(house: House) -> None:
+    assert upward_imports(house) == []
 
 
-def test_the_runtimes_are_named_where_they_are_imported() -> None:
-    assert {"ai_edge_litert.interpreter", "tflite_runtime.interpreter"} <= names_in("mobiclass.runtimes")
+def test_an_import_of_the_wrong_way_is_found(tmp_path: Path) -> None:
+    folder = tmp_path / "house"
+    for name, source in {
+        "up/__init__.py": "",
+        "up/a.py": "from house.down import x",
+        "down/__init__.py": "",
+        "down/b.py": "def f():\n    from house.up.a import x",
+        "down/c.py": "from house.down import d",
+        "down/d.py": "from house.down.c import x",
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(source)
+    house = House("house", ("up", "down"), tmp_path)
+    assert upward_imports(house) == ["house.down.b:2 imports house.up.a"]
+    assert imports_past_a_door(house) == ["house.down.b:2 imports house.up.a"]
+    assert modules_in_a_circle(house) == {"house.down.c", "house.down.d"}
 
 
-@pytest.mark.parametrize("name", SOURCES)
-def test_pillow_is_only_where_pixels_are(name: str) -> None:
-    assert "PIL" not in roots(name) or name in PIXELS or name.startswith("mobiclass.image")
+def test_only_doors_are_imported_across_rooms() -> None:
+    assert imports_past_a_door(RUNTIME) == []
+    assert imports_past_a_door(TOOLS, (RUNTIME,)) == []
 
 
-@pytest.mark.parametrize("name", SOURCES)
-def test_optional_packages_are_imported_in_one_place(name: str) -> None:
-    for package, home in OPTIONAL.items():
-        assert package not in roots(name) or name == home
+@both_houses
+def test_no_imports_go_in_a_circle(house: House) -> None:
+    assert modules_in_a_circle(house) == set()
 
 
-@pytest.mark.parametrize("name", SOURCES)
-def test_nothing_is_printed(name: str) -> None:
-    calls = [node for node in ast.walk(TREES[name]) if isinstance(node, ast.Call)]
-    assert not [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in ("print", "input")]
+@both_houses
+def test_doors_name_what_they_hand_on_and_nothing_else(house: House) -> None:
+    used = {
+        (found.module, found.name)
+        for source in (RUNTIME, TOOLS)
+        for module, imports in source.imports.items()
+        for found in imports
+        if not module.startswith(found.module)
+    }
+    offenders = []
+    for module, tree in house.trees.items():
+        calls = [
+            node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "open_door"
+        ]
+        for call in calls:
+            listed = {
+                name: f"{module}.{inner}" for inner, names in ast.literal_eval(call.args[1]).items() for name in names
+            }
+            typed = {str(found.name): found.module for found in house.imports[module] if found.for_types_only}
+            offenders += [f"{module}: {name} is typed or listed alone" for name in typed.items() ^ listed.items()]
+            # Loading a module sets its name in its package, where it would hide what the door hands out.
+            offenders += [f"{module}: {name} is a module too" for name in listed if f"{module}.{name}" in house.trees]
+            unused = {name for name in listed if (module, name) not in used} if module != "mobiclass" else set()
+            offenders += [f"{module}: nobody wants {name}" for name in unused - {"main"}]  # of a program
+    assert offenders == []
 
 
-@pytest.mark.parametrize("name", sorted(set(SOURCES) - {"mobiclass", "mobiclass.__main__"}))
-def test_only_the_command_line_imports_the_command_line(name: str) -> None:
-    if not name.startswith("mobiclass.cli"):
-        assert not [found for found in own_imports(name) if found.startswith("mobiclass.cli")]
+def test_foreign_packages_are_imported_in_their_rooms_alone() -> None:
+    allowed = {"mobiclass", "__future__", *sys.stdlib_module_names}
+    offenders = [
+        f"{module} imports {package}"
+        for module in RUNTIME.trees
+        for package in roots(module) - allowed
+        if RUNTIME.room(module) not in HOMES.get(package, set())
+    ]
+    assert offenders == []
 
 
-@pytest.mark.parametrize("name", FLOOR)
-def test_imports_lead_downwards(name: str) -> None:
-    assert name in SOURCES
-    needed, waiting = set(), own_imports(name)
-    while waiting:  # through whatever stands between two floors
-        needed |= waiting
-        waiting = {further for one in waiting for further in own_imports(one)} - needed
-    assert not [one for one in needed if FLOOR.get(one, -1) >= FLOOR[name]]
-    assert not [one for one in needed if one.startswith("mobiclass.cli")]
+def test_nothing_of_the_workstation_is_imported() -> None:
+    assert {module: roots(module) & WORKSTATION for module in RUNTIME.trees if roots(module) & WORKSTATION} == {}
 
 
-def test_no_imports_go_in_a_circle() -> None:
-    graph = {name: own_imports(name) - {"mobiclass.cli"} for name in SOURCES}
-    while leaves := {name for name, needed in graph.items() if not needed & set(graph)}:
-        graph = {name: needed for name, needed in graph.items() if name not in leaves}
-    assert graph == {}
+def test_the_runtimes_are_named_in_one_place() -> None:
+    named = {
+        module
+        for module, tree in RUNTIME.trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if node.value.partition(".")[0] in RUNTIMES
+    }
+    assert named == {"mobiclass.runtime.backends"}
 
 
-WITHOUT_NUMPY = ("flatbuffer", "tflite", "facts", "model", "layers", "layer_costs", "edgetpu_operators", "inspection")
+def test_a_model_is_described_without_numpy_pillow_and_runtimes() -> None:
+    offenders = [
+        module
+        for module in RUNTIME.trees
+        if RUNTIME.room(module) in WITHOUT_NUMPY and module != "mobiclass.tflite.quantization"
+        if roots(module) & {"numpy", "PIL"}
+    ]
+    assert offenders == []
 
 
-@pytest.mark.parametrize("name", [f"mobiclass.{name}" for name in WITHOUT_NUMPY])
-def test_a_model_is_described_without_numpy_pillow_and_runtimes(name: str) -> None:
-    assert roots(name) & {"numpy", "PIL"} == set()
+def test_nothing_is_printed() -> None:
+    offenders = [
+        f"{module}:{node.lineno}"
+        for module, tree in RUNTIME.trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("print", "input")
+    ]
+    assert offenders == []
 
 
-@pytest.mark.parametrize("name", SOURCES)
-def test_every_module_opens_with_what_it_does(name: str) -> None:
-    assert ast.get_docstring(TREES[name])
+@both_houses
+def test_every_module_opens_with_what_it_does(house: House) -> None:
+    assert [module for module, tree in house.trees.items() if not ast.get_docstring(tree)] == []
+
+
+def test_the_checkout_is_what_is_tested() -> None:
+    assert RUNTIME.folder.parent == Path(PACKAGE_PARENT)

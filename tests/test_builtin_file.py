@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from mobiclass.catalog import data_folder, find_model
-from mobiclass.flatbuffer import Table
-from mobiclass.model import ModelInfo, read_model
-from mobiclass.tflite import read_zip_members
+from mobiclass.hub.catalog import data_folder, find_model
+from mobiclass.tflite.flatbuffer import Table
+from mobiclass.tflite.graph import read_zip_members
+from mobiclass.tflite.info import ModelInfo, read_model
 
 FLOAT_TYPES = {0: "float32", 1: "float16", 10: "float64"}
 DEQUANTIZE, QUANTIZE, CUSTOM = 6, 114, 32

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import MakeModel
 from PIL import Image
-from tiny_models import COLOURS, append_zip, bare_model, tflite_metadata
 
 from mobiclass import Classifier, ImageError, ImageResult, LabelsError, ModelError, Prediction
 from mobiclass import classifier as classifier_module
-from mobiclass.runtimes import choose_runtime, import_runtime
+from mobiclass.runtime.backends import choose_runtime, import_runtime
+from tests.conftest import MakeModel
+from tests.support.tiny_models import COLOURS, append_zip, bare_model, tflite_metadata
 
 RGB = {"red": (200, 20, 20), "green": (20, 200, 20), "blue": (20, 20, 200)}
 

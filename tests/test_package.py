@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from program import PACKAGE_PARENT, environment
 
 import mobiclass
 from mobiclass.predictions import Prediction
+from tests.support.program import PACKAGE_PARENT, environment
 
 HEAVY = ("numpy", "PIL", "click", "ai_edge_litert", "tflite_runtime", "platformdirs")
 
@@ -47,7 +47,11 @@ def test_other_names_are_not_there() -> None:
 
 @pytest.mark.parametrize(
     "statement",
-    ["import mobiclass", "from mobiclass import ImageError, ModelError", "import mobiclass.catalog, mobiclass.model"],
+    [
+        "import mobiclass",
+        "from mobiclass import ImageError, ModelError",
+        "import mobiclass.hub.catalog, mobiclass.tflite.info",
+    ],
 )
 def test_importing_is_cheap(statement: str) -> None:
     program = f"import sys; {statement}; print(*[name for name in {HEAVY} if name in sys.modules])"

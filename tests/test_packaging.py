@@ -9,10 +9,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from program import environment
 
 import mobiclass
-from mobiclass.catalog import BUILT_IN, data_folder, find_model
+from mobiclass.hub.catalog import BUILT_IN, data_folder, find_model
+from tests.support.program import environment
 
 ROOT = Path(__file__).resolve().parent.parent
 MEGABYTE = 1_000_000
@@ -41,7 +41,7 @@ def test_the_wheel_holds_the_package_and_the_model_alone(wheel: Path) -> None:
     assert "mobiclass/models/catalog.toml" in names
     assert {"mobiclass/models/imagenet_classes.tsv", "mobiclass/models/LICENSE-wordnet.txt"} <= set(names)
     assert "mobiclass/py.typed" in names
-    assert "mobiclass/report_page/page.html" in names
+    assert "mobiclass/report/assets/page.html" in names
     licences = [name.rpartition("/")[2] for name in names if "/licenses/" in name]
     assert sorted(licences) == ["LICENSE", f"LICENSE-{BUILT_IN}.txt", "LICENSE-wordnet.txt", f"NOTICE-{BUILT_IN}.txt"]
 
@@ -108,7 +108,7 @@ def test_the_source_distribution_can_build_and_test_all(dist: Path) -> None:
         "models/catalog.toml",
         "mobiclass/cli/predict.py",
         "tests/test_packaging.py",
-        "tools/build_builtin_model.py",
+        "tools/build_builtin_model/build.py",
         "docs/architecture.md",
         "LICENSE",
         "Makefile",

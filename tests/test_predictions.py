@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobiclass.model import OutputKind
 from mobiclass.predictions import Prediction, predictions_from_output, softmax, top_k
-from mobiclass.tflite import Quantization
+from mobiclass.tflite.graph import Quantization
+from mobiclass.tflite.info import OutputKind
 
 # Few different values, so that ties are common.
 SCORES = st.lists(st.integers(0, 8).map(lambda step: step / 8), min_size=1, max_size=40)

@@ -11,9 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from known_models import catalog_table, copy_package
 from PIL import Image
-from program import PROGRAM, environment, run
+
+from tests.support.known_models import catalog_table, copy_package
+from tests.support.program import PROGRAM, environment, run
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"

@@ -9,12 +9,12 @@ import os
 
 import pytest
 
-from mobiclass.catalog import find_model
 from mobiclass.classifier import ImageResult, Timing
 from mobiclass.errors import IMAGE_ERROR_KINDS, ImageError
-from mobiclass.model import read_model
+from mobiclass.hub.catalog import find_model
 from mobiclass.predictions import Prediction
 from mobiclass.results import CsvWriter, JsonLinesWriter, JsonWriter, path_fields, result_row
+from mobiclass.tflite.info import read_model
 
 MODEL = read_model(find_model())
 GOOD = ImageResult(

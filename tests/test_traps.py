@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import MakeModel
 from PIL import Image
-from program import run
 
 from mobiclass import Classifier, ImageError, LabelsError
-from mobiclass.images import load_image
+from mobiclass.images.decode import load_image
+from tests.conftest import MakeModel
+from tests.support.program import run
 
 RED, GREEN, BLUE = (200, 20, 20), (20, 200, 20), (20, 20, 200)
 

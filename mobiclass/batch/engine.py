@@ -17,9 +17,9 @@ from queue import Empty, Full, Queue
 from time import perf_counter
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
+from mobiclass.batch.workers import Workers
 from mobiclass.classifier import Classifier
 from mobiclass.results import Row, result_row
-from mobiclass.workers import Workers
 
 _LISTED_AHEAD: Final = 10_000  # paths: enough for a total to show, little enough for a small memory
 _POLL_SECONDS: Final = 0.1

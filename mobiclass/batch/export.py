@@ -12,9 +12,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from mobiclass._system import whole_file
 from mobiclass.errors import SetupError
 from mobiclass.results import FLAT_FIELDS, CsvWriter, Row, flat_rows
-from mobiclass.whole_file import whole_file
 
 _LINES_A_ROW_GROUP: Final = 50_000  # some 10 MB on their way into the file, whatever --top-k is
 

@@ -17,10 +17,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final, NoReturn
 
+from mobiclass._system import open_locked
+from mobiclass.batch.journal_index import JournalIndex, parse_row
 from mobiclass.errors import SetupError
-from mobiclass.journal_index import JournalIndex, parse_row, path_bytes
-from mobiclass.locked_file import open_locked
-from mobiclass.results import Row, json_line
+from mobiclass.results import Row, json_line, path_bytes
 
 SYNC_SECONDS: Final = 1.0
 _READ_BYTES: Final = 4096  # holds most rows

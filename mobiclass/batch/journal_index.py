@@ -5,9 +5,7 @@ It reads a journal once, from start to end, and finds out where its whole rows e
 
 from __future__ import annotations
 
-import base64
 import json
-import os
 from array import array
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
@@ -16,7 +14,7 @@ from typing import IO, Any, Final
 import numpy as np
 
 from mobiclass.errors import SetupError
-from mobiclass.results import Row
+from mobiclass.results import Row, path_bytes
 
 _ROW_BEGINS: Final = b'{"path": "'
 _BLOCK_BYTES: Final = 1 << 20
@@ -93,13 +91,6 @@ def _is_outcome(error: Any, predictions: Any) -> bool:
         and isinstance(predictions, list)
         and all(isinstance(each, dict) and each.keys() >= prediction_fields for each in predictions)
     )
-
-
-def path_bytes(row: Row) -> bytes:
-    """Give the file name that `row` is about, as the file system has it."""
-    if "path_base64" in row:
-        return base64.b64decode(row["path_base64"])
-    return os.fsencode(row["path"])
 
 
 def _may_be_torn(file: IO[bytes]) -> bool:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from mobiclass.batch.export import exporter
+from mobiclass.batch.journal import Journal
 from mobiclass.errors import SetupError
-from mobiclass.export import exporter
-from mobiclass.journal import Journal
 from mobiclass.results import Row
 
 OUTPUT_SUFFIXES: Final = (".jsonl", ".csv", ".parquet")

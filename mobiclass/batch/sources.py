@@ -16,8 +16,8 @@ from hashlib import blake2b
 from io import BufferedReader, RawIOBase
 from typing import Final, cast
 
+from mobiclass.batch.wildcards import has_wildcards, is_folder, matching_paths
 from mobiclass.errors import SetupError
-from mobiclass.wildcards import has_wildcards, is_folder, matching_paths
 
 IMAGE_SUFFIXES: Final = {
     ".apng", ".avif", ".avifs", ".bmp", ".dib", ".gif", ".heic", ".heics", ".heif", ".hif", ".ico", ".j2c", ".j2k",

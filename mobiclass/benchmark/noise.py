@@ -10,7 +10,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final, NamedTuple
 
-from mobiclass.process_tree import cpu_seconds
+from mobiclass._system import cpu_seconds
 
 _OTHERS_CORES: Final = 0.15  # of one core: more of that is noticed in the figures
 _CLOCK_CHANGE: Final = 0.1

@@ -7,8 +7,8 @@ from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from mobiclass._system import whole_file
 from mobiclass.errors import SetupError
-from mobiclass.whole_file import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

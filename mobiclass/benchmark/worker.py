@@ -13,19 +13,17 @@ import sys
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
 from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from mobiclass.benchmark.latency import Latency
     from mobiclass.choices import RuntimeChoice
     from mobiclass.classifier import Classifier, Timing
-    from mobiclass.latency import Latency
 
 _SPLIT_RUNS: Final = 20
 _THROUGHPUT_SECONDS: Final = 2.0
-_MADE_HEIGHT, _MADE_WIDTH = 375, 500  # of most photos in data sets
 
 
 def main(task: str) -> None:
@@ -61,13 +59,14 @@ def _end_with_parent() -> None:
 def _measure(*, image: str | None, seconds: float | None, throughput_threads: int, **model: Any) -> dict[str, Any]:
     import numpy as np
 
+    from mobiclass._system import peak_bytes
+    from mobiclass.benchmark.latency import measure_latency, warm_up
+    from mobiclass.benchmark.noise import machine_state, noise
     from mobiclass.classifier import Classifier
-    from mobiclass.latency import measure_latency, warm_up
-    from mobiclass.machine_noise import machine_state, noise
-    from mobiclass.process_tree import peak_bytes
+    from mobiclass.images import make_photo
 
     _prepare(model["model"], model["runtime"])
-    photo = image if image is not None else _made_photo()
+    photo = image if image is not None else make_photo()
     started = perf_counter()
     classifier = Classifier.load(**model)
     loaded = perf_counter()
@@ -111,10 +110,9 @@ def _measure(*, image: str | None, seconds: float | None, throughput_threads: in
 
 def _prepare(model: str | None, choice: RuntimeChoice) -> None:
     """Do what the clock shall not count: import the runtime, and try the model in a process of its own, if need be."""
-    from mobiclass.catalog import find_model
-    from mobiclass.model import read_model
-    from mobiclass.runtimes import choose_runtime, import_runtime
-    from mobiclass.trial import require_loadable
+    from mobiclass.hub import find_model
+    from mobiclass.runtime import choose_runtime, import_runtime, require_loadable
+    from mobiclass.tflite import read_model
 
     runtime = choose_runtime(choice)
     import_runtime(runtime)
@@ -128,21 +126,6 @@ def _doubts(latency: Latency, seconds: float | None) -> list[str]:
     if latency.steady or seconds is not None:  # whoever gives a time asks for no more
         return []
     return [f"after {latency.runs} runs the median is not steady"]
-
-
-def _made_photo() -> bytes:
-    """Make a JPEG of a photo's size and detail: smooth shapes, and some grain."""
-    import numpy as np
-    from PIL import Image
-
-    random = np.random.default_rng(0)
-    coarse = random.integers(0, 256, (12, 16, 3), dtype=np.uint8)
-    smooth = Image.fromarray(coarse).resize((_MADE_WIDTH, _MADE_HEIGHT), Image.Resampling.BICUBIC)
-    grain = random.normal(0, 8, (_MADE_HEIGHT, _MADE_WIDTH, 1))
-    pixels = np.clip(np.asarray(smooth, np.float64) + grain, 0, 255).astype(np.uint8)
-    file = BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=90)
-    return file.getvalue()
 
 
 def _decoded(photo: str | bytes, classifier: Classifier) -> Any:
@@ -165,8 +148,8 @@ def _throughput(
     classifier: Classifier, photo: str | bytes, model: dict[str, Any], threads: int, seconds: float | None
 ) -> float:
     """Classify `photo` in as many workers as `batch` would have, and count the photos a second."""
+    from mobiclass._system import available_cores
     from mobiclass.classifier import Classifier
-    from mobiclass.interpreter import available_cores
 
     jobs = max(1, available_cores() // threads)
     first = classifier

@@ -17,9 +17,9 @@ from typing import Any, Final, NoReturn
 import click
 
 from mobiclass import __version__
-from mobiclass.cli.process import EXIT_INTERRUPTED, begin, end
-from mobiclass.cli.streams import discard_stdout, separate_streams
-from mobiclass.cli.text import safe_text
+from mobiclass.cli.signals import EXIT_INTERRUPTED, begin, end
+from mobiclass.cli.terminal.streams import discard_stdout, separate_streams
+from mobiclass.cli.terminal.text import safe_text
 from mobiclass.errors import MobiclassError
 
 EXIT_CLOSED_PIPE: Final = 128 + 13  # SIGPIPE, which Windows' signal module does not know

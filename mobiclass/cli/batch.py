@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mobiclass.cli.long_runs import check_files, for_throughput, run_until_signal, tell_how_to_go_on
 from mobiclass.cli.options import (
     ANY_PATH,
     ModelOptions,
@@ -20,14 +21,12 @@ from mobiclass.cli.options import (
     verbosity_options,
 )
 from mobiclass.cli.output import StreamOutput, explain, row_writer
-from mobiclass.cli.progress import summary_facts, summary_text
-from mobiclass.cli.running import check_files, for_throughput, run_until_signal, tell_how_to_go_on
-from mobiclass.cli.streams import show_native_output, stdin_bytes
-from mobiclass.cli.text import safe_text
+from mobiclass.cli.terminal.progress import summary_facts, summary_text
+from mobiclass.cli.terminal.streams import show_native_output, stdin_bytes
+from mobiclass.cli.terminal.text import safe_text
 
 if TYPE_CHECKING:
-    from mobiclass.batch import BatchSummary
-    from mobiclass.outputs import FileOutput
+    from mobiclass.batch import BatchSummary, FileOutput
 
 
 @click.command()
@@ -78,9 +77,8 @@ def batch(
       mobiclass batch 'camera/**/*.JPG' -o labels.csv --report labels.html
       find . -name '*.jpg' -print0 | mobiclass batch -0 - -o results.parquet
     """
-    from mobiclass.batch import Batch, PredictionOptions
+    from mobiclass.batch import Batch, ImageFinder, PredictionOptions
     from mobiclass.errors import DelegateError
-    from mobiclass.sources import ImageFinder
 
     _check_outputs(output, report, output_format, resume=resume, overwrite=overwrite)
     finder = ImageFinder(recursive=not no_recursive, all_files=all_files, null_separated=null)
@@ -123,7 +121,7 @@ def _check_outputs(
 def _open_output(
     output: Path | None, output_format: str | None, *, resume: bool, overwrite: bool
 ) -> FileOutput | StreamOutput:
-    from mobiclass.outputs import FileOutput
+    from mobiclass.batch import FileOutput
 
     if output is not None:
         return FileOutput(output, resume=resume, overwrite=overwrite)

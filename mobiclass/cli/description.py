@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mobiclass.cli.text import safe_text
+from mobiclass.cli.terminal.text import safe_text
 from mobiclass.labels import background_index
-from mobiclass.text import printable_utf8
+from mobiclass.results import printable_utf8
 
 if TYPE_CHECKING:
-    from mobiclass.facts import PerChannel
-    from mobiclass.model import ModelFile, ModelInfo
-    from mobiclass.tflite import Graph, TensorSpec
+    from mobiclass.tflite import Graph, ModelFile, ModelInfo, PerChannel, TensorSpec
 
 
 class Fact(NamedTuple):

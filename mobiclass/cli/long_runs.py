@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from mobiclass.cli.options import ModelOptions
-from mobiclass.cli.progress import ProgressBar
+from mobiclass.cli.terminal.progress import ProgressBar
 
 if TYPE_CHECKING:
     from mobiclass.batch import Batch, BatchSummary
@@ -27,8 +27,8 @@ def check_files(output: Path | None, option: str, report: Path | None, *, may_ex
 
     Whether there are rows already is found out where they are opened; a page must be new, unless it `may_exist`.
     """
+    from mobiclass.batch import OUTPUT_SUFFIXES, journal_path
     from mobiclass.errors import SetupError
-    from mobiclass.outputs import OUTPUT_SUFFIXES, journal_path
 
     if output is not None and output.suffix.lower() not in OUTPUT_SUFFIXES:
         raise click.UsageError(f"{option} {output}: the suffix must be one of {', '.join(OUTPUT_SUFFIXES)}")
@@ -54,7 +54,7 @@ def _check_report(report: Path, *, may_exist: bool) -> None:
 
 def for_throughput(options: ModelOptions, jobs: int | None) -> tuple[ModelOptions, int]:
     """Share the cores out: many single-threaded interpreters do more images a second than one of many threads."""
-    from mobiclass.interpreter import available_cores
+    from mobiclass._system import available_cores
 
     threads = options.num_threads or 1
     return options._replace(num_threads=threads), jobs or max(1, available_cores() // threads)

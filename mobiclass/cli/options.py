@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, get_args
 import click
 
 from mobiclass.choices import Resize, RuntimeChoice, is_device
-from mobiclass.cli.process import loaded
-from mobiclass.cli.text import echo_notice
+from mobiclass.cli.signals import loaded
+from mobiclass.cli.terminal.text import echo_notice
 
 if TYPE_CHECKING:
     from mobiclass.classifier import Classifier
@@ -79,7 +79,7 @@ def _per_channel(ctx: click.Context, param: click.Parameter, value: str | None) 
     """Parse one number, or three with commas between them, and check them as what the option is named after."""
     if value is None:
         return None
-    from mobiclass.facts import override_facts
+    from mobiclass.tflite import override_facts
 
     try:
         numbers = tuple(float(number) for number in value.split(","))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from mobiclass.cli.text import safe_text
+from mobiclass.cli.terminal.text import safe_text
 
 if TYPE_CHECKING:
     from mobiclass.classifier import Classifier
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def row_writer(output_format: str | None, stream: TextIO, *, several: bool) -> RowWriter:
     """Make the writer for `output_format`: by default a table on a terminal and JSON lines elsewhere."""
-    from mobiclass.cli.table import TableWriter
+    from mobiclass.cli.terminal.table import TableWriter
     from mobiclass.results import CsvWriter, JsonLinesWriter, JsonWriter
 
     match output_format or ("table" if stream.isatty() else "jsonl"):

@@ -9,8 +9,8 @@ import click
 
 from mobiclass.cli.options import ModelOptions, format_option, model_options, prediction_options, verbosity_options
 from mobiclass.cli.output import StreamOutput, explain, row_writer
-from mobiclass.cli.streams import show_native_output
-from mobiclass.cli.text import safe_text
+from mobiclass.cli.terminal.streams import show_native_output
+from mobiclass.cli.terminal.text import safe_text
 
 STDIN: Final = "-"
 _MAX_STDIN_BYTES: Final = 512 << 20  # no photo is larger; an endless stream must not fill the memory

@@ -4,3 +4,25 @@ Each module examines one thing and gives `Finding`s; `mobiclass.doctor.examinati
 What may crash or hang (foreign libraries above all) runs in a child process. Nothing here needs NumPy, Pillow or a
 runtime: this is what one runs when they are broken.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mobiclass._system import open_door
+
+if TYPE_CHECKING:
+    from mobiclass.doctor.environment import Patient
+    from mobiclass.doctor.examination import examine
+    from mobiclass.doctor.finding import Finding
+    from mobiclass.doctor.settings import Option
+
+open_door(
+    __name__,
+    {
+        "environment": ("Patient",),
+        "examination": ("examine",),
+        "finding": ("Finding",),
+        "settings": ("Option",),
+    },
+)

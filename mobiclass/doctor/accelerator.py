@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from mobiclass.doctor.environment import Patient
 from mobiclass.doctor.finding import Finding
-from mobiclass.doctor.patient import Patient
-from mobiclass.edgetpu_devices import EdgeTpuDevice, advise, find_devices
-from mobiclass.edgetpu_library import INSTALL, LIBRARIES
+from mobiclass.runtime import INSTALL, LIBRARIES, EdgeTpuDevice, advise, find_devices
 
 _HOT_CELSIUS: Final = 85.0  # at which Coral's PCIe driver begins to slow the device down, unless it is told otherwise
 

@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, NoReturn
 
-from mobiclass.child import python_command
+from mobiclass._system import python_command
 
 Report = Callable[..., None]
 """Takes what a probe found, name to value (JSON); ``step`` is what it does next."""

@@ -11,11 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from mobiclass.catalog import find_model
 from mobiclass.choices import RuntimeChoice, RuntimeName
 from mobiclass.doctor.child import Outcome, run_probe
 from mobiclass.errors import ModelError, SetupError
-from mobiclass.runtimes import Runtime, choose_runtime
+from mobiclass.hub import find_model
+from mobiclass.runtime import Runtime, choose_runtime
 
 _LITERT_MACHINES: Final = {
     "Linux": {"x86_64", "aarch64"},

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from mobiclass.doctor.accelerator import check_edgetpu
+from mobiclass.doctor.environment import Patient
 from mobiclass.doctor.files import check_builtin_model, check_cache
 from mobiclass.doctor.finding import Finding, Status
 from mobiclass.doctor.heat import check_heat
 from mobiclass.doctor.installed_runtimes import check_runtimes, check_xnnpack
 from mobiclass.doctor.machine import check_cores, check_cpu, check_memory, check_python, check_system
 from mobiclass.doctor.packages import check_extras, check_needed, check_numpy, check_pillow
-from mobiclass.doctor.patient import Patient
 from mobiclass.doctor.self_test import check_as_set, check_classification
 from mobiclass.doctor.settings import Option, check_settings
 

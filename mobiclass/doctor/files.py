@@ -10,11 +10,10 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from mobiclass.cache import cache_folder
-from mobiclass.catalog import BUILT_IN, catalog, find_model
+from mobiclass.doctor.environment import Patient
 from mobiclass.doctor.finding import Finding
-from mobiclass.doctor.patient import Patient
 from mobiclass.errors import MobiclassError
+from mobiclass.hub import BUILT_IN, cache_folder, catalog_entries, find_model
 
 _REINSTALL: Final = "pip install --force-reinstall mobiclass"
 _LITTLE_BYTES: Final = 50_000_000
@@ -26,7 +25,7 @@ def check_builtin_model(patient: Patient) -> Finding:
     try:
         path = find_model()
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        known = catalog()[BUILT_IN].sha256
+        known = catalog_entries()[BUILT_IN].sha256
     except (ImportError, LookupError, MobiclassError, OSError) as error:
         return Finding(name, "problem", f"cannot be verified: {error}", _REINSTALL)
     if digest == known:

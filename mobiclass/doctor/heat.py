@@ -8,9 +8,9 @@ import subprocess
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from mobiclass._system import read_number, read_text
+from mobiclass.doctor.environment import Patient
 from mobiclass.doctor.finding import Finding
-from mobiclass.doctor.patient import Patient
-from mobiclass.doctor.system_files import read_number, read_text
 
 _VCGENCMD_SECONDS: Final = 5.0
 _HOT_CELSIUS: Final = 80.0  # at which a Raspberry Pi begins to slow down

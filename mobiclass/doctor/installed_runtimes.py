@@ -8,9 +8,9 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
+from mobiclass.doctor.environment import Patient
 from mobiclass.doctor.finding import Finding, Status
-from mobiclass.doctor.patient import Patient
-from mobiclass.runtimes import RUNTIMES, Runtime
+from mobiclass.runtime import RUNTIMES, Runtime
 
 _CLEARLY: Final = 1.2  # what noise does not explain
 _PROCESSORS: Final = "sys/devices/system/cpu/possible"

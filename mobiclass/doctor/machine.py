@@ -10,10 +10,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from mobiclass.doctor.cgroups import read_limits
+from mobiclass._system import read_limits, read_memory, read_text
+from mobiclass.doctor.environment import Patient
 from mobiclass.doctor.finding import Finding
-from mobiclass.doctor.patient import Patient
-from mobiclass.doctor.system_files import read_text
 
 _MEGABYTE: Final = 1_000_000
 _NEEDED_BYTES: Final = 100 * _MEGABYTE
@@ -86,7 +85,7 @@ def check_cores(patient: Patient) -> Finding:
 
 def check_memory(patient: Patient) -> Finding:
     """Compare the memory that is left with what classifying takes."""
-    total, available = _memory(patient.root)
+    total, available = read_memory(patient.root)
     limits = read_limits(patient.root)
     if total is None:
         return Finding("memory", "info", "its amount cannot be seen here")
@@ -118,20 +117,6 @@ def _cpu_features(root: Path) -> set[str]:
     on = {name for name, value in values.items() if value.strip() == "1"}
     neon = {"asimd"} if platform.machine() == "arm64" else set()
     return {feature for name, feature in _MAC_FEATURES.items() if name in on} | neon
-
-
-def _memory(root: Path) -> tuple[int | None, int | None]:
-    """Give the bytes of memory, and how many of them can be had; ``None`` for what cannot be told."""
-    kilobytes = {
-        name: int(number) * 1024
-        for name, number in re.findall(r"^(\w+):\s*(\d+) kB$", read_text(root / "proc/meminfo") or "", re.MULTILINE)
-    }
-    if "MemTotal" in kilobytes:
-        return kilobytes["MemTotal"], kilobytes.get("MemAvailable")
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), None
-    except (AttributeError, OSError, ValueError):
-        return None, None
 
 
 def _megabytes(number: int) -> str:

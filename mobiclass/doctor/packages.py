@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from mobiclass.doctor.environment import Patient
 from mobiclass.doctor.finding import Finding, Status
-from mobiclass.doctor.patient import Patient
 
 _MIN_NUMPY: Final = (1, 24)
 _FORMATS_NEEDED: Final = ("JPEG", "PNG")

@@ -10,7 +10,7 @@ import sys
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
-from mobiclass.runtimes import RUNTIMES, Runtime, import_runtime, load_interpreter
+from mobiclass.runtime import RUNTIMES, Runtime, import_runtime, load_interpreter
 
 if TYPE_CHECKING:
     from mobiclass.choices import RuntimeChoice, RuntimeName
@@ -37,21 +37,9 @@ def import_modules(report: Report, modules: list[str]) -> None:
 
 def image_formats(report: Report) -> None:
     """Report as ``formats`` which decoders Pillow was built with."""
-    from PIL import features
+    from mobiclass.images import decoders
 
-    report(
-        formats={
-            name: bool(features.check(feature))
-            for name, feature in (
-                ("JPEG", "jpg"),
-                ("PNG", "zlib"),
-                ("WebP", "webp"),
-                ("TIFF", "libtiff"),
-                ("AVIF", "avif"),
-            )
-            if feature in {*features.modules, *features.codecs, *features.features}
-        }
-    )
+    report(formats=decoders())
 
 
 def run_runtime(report: Report, name: RuntimeName, model: str) -> None:

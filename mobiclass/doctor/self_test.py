@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from mobiclass.catalog import find_model
 from mobiclass.choices import is_device
 from mobiclass.doctor import known_picture
+from mobiclass.doctor.environment import Patient
 from mobiclass.doctor.finding import Finding
-from mobiclass.doctor.patient import Patient
 from mobiclass.errors import MobiclassError
-from mobiclass.model import read_model
+from mobiclass.hub import find_model
+from mobiclass.tflite import read_model
 
 _MEGABYTE = 1_000_000
 

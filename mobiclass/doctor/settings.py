@@ -10,11 +10,11 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-from mobiclass.catalog import catalog, find_model
 from mobiclass.doctor.finding import Finding
 from mobiclass.errors import MobiclassError
-from mobiclass.model import read_model
-from mobiclass.runtimes import RUNTIMES, choose_runtime
+from mobiclass.hub import catalog_entries, find_model
+from mobiclass.runtime import RUNTIMES, choose_runtime
+from mobiclass.tflite import read_model
 
 _PREFIX: Final = "MOBICLASS_"
 _OTHERS: Final = {
@@ -75,9 +75,9 @@ def _check_other(variable: str, value: str) -> Finding:
 
 def _check_mirror(variable: str) -> Finding:
     """Have the downloader judge the mirror. What it refuses is not repeated: it may hold a password."""
-    from mobiclass.download import source_url
+    from mobiclass.hub import source_url
 
-    entry = next(entry for entry in catalog().values() if entry.url is not None)
+    entry = next(entry for entry in catalog_entries().values() if entry.url is not None)
     try:
         url = source_url(entry)
     except MobiclassError as error:

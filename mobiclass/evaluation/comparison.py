@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from mobiclass.results import Row
-from mobiclass.significance import mcnemar_p_value
-from mobiclass.tally import truth_rank
+from mobiclass.evaluation.statistics import mcnemar_p_value
+from mobiclass.results import Row, truth_rank
 
 MAX_DISAGREEMENTS: Final = 100
 

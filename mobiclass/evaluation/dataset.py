@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from mobiclass.batch import ImageFinder, is_folder, is_image_name
 from mobiclass.errors import SetupError
-from mobiclass.sources import ImageFinder, is_image_name
-from mobiclass.wildcards import is_folder
 
 
 @dataclass(frozen=True, slots=True)

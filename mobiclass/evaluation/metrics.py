@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from mobiclass.results import Row
-from mobiclass.running_median import RunningMedian
-from mobiclass.significance import wilson_interval
+from mobiclass.evaluation.running_median import RunningMedian
+from mobiclass.evaluation.statistics import wilson_interval
+from mobiclass.results import Row, truth_rank
 
 TOP: Final = 5
 """The predictions a photo that top-5 looks at; a model with fewer classes has all of them among these."""
@@ -122,17 +121,3 @@ class Tally:
         return sorted(
             imperfect, key=lambda each: (each[1].top1 / each[1].images, each[1].top1 - each[1].images, each[0])
         )
-
-
-def truth_rank(row: Mapping[str, Any]) -> int | None:
-    """Find the place, from 0, of the truth among the predictions of `row`; ``None`` where it is not among them."""
-    truth = row["truth"]["index"]
-    for rank, prediction in enumerate(row["predictions"]):
-        if prediction["index"] == truth:
-            return rank
-    return None
-
-
-def is_mistake(row: Mapping[str, Any]) -> bool:
-    """Whether the photo of `row` was classified, and wrongly."""
-    return not row["error"] and truth_rank(row) != 0

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from mobiclass.batch import PredictionOptions, RowSink
-from mobiclass.class_folders import ClassFolders
-from mobiclass.comparison import Comparison
 from mobiclass.errors import SetupError
-from mobiclass.journal_index import path_bytes
-from mobiclass.results import Row, json_line
-from mobiclass.tally import TOP, Tally, is_mistake
-from mobiclass.truth import Truth
+from mobiclass.evaluation.comparison import Comparison
+from mobiclass.evaluation.dataset import ClassFolders
+from mobiclass.evaluation.metrics import TOP, Tally
+from mobiclass.evaluation.truth import Truth
+from mobiclass.results import Row, is_mistake, json_line, path_bytes
 
 
 def evaluation_options(*, allow_truncated: bool) -> PredictionOptions:

@@ -6,12 +6,11 @@ import csv
 from dataclasses import dataclass
 from typing import Any, Final, TextIO
 
-from mobiclass.comparison import Comparison
-from mobiclass.model import ModelInfo
-from mobiclass.results import Row
-from mobiclass.tally import Count, Tally
-from mobiclass.text import printable_utf8
-from mobiclass.truth import Truth
+from mobiclass.evaluation.comparison import Comparison
+from mobiclass.evaluation.metrics import Count, Tally
+from mobiclass.evaluation.truth import Truth
+from mobiclass.results import Row, printable_utf8
+from mobiclass.tflite import ModelInfo
 
 _CSV_FIELDS: Final = ("index", "name", "images", "errors", "top1", "top5")
 

@@ -7,11 +7,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mobiclass.class_map import ClassMap
-from mobiclass.class_names import ClassNames, Match, MatchedBy, Miss
 from mobiclass.errors import ClassesError
-from mobiclass.label_text import synonyms
-from mobiclass.model import ModelInfo
+from mobiclass.evaluation.class_map import ClassMap
+from mobiclass.labels import ClassNames, Match, MatchedBy, Miss, synonyms
+from mobiclass.tflite import ModelInfo
 
 _MAX_TOLD: Final = 100
 

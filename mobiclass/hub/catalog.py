@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from mobiclass.cache import cache_folder
 from mobiclass.errors import ModelError
+from mobiclass.hub.cache import cache_folder
 
 if TYPE_CHECKING:
-    from mobiclass.catalog_entry import CatalogEntry
+    from mobiclass.hub.entry import CatalogEntry
 
 BUILT_IN: Final = "efficientnet_lite0"
 _SUFFIX: Final = ".tflite"
@@ -21,13 +21,13 @@ _NEAR_MISSES: Final = 3
 _MIN_PART: Final = 4  # letters of a name that are enough to mean it
 
 
-def catalog() -> Mapping[str, CatalogEntry]:
+def catalog_entries() -> Mapping[str, CatalogEntry]:
     """Give the known models by name, in the order in which they are listed.
 
     Raises:
         ModelError: the catalogue is missing or damaged: the installation is incomplete.
     """
-    from mobiclass.catalog_entry import read_catalog
+    from mobiclass.hub.entry import read_catalog
 
     return read_catalog(data_folder() / _CATALOG_NAME)
 
@@ -36,27 +36,27 @@ def entry_by_name(name: str) -> CatalogEntry | None:
     """Find the model of this name, in any case.
 
     Raises:
-        ModelError: see `catalog`.
+        ModelError: see `catalog_entries`.
     """
-    return next((entry for entry in catalog().values() if entry.name.lower() == name.lower()), None)
+    return next((entry for entry in catalog_entries().values() if entry.name.lower() == name.lower()), None)
 
 
 def entry_by_sha256(sha256: str) -> CatalogEntry | None:
     """Find the model whose file has this SHA-256 (in lower-case hexadecimal).
 
     Raises:
-        ModelError: see `catalog`.
+        ModelError: see `catalog_entries`.
     """
-    return next((entry for entry in catalog().values() if entry.sha256 == sha256), None)
+    return next((entry for entry in catalog_entries().values() if entry.sha256 == sha256), None)
 
 
 def entry_of(content: bytes) -> CatalogEntry | None:
     """Find the model whose file holds exactly `content`, which is hashed only where its length is a known one.
 
     Raises:
-        ModelError: see `catalog`.
+        ModelError: see `catalog_entries`.
     """
-    if len(content) not in {entry.bytes for entry in catalog().values()}:
+    if len(content) not in {entry.bytes for entry in catalog_entries().values()}:
         return None
     import hashlib
 
@@ -71,7 +71,7 @@ def data_folder() -> Path:
     Raises:
         ModelError: neither is there: the installation is incomplete.
     """
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     for folder in (package / "models", package.parent / "models"):
         if (folder / f"{BUILT_IN}{_SUFFIX}").is_file():
             return folder
@@ -121,7 +121,7 @@ def near_misses(wanted: str) -> str:
     import difflib
 
     wanted = wanted.lower().removesuffix(_SUFFIX)
-    names = {path.name.removesuffix(_SUFFIX) for path in _known_files()} | set(catalog())
+    names = {path.name.removesuffix(_SUFFIX) for path in _known_files()} | set(catalog_entries())
     by_lower_case = {name.lower(): name for name in sorted(names)}
     near = [name for name in by_lower_case if len(wanted) >= _MIN_PART and wanted in name]
     alike = difflib.get_close_matches(wanted, by_lower_case, n=_NEAR_MISSES, cutoff=0.6)
@@ -134,7 +134,7 @@ def near_misses(wanted: str) -> str:
 
 def _require_the_known_bytes(path: Path, entry: CatalogEntry) -> None:
     """Refuse another model, or a damaged one, under a name that stands for one file only."""
-    from mobiclass.cache import holds
+    from mobiclass.hub.cache import holds
 
     if not holds(path, entry.bytes, entry.sha256):
         raise ModelError(

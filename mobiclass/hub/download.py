@@ -2,7 +2,7 @@
 
 The bytes go to a ``.part`` file, which one process holds at a time, and which an interruption leaves for the next
 attempt. What does not have the catalogue's length and SHA-256 never becomes a model, and there is no way to ask for
-that. How bytes come over the network is `mobiclass.remote`'s business; no model is looked into.
+that. How bytes come over the network is `mobiclass.hub.http`'s business; no model is looked into.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import urllib.parse
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 
-from mobiclass.cache import holds
 from mobiclass.errors import DownloadError
-from mobiclass.partial_file import PartialFile, hold_partial_file, partial_path
-from mobiclass.remote import RangeRefusedError, TransientError, open_remote
+from mobiclass.hub.cache import holds
+from mobiclass.hub.http import RangeRefusedError, TransientError, open_remote
+from mobiclass.hub.partial_file import PartialFile, hold_partial_file, partial_path
 
 if TYPE_CHECKING:
-    from mobiclass.catalog_entry import CatalogEntry
+    from mobiclass.hub.entry import CatalogEntry
 
 Outcome: TypeAlias = Literal["present", "fetched", "replaced"]
 """The model was there; it was fetched; it was fetched in the place of a file with other bytes."""

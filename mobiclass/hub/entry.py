@@ -44,7 +44,7 @@ class CatalogEntry:
         published_counts_source: where these two were published.
         edgetpu: the name of the same model compiled for the Edge TPU.
         cpu: the name of the model that this one was compiled from for the Edge TPU.
-        mean: see `mobiclass.facts.Facts`, as are the following; only where the file does not say it.
+        mean: see `mobiclass.tflite.facts.Facts`, as are the following; only where the file does not say it.
         std: likewise.
         resize: likewise.
         crop_fraction: likewise.

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mobiclass._system import open_locked
 from mobiclass.errors import DownloadError
-from mobiclass.locked_file import open_locked
 
 
 def partial_path(path: Path) -> Path:

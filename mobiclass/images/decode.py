@@ -9,18 +9,27 @@ from __future__ import annotations
 import re
 import threading
 from contextlib import nullcontext
-from os import fspath
-from typing import Final
+from os import PathLike, fspath
+from typing import Final, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
-from mobiclass.image_errors import HEIF_BRANDS, as_image_errors, is_truncation
-from mobiclass.image_files import ImageFile, ImageSource, open_image_file
-from mobiclass.image_limits import MAX_DECODED_BYTES, check_image, check_jpeg, check_nested
-from mobiclass.image_truncation import leniently, strictly
-from mobiclass.rgb import exif_orientation, to_rgb, turn_upright
+from mobiclass.errors import ImageError
+from mobiclass.images.errors import HEIF_BRANDS, as_image_errors, is_truncation
+from mobiclass.images.files import ImageFile, ImageSource, open_image_file
+from mobiclass.images.limits import MAX_DECODED_BYTES, check_image, check_jpeg, check_nested
+from mobiclass.images.rgb import exif_orientation, rgb_from_array, to_rgb, turn_upright, upright_rgb
+from mobiclass.images.truncation import leniently, strictly
 
-__all__ = ["MAX_DECODED_BYTES", "ImageSource", "load_image"]
+__all__ = ["MAX_DECODED_BYTES", "Classifiable", "ImageSource", "RgbImage", "load_image", "upright_image"]
+
+RgbImage: TypeAlias = Image.Image
+"""A Pillow image of mode RGB."""
+
+Classifiable: TypeAlias = "ImageSource | Image.Image | npt.NDArray[np.uint8]"
+"""A path, the bytes of an image file, a Pillow image, or RGB pixels (uint8, height × width × 3)."""
 
 _FORMATS: Final = {
     "AVIF", "BLP", "BMP", "CUR", "DCX", "DDS", "DIB", "FITS", "FLI", "FTEX", "GBR", "GIF", "HEIF", "ICNS", "ICO", "IM",
@@ -60,6 +69,22 @@ def load_image(source: ImageSource, *, min_height: int, min_width: int, allow_tr
             if not (allow_truncated and is_truncation(error)):
                 raise
         return leniently(lambda: _decode(file, min_height, min_width))
+
+
+def upright_image(
+    source: Classifiable, *, min_height: int, min_width: int, allow_truncated: bool = False
+) -> Image.Image:
+    """Give `source` as `load_image` would: also what is decoded already, a Pillow image or RGB pixels.
+
+    Raises:
+        ImageError: see `load_image`; pixels of another shape or dtype are ``unsupported``.
+    """
+    if isinstance(source, (str, bytes, PathLike)):
+        return load_image(source, min_height=min_height, min_width=min_width, allow_truncated=allow_truncated)
+    try:
+        return upright_rgb(source) if isinstance(source, Image.Image) else rgb_from_array(np.asarray(source))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ImageError(str(error), kind="unsupported") from error
 
 
 def _decode(file: ImageFile, min_height: int, min_width: int) -> Image.Image:

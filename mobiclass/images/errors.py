@@ -15,8 +15,8 @@ from typing import Final
 from PIL import Image, UnidentifiedImageError
 
 from mobiclass.errors import ImageError, ImageErrorKind
-from mobiclass.image_files import ImageFile, TooLargeError
-from mobiclass.image_limits import MAX_DECODED_BYTES
+from mobiclass.images.files import ImageFile, TooLargeError
+from mobiclass.images.limits import MAX_DECODED_BYTES
 
 HEIF_BRANDS: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 """ISO/IEC 23008-12: what may stand after ``ftyp`` in a HEIC photo."""

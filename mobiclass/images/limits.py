@@ -8,7 +8,7 @@ from typing import Final
 
 from PIL import Image, JpegImagePlugin
 
-from mobiclass.image_files import ImageFile, TooLargeError
+from mobiclass.images.files import ImageFile, TooLargeError
 
 MAX_DECODED_BYTES: Final = 256 << 20
 """What one decoded image may take: 64 megapixels at the 4 bytes that Pillow keeps a pixel in.

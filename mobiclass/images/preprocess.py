@@ -13,9 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mobiclass.model import Preprocessing
-from mobiclass.quantization import quantize
-from mobiclass.tflite import TensorSpec
+from mobiclass.tflite import Preprocessing, TensorSpec, quantize
 
 _FILTERS: Final = {
     "nearest": Image.Resampling.NEAREST,

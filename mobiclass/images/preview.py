@@ -9,10 +9,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from mobiclass.images import ImageSource, load_image
-from mobiclass.model import ModelInfo
-from mobiclass.preprocess import Preprocessor
-from mobiclass.whole_file import whole_file
+from mobiclass._system import whole_file
+from mobiclass.images.decode import ImageSource, load_image
+from mobiclass.images.preprocess import Preprocessor
+from mobiclass.tflite import ModelInfo
 
 
 def write_preview(model: ModelInfo, photo: ImageSource, output: Path) -> None:

@@ -19,8 +19,8 @@ from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Final, NamedTuple
 
-from mobiclass.backbones import Convolution
-from mobiclass.layers import Layer, LayerTensor, Subgraph
+from mobiclass.inspection.architectures import Convolution
+from mobiclass.inspection.layers import Layer, LayerTensor, Subgraph
 
 _UNPACKERS: Final = frozenset({"DEQUANTIZE", "DENSIFY"})  # of constants: what is behind them is the layer's own
 _BIAS: Final = 2  # the place of the bias among the inputs of what multiplies with weights

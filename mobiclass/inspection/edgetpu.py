@@ -11,9 +11,8 @@ import struct
 from collections.abc import Callable
 from typing import Final
 
-from mobiclass.flatbuffer import FlatbufferError, Table
-from mobiclass.layers import Layer, LayerTensor
-from mobiclass.tflite import EDGETPU_CUSTOM_OP
+from mobiclass.inspection.layers import Layer, LayerTensor
+from mobiclass.tflite import EDGETPU_CUSTOM_OP, FlatbufferError, Table
 
 # By their names in the TFLite schema. An activation such as ReLU6 is part of the operator before it, or one of its own.
 SUPPORTED: Final = frozenset({

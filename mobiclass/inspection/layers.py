@@ -1,7 +1,7 @@
 """The layers of a .tflite: its operators in the order in which they run, with their options and tensors.
 
 Read from the file alone, as `mobiclass.tflite` reads the graph from outside; slot numbers follow TFLite's schema. It
-copies no weights, counts nothing and judges nothing: that is for `mobiclass.layer_costs` and what stands above it.
+copies no weights, counts nothing and judges nothing: that is for `costs` and what stands above it.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from mobiclass.flatbuffer import FlatbufferError, Table, item
-from mobiclass.tflite import open_model, operator_code_name, tensor_dtype
+from mobiclass.tflite import FlatbufferError, Table, item, open_model, operator_code_name, tensor_dtype
 
 Activation: TypeAlias = Literal["", "relu", "relu_n1_to_1", "relu6", "tanh", "sign_bit"]
 

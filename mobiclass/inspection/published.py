@@ -1,14 +1,14 @@
 """What the authors of the MobileNets published of them, for ImageNet: accuracy, multiply-adds, parameters.
 
 Rounded figures of the float models, counted by their authors: what stands in a .tflite is counted by
-`mobiclass.layer_costs`. Of single files `mobiclass.catalog` knows more.
+`mobiclass.inspection.costs`. Of single files `mobiclass.hub.catalog` knows more.
 """
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from mobiclass.backbones import BackboneName
+from mobiclass.inspection.architectures import BackboneName
 
 _SLIM: Final = "https://github.com/tensorflow/models/blob/master/research/slim/nets"
 _V2_PAGE: Final = f"{_SLIM}/mobilenet/README.md"

@@ -1,6 +1,6 @@
 """A model's layers with what they cost, what was published of their architecture, and what the Edge TPU makes of them.
 
-It brings `mobiclass.layers` and what stands on it together for those who show it; it neither runs models nor prints.
+It brings `layers` and what stands on it together for those who show it; it neither runs models nor prints.
 """
 
 from __future__ import annotations
@@ -9,11 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from mobiclass.backbones import BackboneMatch, match_backbone
-from mobiclass.catalog import entry_of
-from mobiclass.catalog_entry import CatalogEntry
-from mobiclass.edgetpu_operators import obstacle, required_runtime
-from mobiclass.layer_costs import (
+from mobiclass.hub import CatalogEntry, entry_of
+from mobiclass.inspection.architectures import BackboneMatch, match_backbone
+from mobiclass.inspection.costs import (
     Cost,
     SeparablePair,
     Totals,
@@ -23,8 +21,9 @@ from mobiclass.layer_costs import (
     separable_pairs,
     total_costs,
 )
-from mobiclass.layers import Layer, read_subgraphs
-from mobiclass.published import PUBLISHED
+from mobiclass.inspection.edgetpu import obstacle, required_runtime
+from mobiclass.inspection.layers import Layer, read_subgraphs
+from mobiclass.inspection.published import PUBLISHED
 from mobiclass.tflite import EDGETPU_CUSTOM_OP
 
 _MILLION = 1_000_000

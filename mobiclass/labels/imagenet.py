@@ -11,10 +11,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from mobiclass.catalog import data_folder
 from mobiclass.errors import LabelsError
-from mobiclass.label_text import synonyms
-from mobiclass.labels import background_index
+from mobiclass.hub import data_folder
+from mobiclass.labels.lists import background_index
+from mobiclass.labels.text import synonyms
 
 _FILE_NAME: Final = "imagenet_classes.tsv"
 _NUM_CLASSES: Final = 1000

@@ -14,8 +14,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from mobiclass.imagenet import first_imagenet_index, read_classes
-from mobiclass.label_text import folded, synonyms
+from mobiclass.labels.imagenet import first_imagenet_index, read_classes
+from mobiclass.labels.text import folded, synonyms
 
 _WNID: Final = re.compile(r"(?P<wnid>n[0-9]{8})(?:[\s._-]+(?P<rest>.+))?", re.DOTALL)
 _NUMBERED: Final = re.compile(r"[0-9]+[._-]+(?P<rest>.*[^\W\d_].*)", re.DOTALL)

@@ -1,7 +1,7 @@
 """Result rows to one self-contained HTML page: thumbnails by label, searchable, sortable, failures with reasons.
 
 It reads rows and image files, classifies nothing, and the page asks no network for anything. Rows and thumbnails
-are written as they come: what is kept is a hundred rows at most. The page itself lies in ``report_page/``.
+are written as they come: what is kept is a hundred rows at most. The page itself lies in ``assets/``.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from unicodedata import category
 
 from PIL import Image
 
+from mobiclass._system import whole_file
 from mobiclass.errors import ImageError
 from mobiclass.images import load_image
-from mobiclass.tally import is_mistake
-from mobiclass.whole_file import whole_file
+from mobiclass.results import is_mistake
 
 MAX_THUMBNAILS: Final = 20_000
 """About 125 MB of page. Beyond that browsers open it slowly or not at all; later rows have no thumbnail."""
@@ -237,7 +237,7 @@ def _resources(names: Iterable[str]) -> str:
 
 
 def _resource(name: str) -> str:
-    return (files("mobiclass") / "report_page" / name).read_text(encoding="utf-8")
+    return (files("mobiclass.report") / "assets" / name).read_text(encoding="utf-8")
 
 
 def _script_json(value: object) -> str:

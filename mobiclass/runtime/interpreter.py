@@ -1,12 +1,11 @@
 """One model, loaded and ready to run on the CPU: `Interpreter`. It takes tensors and gives tensors, not images.
 
 LiteRT refuses a damaged model with an error. tflite-runtime crashes on some, so that a model which it has never
-loaded before is loaded in a child process first (`mobiclass.trial`).
+loaded before is loaded in a child process first (`mobiclass.runtime.trial`).
 """
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,17 +13,11 @@ from contextlib import contextmanager
 import numpy as np
 import numpy.typing as npt
 
+from mobiclass._system import available_cores
 from mobiclass.errors import ModelError
-from mobiclass.model import ModelInfo
-from mobiclass.runtimes import Runtime, import_runtime, load_interpreter, one_line
-from mobiclass.trial import require_loadable
-
-
-def available_cores() -> int:
-    """Count the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+from mobiclass.runtime.backends import Runtime, import_runtime, load_interpreter, one_line
+from mobiclass.runtime.trial import require_loadable
+from mobiclass.tflite import ModelInfo
 
 
 class Interpreter:

@@ -10,11 +10,11 @@ import subprocess
 import sys
 from typing import Final
 
-from mobiclass.cache import cache_folder
-from mobiclass.child import python_command
+from mobiclass._system import python_command
 from mobiclass.errors import ModelError
-from mobiclass.model import ModelInfo
-from mobiclass.runtimes import RUNTIMES, Runtime, load_interpreter
+from mobiclass.hub import cache_folder
+from mobiclass.runtime.backends import RUNTIMES, Runtime, load_interpreter
+from mobiclass.tflite import ModelInfo
 
 _TIMEOUT_SECONDS: Final = 120  # a Pi Zero needs some ten for its largest models
 _REFUSED: Final = 3
@@ -32,7 +32,7 @@ def require_loadable(model: ModelInfo, runtime: Runtime) -> None:
             return
     try:
         child = subprocess.run(
-            python_command("mobiclass.trial", runtime.name),
+            python_command("mobiclass.runtime.trial", runtime.name),
             input=model.content,  # the bytes themselves, so that it tries what will be loaded here
             capture_output=True,
             timeout=_TIMEOUT_SECONDS,

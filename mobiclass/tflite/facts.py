@@ -1,6 +1,6 @@
 """What each source says of a model: `Facts`, one object a source, silent (``None``) where the source is.
 
-Here the sources are read and checked; which of them wins is decided in `mobiclass.model`.
+Here the sources are read and checked; which of them wins is decided in `mobiclass.tflite.info`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, get_args
 
 from mobiclass.choices import Interpolation, Resize
 from mobiclass.errors import ModelError
-from mobiclass.tflite import Metadata, TensorSpec
+from mobiclass.tflite.graph import Metadata, TensorSpec
 
 if TYPE_CHECKING:
-    from mobiclass.catalog_entry import CatalogEntry
+    from mobiclass.hub import CatalogEntry
 
 PerChannel: TypeAlias = tuple[float, float, float]
 """One value each for red, green and blue, in pixel units of 0–255."""

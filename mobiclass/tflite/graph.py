@@ -1,6 +1,6 @@
 """What stands in a .tflite file, read straight from its FlatBuffers: graph, TFLite Metadata, appended zip.
 
-It loads no runtime and interprets nothing: what the facts mean for a classifier is `mobiclass.model`'s business.
+It loads no runtime and interprets nothing: what the facts mean for a classifier is `mobiclass.tflite.info`'s business.
 Slot numbers follow the schemas of TFLite (identifier ``TFL3``) and of TFLite Metadata (``M001``).
 """
 
@@ -14,8 +14,8 @@ from math import isfinite
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mobiclass.errors import ModelError
-from mobiclass.flatbuffer import FlatbufferError, Table, item
-from mobiclass.operators import operator_name
+from mobiclass.tflite.flatbuffer import FlatbufferError, Table, item
+from mobiclass.tflite.operators import operator_name
 
 if TYPE_CHECKING:
     import zipfile

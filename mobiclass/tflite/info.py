@@ -15,7 +15,8 @@ from typing import Any, Final, Literal, TypeAlias
 
 from mobiclass.choices import Interpolation, Resize
 from mobiclass.errors import LabelsError, ModelError
-from mobiclass.facts import (
+from mobiclass.labels import check_labels, parse_labels
+from mobiclass.tflite.facts import (
     CONFIG_NAME,
     DEFAULTS,
     Facts,
@@ -25,8 +26,7 @@ from mobiclass.facts import (
     facts_from_quantization,
     parse_config,
 )
-from mobiclass.labels import check_labels, parse_labels
-from mobiclass.tflite import EDGETPU_CUSTOM_OP, Graph, Quantization, TensorSpec, read_graph, read_zip_members
+from mobiclass.tflite.graph import EDGETPU_CUSTOM_OP, Graph, Quantization, TensorSpec, read_graph, read_zip_members
 
 __all__ = ["ModelFile", "ModelInfo", "Preprocessing", "Quantization", "TensorSpec", "read_model", "read_model_file"]
 
@@ -42,7 +42,7 @@ _FEATURE_HEADS: Final = ("AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN", "L2_NORMALIZA
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """How an image becomes the model's input; the fields are those of `mobiclass.facts.Facts`.
+    """How an image becomes the model's input; the fields are those of `mobiclass.tflite.facts.Facts`.
 
     Attributes:
         sources: for each field, the name of the source that it comes from.
@@ -270,7 +270,7 @@ def _catalog_facts(content: bytes, stronger: Sequence[Facts]) -> list[Facts]:
     # The catalogue is not read, nor the model hashed, where that could tell nothing new: not for the built-in model.
     if all(_strongest(stronger, name)[0] is not None for name in _CATALOG_FACTS):
         return []
-    from mobiclass.catalog import entry_of
+    from mobiclass.hub import entry_of
 
     entry = entry_of(content)
     return [facts_from_catalog(entry)] if entry else []

@@ -8,10 +8,10 @@ import stat
 from pathlib import Path
 
 import pytest
-from batch_runs import names_in
 
+from mobiclass._system.files import whole_file
 from mobiclass.errors import SetupError
-from mobiclass.whole_file import whole_file
+from tests.support.batch_runs import names_in
 
 
 def test_the_file_appears_when_it_is_whole(tmp_path: Path) -> None:

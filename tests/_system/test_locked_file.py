@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from mobiclass._system.files import open_locked
 from mobiclass.errors import SetupError
-from mobiclass.locked_file import open_locked
 
 # Holds the lock of the file that it is given, and says so, until its standard input ends; then renames the file.
 HOLDER = """
 import os, sys, pathlib
 from mobiclass.errors import SetupError
-from mobiclass.locked_file import open_locked
+from mobiclass._system.files import open_locked
 path = pathlib.Path(sys.argv[1])
 descriptor = open_locked(path, flags=0, taken=lambda: None, not_regular=SetupError("no file"))
 os.write(descriptor, b"theirs")

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batch_runs import Row, colour_of, jpeg, make_photos, wait_until
-from journal_rows import make_row
 
 import mobiclass.classifier
 from mobiclass import Classifier
-from mobiclass.batch import Batch, BatchSummary, PredictionOptions
+from mobiclass.batch.engine import Batch, BatchSummary, PredictionOptions
 from mobiclass.errors import ModelError, SetupError
+from tests.support.batch_runs import Row, colour_of, jpeg, make_photos, wait_until
+from tests.support.journal_rows import make_row
 
 
 class Sink:

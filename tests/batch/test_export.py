@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batch_runs import names_in
-from journal_rows import make_row
 
+from mobiclass.batch.export import exporter, write_csv, write_parquet
 from mobiclass.errors import SetupError
-from mobiclass.export import exporter, write_csv, write_parquet
 from mobiclass.results import Row
+from tests.support.batch_runs import names_in
+from tests.support.journal_rows import make_row
 
 FIELDS = ["path", "rank", "index", "label", "score", "error"]
 needs_pyarrow = pytest.mark.skipif(

@@ -11,7 +11,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from batch_runs import (
+from PIL import Image
+
+from tests.conftest import MakeModel
+from tests.support.batch_runs import (
     DECODE_SLOWLY,
     Row,
     is_root,
@@ -25,9 +28,7 @@ from batch_runs import (
     running,
     wait_until,
 )
-from conftest import MakeModel
-from PIL import Image
-from program import COMMAND, Outcome, run
+from tests.support.program import COMMAND, Outcome, run
 
 OUT = Path("o.jsonl")
 # The superuser who obeys permission bits, or whoever runs the tests.
@@ -199,7 +200,7 @@ class TestFolders:
         make_photos(tmp_path / "photos" / "c", 1)
         # The listing has seen that b/ is there, and has not come to it, when it goes.
         patch = """
-import os, shutil, mobiclass.sources as s
+import os, shutil, mobiclass.batch.sources as s
 def scan(self, folder, scan=s.ImageFinder._scan):
     if folder == "photos/a":
         shutil.rmtree("photos/b")

@@ -8,12 +8,12 @@ import stat
 from pathlib import Path
 
 import pytest
-from batch_runs import names_in, read_rows
-from journal_rows import MODEL, journal, make_row, resume, write
 
+from mobiclass.batch.journal import Journal
 from mobiclass.errors import SetupError
-from mobiclass.journal import Journal
 from mobiclass.results import json_line
+from tests.support.batch_runs import names_in, read_rows
+from tests.support.journal_rows import MODEL, journal, make_row, resume, write
 
 NAMES = ("a.jpg", "b.jpg", "c.jpg")
 

@@ -10,13 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from batch_runs import names_in, read_rows, wait_until
-from journal_rows import MODEL, journal, make_row, resume, write
-from program import environment
 
+from mobiclass.batch.journal import Journal
 from mobiclass.errors import SetupError
-from mobiclass.journal import Journal
 from mobiclass.results import json_line
+from tests.support.batch_runs import names_in, read_rows, wait_until
+from tests.support.journal_rows import MODEL, journal, make_row, resume, write
+from tests.support.program import environment
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ class TestFailing:
 HOLD = """
 import sys, time
 from pathlib import Path
-from mobiclass.journal import Journal
+from mobiclass.batch.journal import Journal
 held = Journal(Path(sys.argv[1]), resume=True)
 print("held", flush=True)
 time.sleep(100)

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from journal_rows import make_row
 
-from mobiclass import journal_index
+from mobiclass.batch import journal_index
+from mobiclass.batch.journal_index import JournalIndex, parse_row
 from mobiclass.errors import SetupError
-from mobiclass.journal_index import JournalIndex, parse_row, path_bytes
-from mobiclass.results import json_line
+from mobiclass.results import json_line, path_bytes
+from tests.support.journal_rows import make_row
 
 
 def index(path: Path) -> JournalIndex:

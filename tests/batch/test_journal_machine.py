@@ -7,14 +7,14 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from batch_runs import read_rows
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from journal_rows import MODEL, make_row
 
+from mobiclass.batch.journal import Journal
 from mobiclass.errors import SetupError
-from mobiclass.journal import Journal
+from tests.support.batch_runs import read_rows
+from tests.support.journal_rows import MODEL, make_row
 
 NAMES = ("a.jpg", "b\n.jpg", "\udcff.jpg", "d.jpg", "é.jpg", "f.jpg")
 

@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from batch_runs import (
+
+from tests.support.batch_runs import (
     COUNT_DECODED,
     DECODE_SLOWLY,
     colour_of,
@@ -24,7 +25,7 @@ from batch_runs import (
     running,
     wait_until,
 )
-from program import Outcome, run
+from tests.support.program import Outcome, run
 
 OUT = Path("o.jsonl")
 

@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from batch_runs import names_in, read_rows
-from journal_rows import MODEL, make_row
 
+from mobiclass.batch.output import FileOutput, journal_path
 from mobiclass.errors import SetupError
-from mobiclass.outputs import FileOutput, journal_path
+from tests.support.batch_runs import names_in, read_rows
+from tests.support.journal_rows import MODEL, make_row
 
 NAMES = ("a.jpg", "b.jpg")
 

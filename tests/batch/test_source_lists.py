@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from mobiclass.batch.sources import ImageFinder
 from mobiclass.errors import SetupError
-from mobiclass.sources import ImageFinder
 
 
 def find(*sources: str, stdin: bytes | io.RawIOBase = b"", **how: bool) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mobiclass.sources import IMAGE_SUFFIXES, ImageFinder
+from mobiclass.batch.sources import IMAGE_SUFFIXES, ImageFinder
 
 
 def find(*sources: str | Path, stdin: bytes = b"", **how: bool) -> list[str]:

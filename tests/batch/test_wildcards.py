@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobiclass.sources import ImageFinder
-from mobiclass.wildcards import matching_paths
+from mobiclass.batch.sources import ImageFinder
+from mobiclass.batch.wildcards import matching_paths
 
 TREE = (
     "a.jpg", "b.JPG", "c.png", ".h.jpg", "[x].jpg", "x.jpg", "one/a.jpg", "one/b.txt", "one/two/a.jpg", "one/two/c.jpg",

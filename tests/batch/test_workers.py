@@ -7,10 +7,10 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from batch_runs import wait_until
 
+from mobiclass.batch.workers import Workers
 from mobiclass.errors import SetupError
-from mobiclass.workers import Workers
+from tests.support.batch_runs import wait_until
 
 
 def work_off(workers: Workers[int, str], items: Iterator[int]) -> list[str]:
@@ -146,7 +146,7 @@ def test_a_slow_item_is_not_waited_for_with_a_busy_loop() -> None:
 
 
 def test_finishing_an_item_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mobiclass.workers._GATHER_SECONDS", 1000)
+    monkeypatch.setattr("mobiclass.batch.workers._GATHER_SECONDS", 1000)
     results: list[str] = []
 
     def work_all() -> None:

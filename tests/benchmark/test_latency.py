@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from mobiclass import latency
-from mobiclass.latency import is_steady, measure_latency, summarize, warm_up
+from mobiclass.benchmark import latency
+from mobiclass.benchmark.latency import is_steady, measure_latency, summarize, warm_up
 
 
 def test_percentiles_are_those_of_the_runs() -> None:

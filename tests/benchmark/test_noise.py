@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mobiclass.machine_noise import MachineState, machine_state, noise
+from mobiclass.benchmark.noise import MachineState, machine_state, noise
 
 QUIET = MachineState(seconds=0.0, own_seconds=0.0, busy_seconds=100.0, clock_khz=1_500_000.0, celsius=50.0)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from mobiclass.benchmark.plot import Bubble, draw, require_matplotlib, write_plot
 from mobiclass.errors import SetupError
-from mobiclass.plot import Bubble, draw, require_matplotlib, write_plot
 
 if importlib.util.find_spec("matplotlib") is None:
     pytest.skip("Matplotlib is not installed: pip install 'mobiclass[plots]'", allow_module_level=True)

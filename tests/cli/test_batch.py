@@ -11,8 +11,20 @@ from base64 import b64decode
 from pathlib import Path
 
 import pytest
-from batch_runs import Row, colour_of, jpeg, make_photos, names_in, patched, paths_of, read_rows, running, wait_until
-from program import Outcome, run
+
+from tests.support.batch_runs import (
+    Row,
+    colour_of,
+    jpeg,
+    make_photos,
+    names_in,
+    patched,
+    paths_of,
+    read_rows,
+    running,
+    wait_until,
+)
+from tests.support.program import Outcome, run
 
 OUT = Path("o.jsonl")
 WITHOUT_PYARROW = """

@@ -8,9 +8,10 @@ import os
 from pathlib import Path
 
 import pytest
-from batch_runs import COUNT_DECODED, Row, colour_of, jpeg, make_photos, patched, paths_of, read_rows
-from conftest import MakeModel
-from program import Outcome, run
+
+from tests.conftest import MakeModel
+from tests.support.batch_runs import COUNT_DECODED, Row, colour_of, jpeg, make_photos, patched, paths_of, read_rows
+from tests.support.program import Outcome, run
 
 OUT = Path("o.jsonl")
 

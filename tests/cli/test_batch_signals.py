@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
-from batch_runs import (
+
+from tests.support.batch_runs import (
     DECODE_SLOWLY,
     jpeg,
     lines_in,
@@ -24,7 +25,7 @@ from batch_runs import (
     running,
     wait_until,
 )
-from program import COMMAND, run
+from tests.support.program import COMMAND, run
 
 OUT = Path("o.jsonl")
 SIGNALS = [pytest.param(signal.SIGINT, 130, id="Ctrl-C"), pytest.param(signal.SIGTERM, 143, id="SIGTERM")]

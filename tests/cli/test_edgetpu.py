@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batch_runs import (
+
+from mobiclass.tflite.info import read_model
+from tests.support.batch_runs import (
     DECODE_SLOWLY,
     colour_of,
     descendants,
@@ -22,11 +24,9 @@ from batch_runs import (
     running,
     wait_until,
 )
-from edge_tpus import EdgeTpu, Simulator, is_alive, simulated_edge_tpu
-from program import COMMAND, Outcome, run, run_and_list_modules
-from tiny_models import edgetpu_model
-
-from mobiclass.model import read_model
+from tests.support.edge_tpus import EdgeTpu, Simulator, is_alive, simulated_edge_tpu
+from tests.support.program import COMMAND, Outcome, run, run_and_list_modules
+from tests.support.tiny_models import edgetpu_model
 
 OUT = Path("o.jsonl")
 PHOTOS = 200
@@ -399,6 +399,6 @@ def test_a_model_for_the_cpu_pays_nothing_for_edge_tpus(
     arguments = ("predict", "-m", simulated.sibling, *device, pictures / "red.png")
     done, modules = run_and_list_modules(*arguments, folder=tmp_path)
     assert done.exit_code == 0, done.stderr
-    assert "mobiclass.placement" in modules
-    assert not [name for name in modules if "edgetpu" in name or name == "mobiclass.stand_in"]
+    assert "mobiclass.runtime.session" in modules
+    assert not [name for name in modules if "edgetpu" in name or name == "mobiclass.runtime.session"]
     assert simulator_of(simulated).log() == []

@@ -20,12 +20,12 @@ from typing import Any
 
 import click
 import pytest
-from conftest import MakeModel
-from program import COMMAND, Outcome, environment, run, run_and_list_modules, shell
-from tiny_models import edgetpu_model
 
 import mobiclass.cli
-from mobiclass.runtimes import RUNTIMES, choose_runtime
+from mobiclass.runtime.backends import RUNTIMES, choose_runtime
+from tests.conftest import MakeModel
+from tests.support.program import COMMAND, Outcome, environment, run, run_and_list_modules, shell
+from tests.support.tiny_models import edgetpu_model
 
 Predict = Callable[..., Outcome]
 

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from sysfs import add_apex, add_usb
 
 from mobiclass.doctor.accelerator import check_edgetpu
+from mobiclass.doctor.environment import Patient
 from mobiclass.doctor.finding import Finding
-from mobiclass.doctor.patient import Patient
+from tests.support.sysfs import add_apex, add_usb
 
 GOOD = 'const char *edgetpu_version(void) { return "BuildLabel(COMPILER=6.3.0), RuntimeVersion(14)"; }'
 CRASHES = "__attribute__((constructor)) static void begin(void) { *(volatile int *)0 = 1; }"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from mobiclass.doctor.child import run_probe
+from mobiclass.doctor.environment import Patient
 from mobiclass.doctor.packages import NUMPY, Extra, Package, import_failures
-from mobiclass.doctor.patient import Patient
 
 CRASH = "import ctypes\nctypes.string_at(0)\n"
 FAULTS = {
@@ -92,7 +92,7 @@ def test_every_optional_package_of_the_project_is_examined() -> None:
     tomllib = pytest.importorskip("tomllib", reason="NOT TESTED: reading pyproject.toml needs Python 3.11")
     from mobiclass.doctor.packages import EXTRAS
 
-    project = Path(__file__).resolve().parent.parent / "pyproject.toml"
+    project = Path(__file__).resolve().parents[2] / "pyproject.toml"
     extras = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     of_developers, of_runtimes = {"test", "check", "tools"}, {"tflite-runtime"}
     assert {extra.extra for extra in EXTRAS} == set(extras) - of_developers - of_runtimes

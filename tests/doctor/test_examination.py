@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from mobiclass.doctor import examination
+from mobiclass.doctor.environment import Patient
 from mobiclass.doctor.examination import _Check, examine
 from mobiclass.doctor.finding import Finding
-from mobiclass.doctor.patient import Patient
 
 FINE = Finding("fine", "ok", "fine")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sysfs import lay_out
 
+from mobiclass.doctor.environment import Patient
 from mobiclass.doctor.finding import Finding
 from mobiclass.doctor.heat import check_heat, decode_throttled
-from mobiclass.doctor.patient import Patient
+from tests.support.sysfs import lay_out
 
 ZONE = "sys/class/thermal/thermal_zone0"
 POLICY = "sys/devices/system/cpu/cpufreq/policy0"

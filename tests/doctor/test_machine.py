@@ -7,11 +7,11 @@ import platform
 from pathlib import Path
 
 import pytest
-from sysfs import lay_out
 
-from mobiclass.doctor.cgroups import read_limits
+from mobiclass._system.machine import read_limits
+from mobiclass.doctor.environment import Patient
 from mobiclass.doctor.machine import check_cores, check_cpu, check_memory, check_python, check_system
-from mobiclass.doctor.patient import Patient
+from tests.support.sysfs import lay_out
 
 USABLE = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 MEGABYTE = 1_000_000

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mobiclass.class_map import ClassMap, read_class_map
 from mobiclass.errors import SetupError
+from mobiclass.evaluation.class_map import ClassMap, read_class_map
 
 
 @pytest.fixture

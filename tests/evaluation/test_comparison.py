@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from evaluated_rows import evaluated, failed
-
-from mobiclass.comparison import MAX_DISAGREEMENTS, Comparison
-from mobiclass.significance import mcnemar_p_value
+from mobiclass.evaluation.comparison import MAX_DISAGREEMENTS, Comparison
+from mobiclass.evaluation.statistics import mcnemar_p_value
+from tests.support.evaluated_rows import evaluated, failed
 
 RIGHT, WRONG, FAILED = evaluated(0, 0), evaluated(0, 1, 0), failed(0)
 

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
-from batch_runs import is_root
 
-from mobiclass.class_folders import ClassFolders, list_class_folders
 from mobiclass.errors import SetupError
+from mobiclass.evaluation.dataset import ClassFolders, list_class_folders
+from tests.support.batch_runs import is_root
 
 
 def fill(root: Path, *paths: str) -> None:

@@ -6,9 +6,10 @@ import random
 import tracemalloc
 
 import pytest
-from evaluated_rows import evaluated, failed
 
-from mobiclass.tally import MAX_FAILURES, MAX_MISTAKES, Count, Tally, is_mistake, truth_rank
+from mobiclass.evaluation.metrics import MAX_FAILURES, MAX_MISTAKES, Count, Tally, truth_rank
+from mobiclass.results import is_mistake
+from tests.support.evaluated_rows import evaluated, failed
 
 
 def tally_of(*rows):  # type: ignore[no-untyped-def]

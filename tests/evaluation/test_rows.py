@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evaluated_rows import NAMES, evaluated, failed, named
 
-from mobiclass.class_folders import ClassFolders
-from mobiclass.class_names import ClassNames
-from mobiclass.comparison import Comparison
 from mobiclass.errors import SetupError
-from mobiclass.evaluate import (
+from mobiclass.evaluation.comparison import Comparison
+from mobiclass.evaluation.dataset import ClassFolders
+from mobiclass.evaluation.metrics import Tally
+from mobiclass.evaluation.rows import (
     ComparedRows,
     CountedRows,
     NoRows,
@@ -23,9 +22,10 @@ from mobiclass.evaluate import (
     evaluation_options,
     mistakes_first,
 )
+from mobiclass.evaluation.truth import Truth
+from mobiclass.labels.matching import ClassNames
 from mobiclass.results import path_fields
-from mobiclass.tally import Tally
-from mobiclass.truth import Truth
+from tests.support.evaluated_rows import NAMES, evaluated, failed, named
 
 Row = dict[str, Any]
 NOT_UTF_8 = os.fsdecode(b"caf\xe9")
@@ -120,7 +120,7 @@ def test_temporary_rows_can_be_read_again_and_again(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="NOT TESTED: a full disk, for there is no /dev/full")
 def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     full = Path("/dev/full").open("w+", encoding="utf-8")  # noqa: SIM115 - closed by TemporaryRows
-    monkeypatch.setattr("mobiclass.evaluate.tempfile.TemporaryFile", lambda *_, **__: full)
+    monkeypatch.setattr("mobiclass.evaluation.rows.tempfile.TemporaryFile", lambda *_, **__: full)
     with TemporaryRows() as kept, pytest.raises(SetupError, match="No space left on device.*TMPDIR"):
         for _ in range(100):
             kept.write(evaluated(0, 0))

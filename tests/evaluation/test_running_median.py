@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobiclass.running_median import RunningMedian
+from mobiclass.evaluation.running_median import RunningMedian
 
 
 def median_of(values: list[float]) -> float | None:

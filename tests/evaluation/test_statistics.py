@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobiclass.significance import mcnemar_p_value, wilson_interval
+from mobiclass.evaluation.statistics import mcnemar_p_value, wilson_interval
 
 
 # R. G. Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 17 (1998),

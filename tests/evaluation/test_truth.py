@@ -6,12 +6,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import MakeModel
 
 from mobiclass.errors import ClassesError
-from mobiclass.imagenet import read_classes
-from mobiclass.model import ModelInfo, read_model
-from mobiclass.truth import match_folders
+from mobiclass.evaluation.truth import match_folders
+from mobiclass.labels.imagenet import read_classes
+from mobiclass.tflite.info import ModelInfo, read_model
+from tests.conftest import MakeModel
 
 IMAGENET = tuple(entry.label for entry in read_classes())
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mobiclass.cache import cache_folder, holds
+from mobiclass.hub.cache import cache_folder, holds
 
 
 def test_the_environment_names_the_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from known_models import catalog_table, use_catalog
-from program import run
 
-from mobiclass import catalog
-from mobiclass.catalog import BUILT_IN, data_folder, find_model
 from mobiclass.errors import ModelError
+from mobiclass.hub import catalog
+from mobiclass.hub.catalog import BUILT_IN, data_folder, find_model
+from tests.support.known_models import catalog_table, use_catalog
+from tests.support.program import run
 
 BIRDS = b"a model of birds"
 
@@ -77,14 +77,14 @@ def test_without_a_near_miss_the_known_names_are_listed(cache: Path) -> None:
 
 @pytest.mark.parametrize("name", ["x" * 5000, "x" * 300 + ".tflite", "é" * 200])
 def test_a_name_that_no_file_can_have_is_no_model(name: str) -> None:
-    from mobiclass.model import read_model
+    from mobiclass.tflite.info import read_model
 
     with pytest.raises(ModelError, match="no model named|cannot be read|no such model file"):
         read_model(find_model(name))
 
 
 def test_an_installation_without_its_model_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(catalog, "__file__", str(tmp_path / "mobiclass" / "catalog.py"))
+    monkeypatch.setattr(catalog, "__file__", str(tmp_path / "mobiclass" / "hub" / "catalog.py"))
     with pytest.raises(ModelError, match="built-in model efficientnet_lite0 is missing.*install mobiclass again"):
         find_model()
 
@@ -93,7 +93,7 @@ def test_a_wheel_carries_the_model_in_the_package(monkeypatch: pytest.MonkeyPatc
     for folder in (tmp_path / "models", tmp_path / "mobiclass" / "models"):
         folder.mkdir(parents=True)
         (folder / "efficientnet_lite0.tflite").write_bytes(b"")
-    monkeypatch.setattr(catalog, "__file__", str(tmp_path / "mobiclass" / "catalog.py"))
+    monkeypatch.setattr(catalog, "__file__", str(tmp_path / "mobiclass" / "hub" / "catalog.py"))
     assert data_folder() == (tmp_path / "mobiclass" / "models").resolve()
 
 
@@ -147,9 +147,9 @@ def test_predict_never_downloads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 def test_the_built_in_model_is_found_and_read_without_the_catalogue(tmp_path: Path) -> None:
-    unwanted = {"tomllib", "tomli", "hashlib", "mobiclass.catalog_entry"}
+    unwanted = {"tomllib", "tomli", "hashlib", "mobiclass.hub.entry"}
     program = (
-        "import sys; from mobiclass.catalog import find_model; from mobiclass.model import read_model\n"
+        "import sys; from mobiclass.hub.catalog import find_model; from mobiclass.tflite.info import read_model\n"
         f"read_model(find_model()); print(*({unwanted!r} & set(sys.modules)))"
     )
     outcome = run("-c", program, command=(sys.executable,))

@@ -6,15 +6,16 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-import faulty_server
 import pytest
-from faulty_server import FaultyServer, redirects, serving, status
-from known_models import catalog_table
 
-from mobiclass import download, remote
-from mobiclass.catalog_entry import CatalogEntry
-from mobiclass.download import Outcome, pull, source_url
 from mobiclass.errors import DownloadError
+from mobiclass.hub import download
+from mobiclass.hub import http as remote
+from mobiclass.hub.download import Outcome, pull, source_url
+from mobiclass.hub.entry import CatalogEntry
+from tests.support import faulty_server
+from tests.support.faulty_server import FaultyServer, redirects, serving, status
+from tests.support.known_models import catalog_table
 
 MODEL = random.Random(6).randbytes(300_000)
 ENTRY = CatalogEntry(**catalog_table("birds", MODEL))

@@ -10,15 +10,15 @@ from typing import get_args
 from urllib.parse import urlsplit
 
 import pytest
-from closed_forms import closed_form, efficientnet_lite0, mobilenet_v1, mobilenet_v2
 
-from mobiclass.catalog import BUILT_IN, catalog, data_folder, entry_by_sha256, find_model
-from mobiclass.catalog_entry import CatalogEntry, read_catalog
 from mobiclass.choices import Interpolation, Resize
 from mobiclass.errors import ModelError
-from mobiclass.model import read_model
+from mobiclass.hub.catalog import BUILT_IN, catalog_entries, data_folder, entry_by_sha256, find_model
+from mobiclass.hub.entry import CatalogEntry, read_catalog
+from mobiclass.tflite.info import read_model
+from tests.support.closed_forms import closed_form, efficientnet_lite0, mobilenet_v1, mobilenet_v2
 
-ENTRIES = list(catalog().values())
+ENTRIES = list(catalog_entries().values())
 NAMES = [entry.name for entry in ENTRIES]
 entries = pytest.mark.parametrize("entry", ENTRIES, ids=NAMES)
 
@@ -34,7 +34,7 @@ def test_the_known_models_are_listed() -> None:
 
 
 def test_names_and_files_are_each_ones_own() -> None:
-    assert list(catalog()) == NAMES
+    assert list(catalog_entries()) == NAMES
     assert len({name.lower() for name in NAMES}) == len({entry.sha256 for entry in ENTRIES}) == len(NAMES)
 
 
@@ -97,10 +97,10 @@ def test_siblings_name_each_other(entry: CatalogEntry) -> None:
     assert entry.edgetpu is None or entry.cpu is None
     if entry.edgetpu:
         assert entry.edgetpu == f"{entry.name}_edgetpu"
-        assert catalog()[entry.edgetpu].cpu == entry.name
+        assert catalog_entries()[entry.edgetpu].cpu == entry.name
     if entry.cpu:
         assert entry.edgetpu_compiled
-        sibling = catalog()[entry.cpu]
+        sibling = catalog_entries()[entry.cpu]
         assert sibling.edgetpu == entry.name
         for field in ("family", "version", "alpha", "resolution", "classes", "parameters", "multiply_adds"):
             assert getattr(sibling, field) == getattr(entry, field)
@@ -117,7 +117,7 @@ def test_the_preprocessing_is_possible(entry: CatalogEntry) -> None:
 
 
 def test_the_built_in_entry_is_the_built_in_file() -> None:
-    entry = catalog()[BUILT_IN]
+    entry = catalog_entries()[BUILT_IN]
     content = (data_folder() / entry.file).read_bytes()
     assert (entry.bytes, entry.sha256) == (len(content), hashlib.sha256(content).hexdigest())
     model = read_model(find_model())
@@ -135,7 +135,7 @@ def test_entries_do_not_change() -> None:
     with pytest.raises(FrozenInstanceError):
         ENTRIES[0].bytes = 0  # type: ignore[misc]
     with pytest.raises(TypeError):
-        catalog()["x"] = ENTRIES[0]  # type: ignore[index]
+        catalog_entries()["x"] = ENTRIES[0]  # type: ignore[index]
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import random
 from pathlib import Path
 
 import pytest
-from known_models import catalog_table, use_catalog
 
-from mobiclass.catalog import BUILT_IN
-from mobiclass.inventory import KnownModel, known_models
+from mobiclass.hub.catalog import BUILT_IN
+from mobiclass.hub.inventory import KnownModel, known_models, needed_bytes
+from tests.support.known_models import catalog_table, use_catalog
 
 NAMES = ("here", "damaged", "cut", "begun", "away")
 CONTENTS = {name: random.Random(name).randbytes(1000) for name in NAMES}
@@ -63,3 +63,8 @@ def test_what_wants_more_than_there_is_is_too_big() -> None:
     assert model.too_big(59_000_000)
     assert not model.too_big(60_000_000)
     assert not model.too_big(None)
+
+
+def test_a_larger_model_wants_more() -> None:
+    assert 50e6 < needed_bytes(0) < needed_bytes(5_000_000) < 80e6
+    assert needed_bytes(18_544_312) == pytest.approx(98e6, rel=0.1)  # as was measured

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mobiclass.errors import DownloadError
-from mobiclass.partial_file import hold_partial_file, partial_path
+from mobiclass.hub.partial_file import hold_partial_file, partial_path
 
 
 def nobody() -> None:

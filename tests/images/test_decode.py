@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_images import TURNED_HEIC, encode, exif, jpeg_of_scans, jpeg_segment, noise, scene, stored
 from PIL import Image
 
 from mobiclass.errors import ImageError
-from mobiclass.image_limits import MAX_DECODED_BYTES
-from mobiclass.images import load_image
+from mobiclass.images.decode import load_image
+from mobiclass.images.limits import MAX_DECODED_BYTES
+from tests.support.made_images import TURNED_HEIC, encode, exif, jpeg_of_scans, jpeg_segment, noise, scene, stored
 
 SIZES = st.integers(1, 700)
 MINIMA = st.integers(1, 300)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_images import encode, jpeg_segment, noise, png_row, scene
 from PIL import Image, ImageFile
 
 from mobiclass.errors import ImageError
-from mobiclass.images import load_image
+from mobiclass.images.decode import load_image
+from tests.support.made_images import encode, jpeg_segment, noise, png_row, scene
 
 NOT_ROOT = pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may read everything")
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX file system")

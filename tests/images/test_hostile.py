@@ -11,12 +11,12 @@ import zlib
 from pathlib import Path
 
 import pytest
-from made_images import TURNED_HEIC, encode, exif, jpeg_of_scans, noise, png, png_chunk, png_row, scene
 from PIL import Image
 
 from mobiclass.errors import IMAGE_ERROR_KINDS, ImageError
-from mobiclass.image_limits import MAX_DECODED_BYTES
-from mobiclass.images import load_image
+from mobiclass.images.decode import load_image
+from mobiclass.images.limits import MAX_DECODED_BYTES
+from tests.support.made_images import TURNED_HEIC, encode, exif, jpeg_of_scans, noise, png, png_chunk, png_row, scene
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::PIL.Image.DecompressionBombWarning")
 SEEDED = random.Random(20261122)

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mobiclass.model import Preprocessing
-from mobiclass.preprocess import Preprocessor, centre_crop
-from mobiclass.tflite import Quantization, TensorSpec
+from mobiclass.images.preprocess import Preprocessor, centre_crop
+from mobiclass.tflite.graph import Quantization, TensorSpec
+from mobiclass.tflite.info import Preprocessing
 
 RAW = Quantization(1.0, 0)
 

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from conftest import MakeModel
-from made_images import encode, exif, noise, stored
 from PIL import Image
 
 from mobiclass import Classifier
 from mobiclass.errors import ImageError, SetupError
-from mobiclass.facts import override_facts
-from mobiclass.image_preview import write_preview
-from mobiclass.interpreter import Interpreter
-from mobiclass.model import read_model
-from mobiclass.preprocess import Preprocessor
+from mobiclass.images.preprocess import Preprocessor
+from mobiclass.images.preview import write_preview
+from mobiclass.runtime.interpreter import Interpreter
+from mobiclass.tflite.facts import override_facts
+from mobiclass.tflite.info import read_model
+from tests.conftest import MakeModel
+from tests.support.made_images import encode, exif, noise, stored
 
 DTYPES = {
     # of each type one whose table leaves pixels alone, and one whose table moves them

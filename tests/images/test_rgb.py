@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from made_images import encode, exif, png_chunk, png_row, scene, stored, tiff
 from PIL import Image
 
 from mobiclass.errors import ImageError
-from mobiclass.images import load_image
-from mobiclass.rgb import exif_orientation, rgb_from_array, upright_rgb
+from mobiclass.images.decode import load_image
+from mobiclass.images.rgb import exif_orientation, rgb_from_array, upright_rgb
+from tests.support.made_images import encode, exif, png_chunk, png_row, scene, stored, tiff
 
 WHITE = [255, 255, 255]
 

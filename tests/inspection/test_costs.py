@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 import pytest
-from closed_forms import Convolution, closed_form, efficientnet_lite0, mobilenet_v1, mobilenet_v2
-from networks import network
-from tiny_models import (
+
+from mobiclass.hub.catalog import catalog_entries, find_model
+from mobiclass.inspection.architectures import backbone, match_backbone
+from mobiclass.inspection.costs import (
+    Cost,
+    SeparablePair,
+    Totals,
+    convolutions,
+    count_costs,
+    float_layers,
+    separable_pairs,
+    total_costs,
+)
+from mobiclass.inspection.layers import Subgraph, read_subgraphs
+from tests.support.closed_forms import Convolution, closed_form, efficientnet_lite0, mobilenet_v1, mobilenet_v2
+from tests.support.networks import network
+from tests.support.tiny_models import (
     CUSTOM,
     DEQUANTIZE,
     FLOAT32,
@@ -22,20 +36,6 @@ from tiny_models import (
     edgetpu_model,
     graph,
 )
-
-from mobiclass.backbones import backbone, match_backbone
-from mobiclass.catalog import catalog, find_model
-from mobiclass.layer_costs import (
-    Cost,
-    SeparablePair,
-    Totals,
-    convolutions,
-    count_costs,
-    float_layers,
-    separable_pairs,
-    total_costs,
-)
-from mobiclass.layers import Subgraph, read_subgraphs
 
 CONV_2D, DEPTHWISE, MUL, LSTM, QUANTIZE, BATCH_MATMUL, CONV_3D, TRANSPOSE_CONV = 3, 4, 18, 16, 114, 126, 132, 67
 FLOAT16 = 1
@@ -183,7 +183,7 @@ def test_whole_networks_equal_their_closed_forms(name: str) -> None:
 def test_the_built_in_model_equals_its_closed_form() -> None:
     counted = totals(find_model().read_bytes())
     assert (counted.parameters, counted.multiply_adds) == closed_form(efficientnet_lite0(), 224, 1000)
-    entry = catalog()["efficientnet_lite0"]
+    entry = catalog_entries()["efficientnet_lite0"]
     assert (counted.parameters, counted.multiply_adds) == (entry.parameters, entry.multiply_adds)
     assert counted.stored_bytes < entry.bytes
 

@@ -6,13 +6,24 @@ import re
 import struct
 
 import pytest
-from closed_forms import mobilenet_v1
-from networks import network
-from tiny_models import FLOAT32, INT8, INT32, UINT8, Fields, Operator, Tensor, edgetpu_model, finish, graph
 
-from mobiclass.catalog import find_model
-from mobiclass.edgetpu_operators import obstacle, required_runtime
-from mobiclass.layers import read_subgraphs
+from mobiclass.hub.catalog import find_model
+from mobiclass.inspection.edgetpu import obstacle, required_runtime
+from mobiclass.inspection.layers import read_subgraphs
+from tests.support.closed_forms import mobilenet_v1
+from tests.support.networks import network
+from tests.support.tiny_models import (
+    FLOAT32,
+    INT8,
+    INT32,
+    UINT8,
+    Fields,
+    Operator,
+    Tensor,
+    edgetpu_model,
+    finish,
+    graph,
+)
 
 ADD, POOL, CONCAT, CONV, DEPTHWISE, FC, RESHAPE, SOFTMAX, PAD, MEAN, STRIDED_SLICE, EXP, SPLIT, PRELU, SUM, PACK = (
     0, 1, 2, 3, 4, 9, 22, 25, 34, 40, 45, 47, 49, 54, 74, 83,

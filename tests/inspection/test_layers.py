@@ -11,8 +11,15 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import CONV_2D, network
-from tiny_models import (
+
+from mobiclass.cli.models.layer_json import layers_json
+from mobiclass.cli.models.layer_table import layers_text
+from mobiclass.errors import ModelError
+from mobiclass.hub.catalog import find_model
+from mobiclass.inspection.layers import Layer, LayerOptions, read_subgraphs
+from mobiclass.inspection.summary import inspect_model
+from tests.support.networks import CONV_2D, network
+from tests.support.tiny_models import (
     FLOAT32,
     INT8,
     INT32,
@@ -27,13 +34,6 @@ from tiny_models import (
     finish,
     graph,
 )
-
-from mobiclass.catalog import find_model
-from mobiclass.cli.layer_json import layers_json
-from mobiclass.cli.layer_table import layers_text
-from mobiclass.errors import ModelError
-from mobiclass.inspection import inspect_model
-from mobiclass.layers import Layer, LayerOptions, read_subgraphs
 
 # A stem of 8 channels and one depthwise-separable pair, on 16 by 16 pixels, for 3 classes.
 NETWORK = network([(3, 3, 8, 2, False), (3, 8, 8, 2, True), (1, 8, 16, 1, False)], 16, 3)

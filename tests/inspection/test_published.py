@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from mobiclass.backbones import NAMES
-from mobiclass.catalog import catalog
-from mobiclass.published import PUBLISHED
+from mobiclass.hub.catalog import catalog_entries
+from mobiclass.inspection.architectures import NAMES
+from mobiclass.inspection.published import PUBLISHED
 
 NAMES_IN_CATALOGUE = {("MobileNet", "V1"): "mobilenet_v1", ("MobileNet", "V2"): "mobilenet_v2"}
-ENTRIES = [entry for entry in catalog().values() if entry.family == "MobileNet" and entry.published_parameters]
+ENTRIES = [entry for entry in catalog_entries().values() if entry.family == "MobileNet" and entry.published_parameters]
 
 
 def test_every_architecture_has_figures_with_a_source() -> None:

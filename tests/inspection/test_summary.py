@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from closed_forms import mobilenet_v1, mobilenet_v2
-from known_models import catalog_table, use_catalog
-from networks import network
-from tiny_models import DEQUANTIZE, SOFTMAX, UINT8, Operator, Tensor, bare_model, colour_model, graph
 
-from mobiclass.catalog import find_model
 from mobiclass.errors import ModelError
-from mobiclass.inspection import inspect_model
+from mobiclass.hub.catalog import find_model
+from mobiclass.inspection.summary import inspect_model
+from tests.support.closed_forms import mobilenet_v1, mobilenet_v2
+from tests.support.known_models import catalog_table, use_catalog
+from tests.support.networks import network
+from tests.support.tiny_models import DEQUANTIZE, SOFTMAX, UINT8, Operator, Tensor, bare_model, colour_model, graph
 
 
 def test_the_built_in_model_is_known_by_its_hash() -> None:

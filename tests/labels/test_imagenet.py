@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mobiclass.catalog import data_folder
 from mobiclass.errors import LabelsError
-from mobiclass.imagenet import first_imagenet_index, read_classes
+from mobiclass.hub.catalog import data_folder
+from mobiclass.labels.imagenet import first_imagenet_index, read_classes
 
 
 def test_the_classes_are_a_thousand_in_the_order_of_their_wnids() -> None:

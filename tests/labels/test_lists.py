@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mobiclass.errors import LabelsError
-from mobiclass.labels import background_index, check_labels, parse_labels
+from mobiclass.labels.lists import background_index, check_labels, parse_labels
 
 
 def test_one_label_a_line() -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobiclass.class_names import ClassNames, Match, Miss
-from mobiclass.imagenet import read_classes
+from mobiclass.labels.imagenet import read_classes
+from mobiclass.labels.matching import ClassNames, Match, Miss
 
 ANIMALS = (
     "background",

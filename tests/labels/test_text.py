@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from mobiclass.label_text import folded, synonyms
+from mobiclass.labels.text import folded, synonyms
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from report_pages import row
 
-from mobiclass.report import write_report
+from mobiclass.report.page import write_report
+from tests.support.report_pages import row
 
 if TYPE_CHECKING:
-    from chromium import Browser
+    from tests.support.chromium import Browser
 
-pytest_plugins = ["chromium"]
+pytest_plugins = ["tests.support.chromium"]
 
 
 def luminance(color: str) -> float:

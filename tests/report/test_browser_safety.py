@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from report_pages import failure, row
-
-from mobiclass.report import write_report
+from mobiclass.report.page import write_report
+from tests.support.report_pages import failure, row
 
 if TYPE_CHECKING:
-    from chromium import Browser
+    from tests.support.chromium import Browser
 
-pytest_plugins = ["chromium"]
+pytest_plugins = ["tests.support.chromium"]
 
 PWNED = "<img src=x onerror=document.title='pwned'>"
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from report_pages import Page, failure, row, written
 
-from mobiclass import report
-from mobiclass.report import write_report
+from mobiclass.report import page as report
+from mobiclass.report.page import write_report
+from tests.support.report_pages import Page, failure, row, written
 
 
 @pytest.fixture

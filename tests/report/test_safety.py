@@ -17,11 +17,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from report_pages import failure, row, written
 
-from mobiclass import report
 from mobiclass.errors import SetupError
-from mobiclass.report import write_report
+from mobiclass.report import page as report
+from mobiclass.report.page import write_report
+from tests.support.report_pages import failure, row, written
 
 HOSTILE = [
     "<img src=x onerror=alert(1)>.jpg",
@@ -190,7 +190,7 @@ def test_a_full_disk(output: Path) -> None:
         "import resource, sys\n"
         "from pathlib import Path\n"
         "from mobiclass.errors import SetupError\n"
-        "from mobiclass.report import write_report\n"
+        "from mobiclass.report.page import write_report\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
         "row = {'path': '-', 'predictions': [], 'error': None, 'model': 'm' * 500}\n"
         "try:\n    write_report((row for _ in range(1000)), Path(sys.argv[1]), title='t')\n"

@@ -7,10 +7,10 @@ from collections.abc import Collection
 from typing import Any
 
 import pytest
-from tiny_models import colour_model
 
 from mobiclass.errors import ModelError, SetupError
-from mobiclass.runtimes import RUNTIMES, Runtime, choose_runtime, import_runtime, load_interpreter, one_line
+from mobiclass.runtime.backends import RUNTIMES, Runtime, choose_runtime, import_runtime, load_interpreter, one_line
+from tests.support.tiny_models import colour_model
 
 
 def pretend_installed(monkeypatch: pytest.MonkeyPatch, names: Collection[str]) -> None:
@@ -79,7 +79,7 @@ def test_a_runtime_that_is_not_installed_whole_is_an_error(monkeypatch: pytest.M
 
 def test_a_model_that_the_runtime_refuses_is_a_model_error() -> None:
     # Sound, but of an operator that no runtime knows.
-    from tiny_models import edgetpu_model
+    from tests.support.tiny_models import edgetpu_model
 
     with pytest.raises(ModelError, match=r"^some/file: .* cannot load the model \(.*edgetpu-custom-op"):
         load_interpreter(choose_runtime(), edgetpu_model(), "some/file", num_threads=1)

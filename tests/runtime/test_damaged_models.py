@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from program import Outcome, run
-from tiny_models import COLOURS, append_zip, bare_model, colour_model, tflite_metadata
 
 from mobiclass import Classifier, MobiclassError
-from mobiclass.catalog import find_model
-from mobiclass.runtimes import choose_runtime
+from mobiclass.hub.catalog import find_model
+from mobiclass.runtime.backends import choose_runtime
+from tests.support.program import Outcome, run
+from tests.support.tiny_models import COLOURS, append_zip, bare_model, colour_model, tflite_metadata
 
 ON_TFLITE = choose_runtime().name == "tflite"
 MODEL = colour_model()

@@ -7,13 +7,13 @@ import os
 
 import numpy as np
 import pytest
-from conftest import MakeModel
 
-from mobiclass import interpreter as interpreter_module
 from mobiclass.errors import ModelError, SetupError
-from mobiclass.interpreter import Interpreter, available_cores
-from mobiclass.model import read_model
-from mobiclass.runtimes import choose_runtime
+from mobiclass.runtime import interpreter as interpreter_module
+from mobiclass.runtime.backends import choose_runtime
+from mobiclass.runtime.interpreter import Interpreter, available_cores
+from mobiclass.tflite.info import read_model
+from tests.conftest import MakeModel
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "float32"])

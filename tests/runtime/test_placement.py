@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import MakeModel
-from edge_tpus import Simulator
 from PIL import Image
-from tiny_models import edgetpu_model
 
-from mobiclass import Classifier, DelegateError, edgetpu_process
-from mobiclass.model import read_model
-from mobiclass.stand_in import sibling_path
+from mobiclass import Classifier, DelegateError
+from mobiclass.runtime.edgetpu import process as edgetpu_process
+from mobiclass.runtime.session import sibling_path
+from mobiclass.tflite.info import read_model
+from tests.conftest import MakeModel
+from tests.support.edge_tpus import Simulator
+from tests.support.tiny_models import edgetpu_model
 
 GREEN = np.full((20, 30, 3), (20, 200, 20), np.uint8)
 

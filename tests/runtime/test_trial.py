@@ -6,14 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import MakeModel
-from tiny_models import edgetpu_model
 
-from mobiclass import trial
 from mobiclass.errors import ModelError
-from mobiclass.model import ModelInfo, read_model
-from mobiclass.runtimes import choose_runtime
-from mobiclass.trial import require_loadable
+from mobiclass.runtime import trial
+from mobiclass.runtime.backends import choose_runtime
+from mobiclass.runtime.trial import require_loadable
+from mobiclass.tflite.info import ModelInfo, read_model
+from tests.conftest import MakeModel
+from tests.support.tiny_models import edgetpu_model
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from program import COMMAND, PROGRAM, environment
+
+from tests.support.program import COMMAND, PROGRAM, environment
 
 Row = dict[str, Any]
 COLOURS = {"red": (200, 20, 20), "green": (20, 200, 20), "blue": (20, 20, 200)}

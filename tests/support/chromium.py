@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
-from report_pages import failure, row
 
-from mobiclass.report import write_report
+from mobiclass.report.page import write_report
+from tests.support.report_pages import failure, row
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome as WebDriver

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tiny_models import colour_model, edgetpu_model
+
+from tests.support.tiny_models import colour_model, edgetpu_model
 
 SOURCE = Path(__file__).parent / "edgetpu_simulator" / "edgetpu_simulator.c"
 

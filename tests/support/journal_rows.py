@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mobiclass.journal import Journal
+from mobiclass.batch.journal import Journal
 from mobiclass.results import path_fields
 
 MODEL = "0" * 64

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import mobiclass
-from mobiclass import catalog
+from mobiclass.hub import catalog
 
 PACKAGE = Path(mobiclass.__file__).resolve().parent
 
@@ -44,12 +44,13 @@ def write_data_folder(folder: Path, tables: list[dict[str, Any]]) -> Path:
 def use_catalog(monkeypatch: pytest.MonkeyPatch, folder: Path, tables: list[dict[str, Any]]) -> None:
     """Let this process know the models of `tables`, with data files in `folder`."""
     write_data_folder(folder / "models", tables)
-    monkeypatch.setattr(catalog, "__file__", str(folder / "mobiclass" / "catalog.py"))
+    monkeypatch.setattr(catalog, "__file__", str(folder / "mobiclass" / "hub" / "catalog.py"))
 
 
 def copy_package(folder: Path, tables: list[dict[str, Any]]) -> Mapping[str, str]:
     """Copy the package to `folder` with a catalogue of `tables`; give the environment in which that copy runs."""
-    shutil.copytree(PACKAGE, folder / "mobiclass", ignore=shutil.ignore_patterns("__pycache__", "models"))
+    shutil.copytree(PACKAGE, folder / "mobiclass", ignore=shutil.ignore_patterns("__pycache__", "*.tflite"))
+    shutil.rmtree(folder / "mobiclass" / "models", ignore_errors=True)  # a wheel's own data files
     write_data_folder(folder / "mobiclass" / "models", tables)
     return {"PYTHONPATH": str(folder)}
 

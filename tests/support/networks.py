@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import ceil
 
-from closed_forms import Convolution
-from tiny_models import INT8, INT32, Fields, Operator, Tensor, graph
+from tests.support.closed_forms import Convolution
+from tests.support.tiny_models import INT8, INT32, Fields, Operator, Tensor, graph
 
 CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, MEAN = 3, 4, 9, 40
 _RELU6 = 3

@@ -79,5 +79,5 @@ def run_and_list_modules(*arguments: str | Path, folder: Path) -> tuple[Outcome,
     listing = folder / "modules"
     outcome = run(*arguments, command=(sys.executable, "-c", _WRITE_MODULES + PROGRAM), env={"MODULES": str(listing)})
     modules = set(listing.read_text().splitlines())
-    assert {"click", "mobiclass.cli", "mobiclass.cli.streams"} <= modules
+    assert {"click", "mobiclass.cli", "mobiclass.cli.terminal.streams"} <= modules
     return outcome, modules

@@ -20,7 +20,7 @@ class Pair(NamedTuple):
 
 def widen(pair: Pair, factor: float) -> Pair:
     """Give the activations of the int8 model ranges that are `factor` times too wide, as a few outliers would."""
-    from tools.activation_tensors import ActivationTensors
+    from tools.quantization.activation_tensors import ActivationTensors
 
     tensors = ActivationTensors(pair.int8)
     for group in tensors.groups:
@@ -40,7 +40,7 @@ def convert_pair() -> Pair:
         pytest.skip(f"NOT TESTED: {error}")
     import tensorflow as tf
 
-    from tools.quantize import convert_float32, convert_int8
+    from tools.quantization.quantize import convert_float32, convert_int8
 
     generator = np.random.default_rng(0)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from mobiclass.report import write_report
+from mobiclass.report.page import write_report
 
 
 class Page(HTMLParser):

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mobiclass.errors import ModelError
-from mobiclass.facts import DEFAULTS, facts_from_metadata, facts_from_quantization, override_facts, parse_config
-from mobiclass.tflite import Metadata, Normalization, Quantization, TensorSpec
+from mobiclass.tflite.facts import DEFAULTS, facts_from_metadata, facts_from_quantization, override_facts, parse_config
+from mobiclass.tflite.graph import Metadata, Normalization, Quantization, TensorSpec
 
 
 def config(**content: Any) -> bytes:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_models import Fields, finish
 
-from mobiclass.flatbuffer import FlatbufferError, Table
+from mobiclass.tflite.flatbuffer import FlatbufferError, Table
+from tests.support.tiny_models import Fields, finish
 
 SAMPLE = finish(
     Fields(

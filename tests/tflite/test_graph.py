@@ -12,7 +12,10 @@ import zlib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_models import (
+
+from mobiclass.errors import ModelError
+from mobiclass.tflite.graph import Normalization, Quantization, TensorSpec, read_graph, read_zip_members
+from tests.support.tiny_models import (
     COLOURS,
     DEQUANTIZE,
     FLOAT32,
@@ -28,9 +31,6 @@ from tiny_models import (
     graph,
     tflite_metadata,
 )
-
-from mobiclass.errors import ModelError
-from mobiclass.tflite import Normalization, Quantization, TensorSpec, read_graph, read_zip_members
 
 MODEL = colour_model(config='{"format": 1}')
 

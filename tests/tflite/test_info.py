@@ -6,9 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import MakeModel
-from known_models import catalog_table, use_catalog
-from tiny_models import (
+
+from mobiclass.errors import LabelsError, ModelError
+from mobiclass.tflite.facts import Facts, override_facts
+from mobiclass.tflite.info import read_model
+from tests.conftest import MakeModel
+from tests.support.known_models import catalog_table, use_catalog
+from tests.support.tiny_models import (
     AVERAGE_POOL_2D,
     COLOURS,
     FLOAT32,
@@ -24,10 +28,6 @@ from tiny_models import (
     feature_extractor,
     tflite_metadata,
 )
-
-from mobiclass.errors import LabelsError, ModelError
-from mobiclass.facts import Facts, override_facts
-from mobiclass.model import read_model
 
 
 def config(mean: float | None = None, **preprocessing: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mobiclass.operators import operator_name
+from mobiclass.tflite.operators import operator_name
 
 
 def test_the_names_are_those_of_the_schema() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny_models import DTYPES, INT32, RESHAPE, Operator, Tensor, graph
+from tests.support.tiny_models import DTYPES, INT32, RESHAPE, Operator, Tensor, graph
 
 MakeModel = Callable[..., bytes]
 

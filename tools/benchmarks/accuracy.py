@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from mobiclass import Classifier
-from mobiclass.catalog import find_model
+from mobiclass.hub import find_model
 from tools.benchmarks.measure import Bar
 
 

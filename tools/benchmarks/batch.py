@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from mobiclass.catalog import find_model
-from mobiclass.interpreter import available_cores
+from mobiclass._system import available_cores
+from mobiclass.hub import find_model
 from tools.benchmarks.measure import Bar, Command, mobiclass_command, peak_pss_mb, ratio
 from tools.benchmarks.photos import CAMERA_GRAIN, make_set
 

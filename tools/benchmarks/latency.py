@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from mobiclass.catalog import BUILT_IN, find_model
+from mobiclass.hub import BUILT_IN, find_model
 from tools.benchmarks.measure import Bar, Command, mobiclass_command
 
 _PEERS: Final = Path(__file__).parent / "peers"

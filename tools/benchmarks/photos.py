@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from mobiclass.sources import ImageFinder
+from mobiclass.batch import ImageFinder
 
 _QUALITY: Final = 90
 CAMERA_GRAIN: Final = 6.0

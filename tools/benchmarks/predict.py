@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mobiclass.catalog import find_model
+from mobiclass.hub import find_model
 from tools.benchmarks.measure import Bar, mobiclass_command, peak_rss_mb, ratio
 from tools.benchmarks.photos import CAMERA_GRAIN, make_set
 

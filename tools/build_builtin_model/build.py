@@ -1,6 +1,6 @@
 """The recipe of the built-in model: weights, graph, calibration, conversion, metadata, composed.
 
-It returns bytes and writes no files (`tools.build_builtin_model` does). The bytes depend on the versions of the
+It returns bytes and writes no files (`tools.build_builtin_model.command` does). The bytes depend on the versions of the
 packages and, through the float kernels that calibrate, on the CPU; not on time, place, user or locale.
 """
 
@@ -14,18 +14,29 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from mobiclass.imagenet import ImagenetClass, read_classes
-from mobiclass.model import Preprocessing, TensorSpec
-from mobiclass.preprocess import Preprocessor
-from mobiclass.tflite import Quantization, read_graph
-from tools.calibration import bundled_photos, calibration_samples, samples_digest
+from mobiclass.images import Preprocessor
+from mobiclass.labels import ImagenetClass, read_classes
+from mobiclass.tflite import Preprocessing, Quantization, TensorSpec, read_graph
+from tools.build_builtin_model.efficientnet_lite import (
+    CROP_FRACTION,
+    INPUT_SHAPE,
+    MEAN,
+    STD,
+    inference_function,
+    weights_from_state_dict,
+)
+from tools.convert import ModelCard, encode_lines, write_metadata
 from tools.dependencies import TENSORFLOW_VERSION, package_folder, require_tensorflow
-from tools.efficientnet_lite import CROP_FRACTION, INPUT_SHAPE, MEAN, STD, inference_function, weights_from_state_dict
 from tools.errors import ConversionError, DependencyError
-from tools.metadata import ModelCard, encode_lines, write_metadata
-from tools.quantize import convert_float32, convert_int8
-from tools.refinement import refine
-from tools.torch_checkpoint import parse_checkpoint
+from tools.keras_models import parse_checkpoint
+from tools.quantization import (
+    bundled_photos,
+    calibration_samples,
+    convert_float32,
+    convert_int8,
+    refine,
+    samples_digest,
+)
 
 NAME: Final = "efficientnet_lite0"
 

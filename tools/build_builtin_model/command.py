@@ -1,6 +1,6 @@
 """``python -m tools.build_builtin_model``: builds the model that mobiclass ships.
 
-The command line alone: options, messages, exit codes. The recipe is `tools.builtin_model`.
+The command line alone: options, messages, exit codes. The recipe is `tools.build_builtin_model.build`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Final
 
 import click
 
-from mobiclass.cli.streams import separate_streams
+from mobiclass._system import whole_file
+from mobiclass.cli import separate_streams
 from mobiclass.errors import MobiclassError, SetupError
-from mobiclass.whole_file import whole_file
 
-_DEFAULT_OUTPUT: Final = Path(__file__).resolve().parents[1] / "models" / "efficientnet_lite0.tflite"
+_DEFAULT_OUTPUT: Final = Path(__file__).resolve().parents[2] / "models" / "efficientnet_lite0.tflite"
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -55,7 +55,7 @@ def _build(output: Path, float_output: Path | None) -> None:
     if float_output is not None and float_output.resolve() == output.resolve():
         raise SetupError(f"{output}: the int8 and the float32 model cannot be the same file")
     try:
-        from tools.builtin_model import build
+        from tools.build_builtin_model.build import build
     except ModuleNotFoundError as error:
         raise SetupError(f"{error.name} is not installed: pip install '.[tools]' in the checkout") from error
     click.echo("Building EfficientNet-Lite0 …", err=True)

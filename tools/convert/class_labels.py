@@ -15,11 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mobiclass.errors import LabelsError
-from mobiclass.imagenet import read_classes
-from mobiclass.labels import check_labels
-from mobiclass.model import read_labels
-from tools.calibration import bundled_photos
+from mobiclass.labels import check_labels, read_classes
+from mobiclass.tflite import read_labels
 from tools.errors import CalibrationError, DependencyError
+from tools.quantization import bundled_photos
 
 IMAGENET_OUTPUTS: Final = 1000
 _WNID: Final = re.compile(r"n\d{8}")

@@ -1,6 +1,6 @@
 """``python -m tools.convert``: a Keras image classifier to an int8 TFLite model that has been checked.
 
-The command line alone: options, messages, files, exit codes. The steps are those of `tools.conversion`.
+The command line alone: options, messages, files, exit codes. The steps are those of `tools.convert.conversion`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mobiclass.cli.streams import separate_streams
+from mobiclass._system import whole_file
+from mobiclass.cli import separate_streams
 from mobiclass.errors import MobiclassError, SetupError
-from mobiclass.whole_file import whole_file
-from tools.architectures import ARCHITECTURES, architecture_table
+from tools.keras_models import ARCHITECTURES, architecture_table
 
 if TYPE_CHECKING:
-    from tools.conversion import Conversion
+    from tools.convert.conversion import Conversion
 
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
 _FOLDER: Final = click.Path(file_okay=False, path_type=Path)
@@ -130,7 +130,7 @@ def _refuse_idle_options(*names: str) -> None:
 
 
 def _check_normalization(options: dict[str, Any]) -> None:
-    from mobiclass.facts import override_facts
+    from mobiclass.tflite import override_facts
 
     try:
         override_facts(mean=options["mean"], std=None)
@@ -143,7 +143,7 @@ def _check_normalization(options: dict[str, Any]) -> None:
 
 def _run(output: Path, edgetpu: bool, report: Path | None, name: str, options: dict[str, Any]) -> None:
     try:
-        from tools import conversion, edgetpu_compiler
+        from tools.convert import conversion, edgetpu_compiler
     except ModuleNotFoundError as error:
         raise SetupError(f"{error.name} is not installed: pip install '.[tools]' in the checkout") from error
     request = conversion.Request(name=name, **options)
@@ -153,7 +153,7 @@ def _run(output: Path, edgetpu: bool, report: Path | None, name: str, options: d
     _tell(converted)
     hints = () if converted.gate.passed else conversion.gate_advice(converted, request)
     if report is not None:
-        from tools.gate_report import render_report
+        from tools.convert.gate_report import render_report
 
         _write(report, render_report(converted.gate, report, name=name, facts=converted.facts, advice=hints))
     if not converted.gate.passed:
@@ -183,7 +183,7 @@ def _refuse(converted: Conversion, output: Path, hints: tuple[str, ...]) -> None
 
 
 def _tell(converted: Conversion) -> None:
-    from tools.gate_report import summary_rows
+    from tools.convert.gate_report import summary_rows
 
     rows = summary_rows(converted.gate)
     width = max(len(what) for what, _ in rows)

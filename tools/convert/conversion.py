@@ -1,7 +1,7 @@
 """The steps from a Keras classifier to a checked int8 TFLite model with metadata, composed.
 
-It returns bytes and writes no files (`tools.convert` does). Every step is a module's; what is cheap and can go wrong
-comes before what takes long.
+It returns bytes and writes no files (`command` does). Every step is a module's; what is cheap and can go wrong comes
+before what takes long.
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from mobiclass.facts import per_channel
-from mobiclass.images import load_image
-from mobiclass.model import Preprocessing, TensorSpec, read_labels
-from mobiclass.preprocess import Preprocessor
-from tools.class_labels import (
+from mobiclass.images import Preprocessor, load_image
+from mobiclass.tflite import Preprocessing, TensorSpec, per_channel, read_labels
+from tools.convert.class_labels import (
     IMAGENET_OUTPUTS,
     Labels,
     given_labels,
@@ -27,13 +25,9 @@ from tools.class_labels import (
     photo_targets,
     require_labels,
 )
-from tools.errors import CalibrationError, NormalizationError
-from tools.gate import MAX_DISAGREEMENT, GateResult, judge
-from tools.keras_files import KerasClassifier, build_classifier, load_keras_file, require_keras
-from tools.keras_function import Geometry, check_classifier, run_function, trace
-from tools.model_description import OwnWords, architecture_name, describe_model, origin_facts
-from tools.normalization import Normalization, SweepResult, find_normalization, sweep
-from tools.photo_sets import (
+from tools.convert.gate import MAX_DISAGREEMENT, GateResult, judge
+from tools.convert.model_description import OwnWords, architecture_name, describe_model, origin_facts
+from tools.convert.photo_sets import (
     DEFAULT_SAMPLES,
     Crop,
     PhotoSplit,
@@ -42,7 +36,22 @@ from tools.photo_sets import (
     judging_crops,
     split_photos,
 )
-from tools.quantize import InputOutput, convert_float32, convert_int8
+from tools.errors import CalibrationError, NormalizationError
+from tools.keras_models import (
+    Geometry,
+    KerasClassifier,
+    Normalization,
+    SweepResult,
+    build_classifier,
+    check_classifier,
+    find_normalization,
+    load_keras_file,
+    require_keras,
+    run_function,
+    sweep,
+    trace,
+)
+from tools.quantization import InputOutput, convert_float32, convert_int8
 
 FloatArray = npt.NDArray[np.float32]
 Say = Callable[[str], None]
@@ -243,7 +252,7 @@ def _photos(
 def _refine(
     request: Request, stock: bytes, float_model: bytes, samples: Sequence[FloatArray]
 ) -> tuple[bytes, dict[str, Any] | None]:
-    from tools.refinement import refine
+    from tools.quantization import refine
 
     if not (request.narrow_ranges or request.bias_correction):
         return stock, None

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mobiclass.edgetpu_operators import SUPPORTED
-from mobiclass.layers import read_subgraphs
+from mobiclass.inspection import SUPPORTED, read_subgraphs
 from tools.errors import ConversionError
 
 COMPILER: Final = "edgetpu_compiler"

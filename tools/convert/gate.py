@@ -15,12 +15,17 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from mobiclass.runtimes import RUNTIMES, load_interpreter
+from mobiclass.runtime import RUNTIMES, load_interpreter
 from mobiclass.tflite import read_graph
-from tools.inner_tensors import InnerTensors
-from tools.layer_errors import LayerError, layer_errors, worst_layers
-from tools.quantize import float_operators
-from tools.signal_to_noise import logit_signal_to_noise_db, read_logits
+from tools.quantization import (
+    InnerTensors,
+    LayerError,
+    float_operators,
+    layer_errors,
+    logit_signal_to_noise_db,
+    read_logits,
+    worst_layers,
+)
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -1,6 +1,6 @@
 """The gate's findings as a file: JSON, or one HTML page with a plot of the layers' errors that needs no network.
 
-It measures and decides nothing (`tools.gate` does), and returns bytes for others to write.
+It measures and decides nothing (`tools.convert.gate` does), and returns bytes for others to write.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
-from tools.gate import GateResult
-from tools.layer_errors import LayerError
+from tools.convert.gate import GateResult
+from tools.quantization import LayerError
 
 _ROW_HEIGHT, _LABEL_WIDTH, _PLOT_WIDTH = 18, 290, 520
 _FULL_DB: Final = 50.0  # the length of the plot's axis; more than 8 bits can give

@@ -1,6 +1,6 @@
 """Writes what a model says of itself: TFLite Metadata in the flatbuffer, and a zip of files behind it.
 
-It changes nothing of the graph, reads nothing back (`mobiclass.model` does), and needs no TensorFlow. The result
+It changes nothing of the graph, reads nothing back (`mobiclass.tflite.info` does), and needs no TensorFlow. The result
 depends on the arguments alone: no time, no user, no platform goes into it.
 
 The slot numbers are the positions of the fields in the metadata schema (identifier ``M001``) of the TFLite

@@ -13,15 +13,14 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mobiclass.model import Preprocessing
-from tools.calibration import samples_digest
-from tools.class_labels import Labels
+from mobiclass.tflite import Preprocessing
+from tools.convert.class_labels import Labels
+from tools.convert.gate import GateResult
+from tools.convert.metadata import ModelCard, write_metadata
+from tools.convert.photo_sets import PhotoSplit
 from tools.dependencies import TENSORFLOW_VERSION
-from tools.gate import GateResult
-from tools.keras_files import KerasClassifier
-from tools.metadata import ModelCard, write_metadata
-from tools.normalization import Normalization
-from tools.photo_sets import PhotoSplit
+from tools.keras_models import KerasClassifier, Normalization
+from tools.quantization import samples_digest
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -16,11 +16,11 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from mobiclass.batch import ImageFinder
 from mobiclass.errors import ImageError
-from mobiclass.preprocess import Preprocessor
-from mobiclass.sources import ImageFinder
-from tools.calibration import VIEWS, View, bundled_photos, load_views
+from mobiclass.images import Preprocessor
 from tools.errors import CalibrationError
+from tools.quantization import VIEWS, View, bundled_photos, load_views
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -16,10 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageEnhance
 
-from mobiclass.images import load_image
-from mobiclass.interpreter import available_cores
-from mobiclass.preprocess import Preprocessor
-from tools.training_data import Photo
+from mobiclass._system import available_cores
+from mobiclass.images import Preprocessor, load_image
+from tools.finetune.data import Photo
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from mobiclass.whole_file import whole_file
+from mobiclass._system import whole_file
 from tools.errors import TrainingError
 
 _STATE_FILE: Final = "state.json"

@@ -1,6 +1,6 @@
 """``python -m tools.finetune``: teaches a MobileNet one's own classes.
 
-The command line alone: options, progress, messages, exit codes. The work is `tools.finetune_run`'s.
+The command line alone: options, progress, messages, exit codes. The work is `tools.finetune.run`'s.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mobiclass.cli.streams import separate_streams
+from mobiclass.cli import separate_streams
 from mobiclass.errors import MobiclassError, SetupError
-from tools.architectures import ARCHITECTURES
-from tools.training_data import TrainingPhotos, lay_out
+from tools.finetune.data import TrainingPhotos, lay_out
+from tools.keras_models import ARCHITECTURES
 
 if TYPE_CHECKING:
-    from tools.finetune_run import Finished, Outputs, RunSettings
+    from tools.finetune.run import Finished, Outputs, RunSettings
 
 _INTERRUPTED: Final = 130
 
@@ -66,7 +66,7 @@ def _finetune(
 ) -> None:
     try:
         from tools.dependencies import require_tensorflow
-        from tools.finetune_run import Outputs, check_outputs
+        from tools.finetune.run import Outputs, check_outputs
 
         require_tensorflow()
     except ModuleNotFoundError as error:
@@ -86,9 +86,9 @@ def _finetune(
 
 
 def _settings(options: dict[str, Any]) -> RunSettings:
-    from tools.finetune_run import RunSettings
-    from tools.training import TrainingSettings
-    from tools.transfer import NO_WEIGHTS, NetworkSettings
+    from tools.finetune.run import RunSettings
+    from tools.finetune.training import TrainingSettings
+    from tools.finetune.transfer import NO_WEIGHTS, NetworkSettings
 
     network = NetworkSettings(
         options["arch"], options["alpha"], options["resolution"], options["minimalistic"], options["weights"]
@@ -99,7 +99,7 @@ def _settings(options: dict[str, Any]) -> RunSettings:
 
 
 def _train(folder: Path, outputs: Outputs, settings: RunSettings, *, resume: bool) -> Finished:
-    from tools.finetune_run import run
+    from tools.finetune.run import run
 
     progress = _Progress(settings.training.epochs)
     try:
@@ -140,7 +140,7 @@ class _Progress:
 
 
 def _convert(outputs: Outputs, tflite: Path, photos: TrainingPhotos) -> None:
-    """Convert like `tools.convert`: calibrated on the photos that taught, judged by those that did not."""
+    """Convert like `tools.convert.command`: calibrated on the photos that taught, judged by those that did not."""
     from tools.convert import main as convert
 
     with tempfile.TemporaryDirectory() as folder:

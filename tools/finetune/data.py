@@ -15,9 +15,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from mobiclass.batch import ImageFinder
 from mobiclass.errors import ImageError
 from mobiclass.images import load_image
-from mobiclass.sources import ImageFinder
 from tools.errors import TrainingDataError
 
 MIN_PHOTOS: Final = 8

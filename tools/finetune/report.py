@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from tools.training import Judgement
+from tools.finetune.training import Judgement
 
 _COLUMNS: Final = ((("loss", "training"), ("validation_loss", "validation"), "loss"),
                    (("accuracy", "training"), ("validation_accuracy", "validation"), "accuracy"))  # fmt: skip

@@ -1,7 +1,6 @@
 """One run of fine-tuning, from a folder of photos to a network with its labels, figures and plot on the disk.
 
-It composes `tools.training_data`, `tools.transfer` and `tools.training`. Options, messages and exit codes are
-`tools.finetune`'s business.
+It composes `data`, `transfer` and `training`. Options, messages and exit codes are `command`'s business.
 """
 
 from __future__ import annotations
@@ -11,16 +10,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mobiclass.backbones import count_multiply_adds
-from mobiclass.whole_file import whole_file
+from mobiclass._system import whole_file
+from mobiclass.inspection import count_multiply_adds
+from tools.convert import encode_lines
 from tools.errors import TrainingError
-from tools.metadata import encode_lines
-from tools.training import Judgement, OnBatch, Trainer, TrainingSettings, plan_stages
-from tools.training_batches import Photos
-from tools.training_checkpoint import Checkpoint, Progress
-from tools.training_data import TrainingPhotos, find_photos
-from tools.training_report import draw_plot, encode_metrics
-from tools.transfer import NetworkSettings, build_network, count_parameters
+from tools.finetune.batches import Photos
+from tools.finetune.checkpoint import Checkpoint, Progress
+from tools.finetune.data import TrainingPhotos, find_photos
+from tools.finetune.report import draw_plot, encode_metrics
+from tools.finetune.training import Judgement, OnBatch, Trainer, TrainingSettings, plan_stages
+from tools.finetune.transfer import NetworkSettings, build_network, count_parameters
 
 
 @dataclass(frozen=True, slots=True)

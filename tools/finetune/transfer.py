@@ -1,7 +1,7 @@
 """A MobileNet for one's own classes: built anew, with what fits of other weights, and thawed layer by layer.
 
 The graph is the published one with another number of outputs, so that the converter knows it by sight. It trains
-nothing; `tools.training` does.
+nothing; `tools.finetune.training` does.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from mobiclass.model import Preprocessing, TensorSpec
-from mobiclass.preprocess import Preprocessor
-from tools.architectures import ARCHITECTURES, MEAN, build_keras
+from mobiclass.images import Preprocessor
+from mobiclass.tflite import Preprocessing, TensorSpec
 from tools.errors import TrainingError
+from tools.keras_models import ARCHITECTURES, MEAN, build_keras
 
 Stage = Literal["head", "top", "all"]
 """What is trained: the layers after the backbone, those and the backbone's last ones, or everything."""
@@ -123,7 +123,7 @@ def _head_start(model: Any) -> int:
 
 
 def _source(settings: NetworkSettings) -> Any:
-    from tools.keras_files import build_classifier
+    from tools.keras_models import build_classifier
 
     # Convolutions do not know the resolution: the published weights fit any.
     published = {entry.resolution for entry in ARCHITECTURES[settings.architecture].published}

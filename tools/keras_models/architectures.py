@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mobiclass.published import PUBLISHED, Published
+from mobiclass.inspection import PUBLISHED, Published
 
 
 @dataclass(frozen=True, slots=True)

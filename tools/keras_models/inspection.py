@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from mobiclass.backbones import Convolution
+from mobiclass.inspection import Convolution
 from tools.errors import KerasFileError
 
 _MAX_CONFIG_BYTES: Final = 64 << 20

@@ -14,10 +14,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mobiclass.backbones import BackboneMatch
-from mobiclass.facts import PerChannel, per_channel
-from tools.architectures import MEAN
+from mobiclass.inspection import BackboneMatch
+from mobiclass.tflite import PerChannel, per_channel
 from tools.errors import NormalizationError
+from tools.keras_models.architectures import MEAN
 
 _ARITHMETIC: Final = {
     "Add", "Divide", "Multiply", "Normalization", "Rescaling", "Subtract", "TFOpLambda", "TrueDivide",

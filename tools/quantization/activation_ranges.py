@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
-from tools.activation_tensors import ActivationTensors
-from tools.inner_tensors import InnerTensors, logits_index
+from tools.quantization.activation_tensors import ActivationTensors
+from tools.quantization.inner_tensors import InnerTensors, logits_index
 
 FloatArray = npt.NDArray[np.float32]
 Values = npt.NDArray[np.float64]

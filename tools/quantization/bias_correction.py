@@ -22,10 +22,10 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
-from tools.calibration_split import teachers_and_judges
-from tools.inner_tensors import InnerTensors
-from tools.signal_to_noise import logit_signal_to_noise_db, read_logits
-from tools.weighted_layers import WeightedLayer, matching_layers, response_to_inputs
+from tools.quantization.calibration_split import teachers_and_judges
+from tools.quantization.inner_tensors import InnerTensors
+from tools.quantization.signal_to_noise import logit_signal_to_noise_db, read_logits
+from tools.quantization.weighted_layers import WeightedLayer, matching_layers, response_to_inputs
 
 FloatArray = npt.NDArray[np.float32]
 Channels = npt.NDArray[np.float64]

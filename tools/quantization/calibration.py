@@ -16,8 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mobiclass.images import load_image
-from mobiclass.preprocess import Preprocessor
+from mobiclass.images import Preprocessor, load_image
 from tools.dependencies import package_folder
 from tools.errors import CalibrationError
 

@@ -15,9 +15,8 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from mobiclass.interpreter import available_cores
-from mobiclass.quantization import dequantize, quantize
-from mobiclass.tflite import Quantization
+from mobiclass._system import available_cores
+from mobiclass.tflite import Quantization, dequantize, quantize
 from tools.errors import ConversionError
 
 FloatArray = npt.NDArray[np.float32]

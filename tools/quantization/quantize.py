@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from mobiclass.layer_costs import float_layers
-from mobiclass.layers import read_subgraphs
+from mobiclass.inspection import float_layers, read_subgraphs
 from tools.errors import CalibrationError, ConversionError
 
 if TYPE_CHECKING:

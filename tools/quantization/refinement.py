@@ -1,7 +1,7 @@
 """Makes an int8 model better than the converter left it, and keeps that only where photos kept aside say so.
 
-The steps are those of `tools.activation_ranges` and `tools.bias_correction`, one after the other; this composes and
-judges them. Nothing but scales, zero points and biases is changed, so that size, speed and operators stay the same.
+The steps are those of `activation_ranges` and `bias_correction`, one after the other; this composes and judges them.
+Nothing but scales, zero points and biases is changed, so that size, speed and operators stay the same.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tools.activation_ranges import narrow_ranges
-from tools.bias_correction import correct_biases
-from tools.calibration_split import teachers_and_judges
-from tools.signal_to_noise import logit_noise, read_logits
+from tools.quantization.activation_ranges import narrow_ranges
+from tools.quantization.bias_correction import correct_biases
+from tools.quantization.calibration_split import teachers_and_judges
+from tools.quantization.signal_to_noise import logit_noise, read_logits
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from tools.inner_tensors import InnerTensors, logits_index
+from tools.quantization.inner_tensors import InnerTensors, logits_index
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -13,11 +13,10 @@ import importlib
 import json
 import sys
 
-from mobiclass.catalog import find_model
-from mobiclass.images import load_image
-from mobiclass.model import read_model
-from mobiclass.preprocess import Preprocessor
-from mobiclass.runtimes import choose_runtime
+from mobiclass.hub import find_model
+from mobiclass.images import Preprocessor, load_image
+from mobiclass.runtime import choose_runtime
+from mobiclass.tflite import read_model
 
 
 def fingerprints(photos: list[str]) -> dict[str, object]:

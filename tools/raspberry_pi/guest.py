@@ -17,8 +17,8 @@ from pathlib import Path, PurePosixPath
 from time import monotonic, sleep
 from typing import IO, Final
 
+from mobiclass._system import available_cores
 from mobiclass.errors import SetupError
-from mobiclass.interpreter import available_cores
 from tools.raspberry_pi.processors import Processor, write_sysfs
 from tools.raspberry_pi.progress import Progress
 from tools.raspberry_pi.roots import USER

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
-from mobiclass.sources import ImageFinder
+from mobiclass.batch import ImageFinder
 
 _REAL: Final = (
     "astronaut.png", "camera.png", "chelsea.png", "coffee.png", "hubble_deep_field.jpg", "motorcycle_left.png",

@@ -11,8 +11,8 @@ import click
 from click.core import ParameterSource
 
 from mobiclass.cli.options import ANY_PATH, device_options, verbosity_options
-from mobiclass.cli.process import EXIT_INTERRUPTED, EXIT_TERMINATED, loaded
-from mobiclass.cli.text import fit_text, safe_text
+from mobiclass.cli.signals import EXIT_INTERRUPTED, EXIT_TERMINATED, loaded
+from mobiclass.cli.terminal.text import fit_text, safe_text
 
 if TYPE_CHECKING:
     from mobiclass.benchmark import Measurement, Task
@@ -112,8 +112,8 @@ def benchmark(
 
 
 def _check_plot(plot: Path, *, overwrite: bool) -> None:
+    from mobiclass.benchmark import require_matplotlib
     from mobiclass.errors import SetupError
-    from mobiclass.plot import require_matplotlib
 
     if plot.suffix.lower() != ".png":
         raise click.UsageError(f"--plot {plot}: the suffix must be .png")
@@ -127,9 +127,9 @@ def _check_plot(plot: Path, *, overwrite: bool) -> None:
 def _measure_all(tasks: list[Task], output_format: str, *, quiet: bool, verbose: bool) -> tuple[list[Measurement], int]:
     """Measure one after the other and print each, until a signal ends it; returns them, and the exit code."""
     from mobiclass.benchmark import measure
-    from mobiclass.catalog import entry_by_sha256
-    from mobiclass.cli.benchmark_formats import measurement_writer
+    from mobiclass.cli.benchmark.formats import measurement_writer
     from mobiclass.errors import SetupError
+    from mobiclass.hub import entry_by_sha256
 
     loaded()
     writer = measurement_writer(output_format, sys.stdout)
@@ -189,7 +189,7 @@ def _explain(measurement: Measurement, *, quiet: bool, verbose: bool) -> None:
 
 
 def _plot(measurements: list[Measurement], path: Path) -> None:
-    from mobiclass.plot import Bubble, write_plot
+    from mobiclass.benchmark import Bubble, write_plot
 
     several = len({measurement["threads"] for measurement in measurements}) > 1
     bubbles = [

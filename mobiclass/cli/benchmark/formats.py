@@ -6,8 +6,8 @@ import csv
 import json
 from typing import TYPE_CHECKING, Final, Protocol, TextIO
 
-from mobiclass.cli.text import fit_text, safe_text, terminal_width, text_width
-from mobiclass.text import printable_utf8
+from mobiclass.cli.terminal.text import fit_text, safe_text, terminal_width, text_width
+from mobiclass.results import printable_utf8
 
 if TYPE_CHECKING:
     from mobiclass.benchmark import Measurement

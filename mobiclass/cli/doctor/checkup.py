@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, TextIO
 
-from mobiclass.cli.text import safe_text, terminal_width
-from mobiclass.text import printable_utf8
+from mobiclass.cli.terminal.text import safe_text, terminal_width
+from mobiclass.results import printable_utf8
 
 if TYPE_CHECKING:
-    from mobiclass.doctor.finding import Finding
+    from mobiclass.doctor import Finding
 
 _MARKS: Final = {"ok": "✓", "warning": "!", "problem": "✗", "info": "·"}
 _COLOURS: Final = {"ok": "32", "warning": "33;1", "problem": "31;1", "info": "2"}

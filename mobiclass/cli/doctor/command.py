@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from mobiclass.doctor.settings import Option
+    from mobiclass.doctor import Option
 
 
 @click.command()
@@ -38,9 +38,8 @@ def doctor(output_format: str, timeout: float, quiet: bool) -> None:
       MOBICLASS_DEVICE=edgetpu mobiclass doctor
       mobiclass doctor --format json | jq '.checks[] | select(.status != "ok")'
     """
-    from mobiclass.cli.checkup import JsonReport, TableReport, Waiting, summary
-    from mobiclass.doctor.examination import examine
-    from mobiclass.doctor.patient import Patient
+    from mobiclass.cli.doctor.checkup import JsonReport, TableReport, Waiting, summary
+    from mobiclass.doctor import Patient, examine
     from mobiclass.errors import SetupError
 
     report = (JsonReport if output_format == "json" else TableReport)(sys.stdout)
@@ -61,7 +60,7 @@ def _options_set() -> dict[str, Option]:
     """Have the command line judge each environment variable that stands for one of its options."""
     from mobiclass.cli.batch import batch
     from mobiclass.cli.predict import predict
-    from mobiclass.doctor.settings import Option
+    from mobiclass.doctor import Option
 
     judged = {}
     for command in (predict, batch):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
-from mobiclass.cli.contestants import (
+from mobiclass.cli.evaluate.models import (
     Contestant,
     check_agreement,
     check_photos,
@@ -16,6 +16,7 @@ from mobiclass.cli.contestants import (
     load_contestant,
     tell_what_is_left_out,
 )
+from mobiclass.cli.long_runs import check_files, for_throughput, run_until_signal, tell_how_to_go_on
 from mobiclass.cli.options import (
     ANY_PATH,
     ModelOptions,
@@ -26,18 +27,13 @@ from mobiclass.cli.options import (
     model_options,
     verbosity_options,
 )
-from mobiclass.cli.progress import rate_text
-from mobiclass.cli.running import check_files, for_throughput, run_until_signal, tell_how_to_go_on
-from mobiclass.cli.streams import show_native_output
-from mobiclass.cli.text import safe_text, terminal_width
+from mobiclass.cli.terminal.progress import rate_text
+from mobiclass.cli.terminal.streams import show_native_output
+from mobiclass.cli.terminal.text import safe_text, terminal_width
 
 if TYPE_CHECKING:
-    from mobiclass.batch import PredictionOptions
-    from mobiclass.class_folders import ClassFolders
-    from mobiclass.comparison import Comparison
-    from mobiclass.evaluate import NoRows
-    from mobiclass.evaluation import Evaluation
-    from mobiclass.outputs import FileOutput
+    from mobiclass.batch import FileOutput, PredictionOptions
+    from mobiclass.evaluation import ClassFolders, Comparison, Evaluation, NoRows
 
 _FILE: Final = click.Path(path_type=Path, dir_okay=False, readable=False)
 
@@ -110,10 +106,8 @@ def evaluate(
       mobiclass evaluate photos/ --map classes.csv
       mobiclass evaluate photos/ --against mobilenet_v1_0.25_128_quant
     """
-    from mobiclass.class_folders import list_class_folders
-    from mobiclass.class_map import read_class_map
     from mobiclass.errors import DelegateError
-    from mobiclass.evaluate import evaluation_options
+    from mobiclass.evaluation import evaluation_options, list_class_folders, read_class_map
 
     _check_options(predictions, report, against, against_labels, against_map, resume=resume, overwrite=overwrite)
     folders = list_class_folders(folder, all_files=all_files)
@@ -188,9 +182,7 @@ class _Run(NamedTuple):
     def evaluate(self, model: Contestant, rows: FileOutput | NoRows) -> tuple[Evaluation, int | None]:
         """Run a model over the photos, its rows going to `rows`; also gives the signal that interrupted it, if any."""
         from mobiclass.batch import Batch
-        from mobiclass.evaluate import CountedRows, PhotoTruth
-        from mobiclass.evaluation import Evaluation
-        from mobiclass.tally import Tally
+        from mobiclass.evaluation import CountedRows, Evaluation, PhotoTruth, Tally
 
         tally, truth = Tally(), PhotoTruth(self.folders, model.truth)
         batch = Batch(model.classifier, CountedRows(rows, truth, tally), jobs=self.jobs, options=self.options)
@@ -214,8 +206,7 @@ class _Run(NamedTuple):
 
     def compare(self, model: Contestant, rows: FileOutput | NoRows) -> tuple[Evaluation, Comparison, int | None]:
         """Run a second model over the photos of which `rows` has what the first made of them."""
-        from mobiclass.comparison import Comparison
-        from mobiclass.evaluate import ComparedRows
+        from mobiclass.evaluation import ComparedRows, Comparison
 
         comparison = Comparison()
         evaluation, interrupted_by = self.evaluate(model, ComparedRows(rows.rows(), comparison))
@@ -226,8 +217,8 @@ def _open_rows(
     predictions: Path | None, report: Path | None, *, again: bool, resume: bool, overwrite: bool
 ) -> FileOutput | NoRows:
     """Open what the rows go into: a file that was asked for, one for the time being if they are read `again`, none."""
-    from mobiclass.evaluate import NoRows, TemporaryRows
-    from mobiclass.outputs import FileOutput
+    from mobiclass.batch import FileOutput
+    from mobiclass.evaluation import NoRows, TemporaryRows
 
     if predictions is not None:
         return FileOutput(predictions, resume=resume, overwrite=overwrite)
@@ -246,7 +237,7 @@ def _print(
     elif output_format == "csv":
         write_classes_csv(evaluation, sys.stdout)
     else:
-        from mobiclass.cli.evaluation_table import comparison_text, evaluation_text
+        from mobiclass.cli.evaluate.table import comparison_text, evaluation_text
 
         width = terminal_width(sys.stdout)
         click.echo(evaluation_text(evaluation, width))
@@ -256,8 +247,7 @@ def _print(
 
 
 def _write_report(rows: FileOutput | NoRows, report: Path, evaluation: Evaluation) -> None:
-    from mobiclass.evaluate import mistakes_first
-    from mobiclass.evaluation import report_facts
+    from mobiclass.evaluation import mistakes_first, report_facts
     from mobiclass.report import write_report
 
     count = evaluation.tally.all

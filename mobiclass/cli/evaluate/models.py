@@ -8,13 +8,11 @@ import click
 
 from mobiclass.cli.options import ModelOptions
 from mobiclass.cli.output import explain
-from mobiclass.cli.text import safe_text
+from mobiclass.cli.terminal.text import safe_text
 
 if TYPE_CHECKING:
-    from mobiclass.class_folders import ClassFolders
-    from mobiclass.class_map import ClassMap
     from mobiclass.classifier import Classifier
-    from mobiclass.truth import Truth
+    from mobiclass.evaluation import ClassFolders, ClassMap, Truth
 
 
 class Contestant(NamedTuple):
@@ -34,7 +32,7 @@ def load_contestant(
     verbose: bool,
 ) -> Contestant:
     """Load a model and match the folders to its classes."""
-    from mobiclass.truth import match_folders
+    from mobiclass.evaluation import match_folders
 
     classifier = options.load(quiet=quiet)
     explain(classifier, quiet=quiet, verbose=verbose)

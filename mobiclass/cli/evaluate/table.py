@@ -6,14 +6,12 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from mobiclass.cli.text import fit_text, safe_text, text_width
-from mobiclass.text import printable_utf8
+from mobiclass.cli.terminal.text import fit_text, safe_text, text_width
+from mobiclass.results import printable_utf8
 
 if TYPE_CHECKING:
-    from mobiclass.comparison import Comparison
-    from mobiclass.evaluation import Evaluation
+    from mobiclass.evaluation import Comparison, Count, Evaluation
     from mobiclass.results import Row
-    from mobiclass.tally import Count
 
 _SHOWN: Final = 5
 _MAX_NAME_CELLS: Final = 44

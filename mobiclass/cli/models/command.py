@@ -6,9 +6,9 @@ import os
 
 import click
 
-from mobiclass.cli.models_list import list_models
-from mobiclass.cli.models_pull import pull
-from mobiclass.cli.models_show import show
+from mobiclass.cli.models.list import list_models
+from mobiclass.cli.models.pull import pull
+from mobiclass.cli.models.show import show
 
 
 @click.group()
@@ -30,7 +30,7 @@ def path(name: str) -> None:
     Example:
       cp "$(mobiclass models path efficientnet_lite0)" .
     """
-    from mobiclass.catalog import find_model
+    from mobiclass.hub import find_model
 
     # As the bytes that the file system has: a name that is not UTF-8 must still lead to the file.
     click.echo(os.fsencode(find_model(name)))

@@ -6,8 +6,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mobiclass.inspection import Inspection
-    from mobiclass.layers import LayerTensor
+    from mobiclass.inspection import Inspection, LayerTensor
 
 
 def layers_json(inspection: Inspection) -> dict[str, Any]:

@@ -6,12 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mobiclass.cli.description import Fact, facts_text
-from mobiclass.cli.text import fit_text, safe_text, text_width
+from mobiclass.cli.terminal.text import fit_text, safe_text, text_width
 
 if TYPE_CHECKING:
-    from mobiclass.inspection import Inspection
-    from mobiclass.layer_costs import Cost, SeparablePair
-    from mobiclass.layers import Layer, LayerTensor
+    from mobiclass.inspection import Cost, Inspection, Layer, LayerTensor, SeparablePair
 
 _MAX_CELLS: Final = 40  # an operator's name can be anybody's
 _FEW: Final = 6

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mobiclass.cli.text import fit_text, safe_text, terminal_width, text_width
+from mobiclass.cli.terminal.text import fit_text, safe_text, terminal_width, text_width
 
 if TYPE_CHECKING:
-    from mobiclass.inventory import KnownModel
+    from mobiclass.hub import KnownModel
 
 _MARKS: Final = {"built-in": "●", "pulled": "●", "own": "●", "damaged": "✗", "partial": "◐", "not here": " "}
 _HEADINGS: Final = ("α", "px", "MB", "top-1", "licence", "TPU")
@@ -35,8 +35,8 @@ def list_models(output_format: str) -> None:
       mobiclass models list
       mobiclass models list --format json
     """
-    from mobiclass.inventory import known_models
-    from mobiclass.memory import available_bytes
+    from mobiclass._system import available_bytes
+    from mobiclass.hub import known_models
 
     models, available = known_models(), available_bytes()
     if output_format == "json":
@@ -50,8 +50,8 @@ def list_models(output_format: str) -> None:
 def _json(model: KnownModel, available: int | None) -> dict[str, Any]:
     import dataclasses
 
-    from mobiclass.memory import needed_bytes
-    from mobiclass.text import printable_utf8
+    from mobiclass.hub import needed_bytes
+    from mobiclass.results import printable_utf8
 
     facts = dataclasses.asdict(model.entry) if model.entry else {}
     return {

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mobiclass.cli.text import safe_text
+from mobiclass.cli.terminal.text import safe_text
 
 if TYPE_CHECKING:
-    from mobiclass.catalog_entry import CatalogEntry
+    from mobiclass.hub import CatalogEntry
 
 
 @click.command()
@@ -28,7 +28,7 @@ def pull(names: tuple[str, ...], edgetpu: bool, quiet: bool) -> None:
       mobiclass models pull --edgetpu mobilenet_v1_0.25_128_quant
       MOBICLASS_MIRROR=file:///media/usb mobiclass models pull mobilenet_v1_0.5_160_quant
     """
-    from mobiclass.cli.process import loaded
+    from mobiclass.cli.signals import loaded
     from mobiclass.errors import DownloadError
 
     entries = _wanted(names, with_edgetpu=edgetpu)
@@ -46,8 +46,8 @@ def pull(names: tuple[str, ...], edgetpu: bool, quiet: bool) -> None:
 
 def _wanted(names: tuple[str, ...], *, with_edgetpu: bool) -> list[CatalogEntry]:
     """Find what is meant before anything is fetched."""
-    from mobiclass.catalog import catalog, entry_by_name, near_misses
     from mobiclass.errors import ModelError
+    from mobiclass.hub import catalog_entries, entry_by_name, near_misses
 
     entries: dict[str, CatalogEntry] = {}
     for name in names:
@@ -60,15 +60,14 @@ def _wanted(names: tuple[str, ...], *, with_edgetpu: bool) -> list[CatalogEntry]
         if with_edgetpu and not entry.edgetpu_compiled:
             if entry.edgetpu is None:
                 raise ModelError(f"the catalogue has no {entry.name} compiled for the Edge TPU")
-            entries[entry.edgetpu] = catalog()[entry.edgetpu]
+            entries[entry.edgetpu] = catalog_entries()[entry.edgetpu]
     return list(entries.values())
 
 
 def _pull(entry: CatalogEntry, *, quiet: bool) -> None:
-    from mobiclass.cache import cache_folder
-    from mobiclass.catalog import BUILT_IN
-    from mobiclass.cli.progress import DownloadProgress
-    from mobiclass.download import pull as fetch
+    from mobiclass.cli.terminal.progress import DownloadProgress
+    from mobiclass.hub import BUILT_IN, cache_folder
+    from mobiclass.hub import pull as fetch
 
     said = {
         "built-in": "comes with mobiclass",

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from mobiclass.cli.options import ANY_PATH, preprocessing_options
-from mobiclass.cli.text import safe_text, terminal_width
+from mobiclass.cli.terminal.text import safe_text, terminal_width
 
 if TYPE_CHECKING:
     from mobiclass.cli.description import Fact
-    from mobiclass.model import ModelFile, ModelInfo
+    from mobiclass.tflite import ModelFile, ModelInfo
 
 _ALL_COLUMNS: Final = 200  # into a file or a pipe
 
@@ -63,10 +63,9 @@ def show(
       mobiclass models show ./mobilenet_v2.tflite --layers --format json
       mobiclass models show efficientnet_lite0 --preprocess photo.jpg -o seen.png
     """
-    from mobiclass.catalog import find_model
     from mobiclass.errors import SetupError
-    from mobiclass.facts import override_facts
-    from mobiclass.model import read_model
+    from mobiclass.hub import find_model
+    from mobiclass.tflite import override_facts, read_model
 
     _check_picture(photo, output, overwrite=overwrite)
     path = find_model(model)
@@ -100,8 +99,7 @@ def _describe_classifier(info: ModelInfo) -> _Description:
 def _describe_any(path: Path, reason: str) -> _Description:
     """Describe a model that is no usable classifier for `reason`, unless it is no model at all."""
     from mobiclass.cli.description import graph_facts, graph_json
-    from mobiclass.model import read_model_file
-    from mobiclass.tflite import read_graph
+    from mobiclass.tflite import read_graph, read_model_file
 
     model = read_model_file(path)
     graph = read_graph(model.content, str(path))
@@ -117,13 +115,13 @@ def _print(description: _Description, output_format: str, *, layers: bool) -> No
     if output_format == "json":
         import json
 
-        from mobiclass.cli.layer_json import layers_json
+        from mobiclass.cli.models.layer_json import layers_json
 
         fields = description.fields() | (layers_json(inspection) if inspection else {})
         click.echo(json.dumps(fields, ensure_ascii=False, indent=2))
         return
     from mobiclass.cli.description import facts_text
-    from mobiclass.cli.layer_table import layers_text
+    from mobiclass.cli.models.layer_table import layers_text
 
     click.echo(facts_text(description.facts()))
     if inspection:
@@ -151,7 +149,7 @@ def _check_picture(photo: str | None, output: Path | None, *, overwrite: bool) -
 
 
 def _write_picture(info: ModelInfo, photo: str, output: Path) -> None:
-    from mobiclass.image_preview import write_preview
+    from mobiclass.images import write_preview
 
     write_preview(info, photo, output)
     seen = f"the {info.width}×{info.height} pixels that {info.name} sees"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mobiclass.cli.text import fit_text, safe_text
+from mobiclass.cli.terminal.text import fit_text, safe_text
 
 if TYPE_CHECKING:
     from mobiclass.batch import BatchSummary

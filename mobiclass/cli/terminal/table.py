@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from mobiclass.cli.text import fit_text, safe_text, terminal_width, text_width
+from mobiclass.cli.terminal.text import fit_text, safe_text, terminal_width, text_width
 
 if TYPE_CHECKING:
     from mobiclass.results import Row

@@ -1,4 +1,4 @@
-"""Which Coral Edge TPUs the system sees, read from Linux' sysfs without libedgetpu, and what keeps one from being used.
+"""Coral Edge TPUs: libedgetpu by name, the devices that the system sees, and what keeps one from being used.
 
 It opens no device and loads no library: it costs some file reads, and only where it is called.
 Ids, groups and files are those of Coral's documentation and of its driver (gasket, apex).
@@ -9,10 +9,29 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias
+
+_LIBRARIES: Final = {
+    "darwin": ("libedgetpu.1.dylib",),
+    "win32": ("edgetpu.dll",),
+}
+LIBRARIES: Final = _LIBRARIES.get(sys.platform, ("libedgetpu.so.1", "libedgetpu.so.1.0"))
+"""The file names of libedgetpu on this system, the usual one first."""
+
+_INSTALL: Final = {
+    "darwin": "install libedgetpu from Coral's archive edgetpu_runtime (https://coral.ai/software)",
+    "win32": "install libedgetpu from Coral's archive edgetpu_runtime (https://coral.ai/software)",
+}
+INSTALL: Final = _INSTALL.get(sys.platform, "install Debian's package libedgetpu1-std (https://coral.ai/software)")
+"""How to get libedgetpu on this system."""
+
+_UPDATE: Final = {"linux": "`sudo apt install --only-upgrade libedgetpu1-std`"}
+UPDATE: Final = _UPDATE.get(sys.platform, "https://coral.ai/software")
+"""How to get a newer libedgetpu on this system."""
 
 DeviceKind: TypeAlias = Literal["usb", "pci"]
 

@@ -1,6 +1,6 @@
 """The Coral Edge TPU in words: which device is meant, where its library is, and what to do about each failure.
 
-It loads nothing and starts nothing: the library lives in a child process (`mobiclass.edgetpu_process`).
+It loads nothing and starts nothing: the library lives in a child process (`mobiclass.runtime.edgetpu.process`).
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ import re
 from typing import Final
 
 from mobiclass.choices import EDGETPU_PATTERN
-from mobiclass.edgetpu_child import MISSING, Stage
-from mobiclass.edgetpu_devices import DeviceKind, advise, find_devices
-from mobiclass.edgetpu_library import INSTALL, LIBRARIES, UPDATE
-from mobiclass.edgetpu_process import ChildFailure
 from mobiclass.errors import DelegateError, SetupError
-from mobiclass.model import ModelInfo
-from mobiclass.runtimes import RUNTIMES, Runtime
+from mobiclass.runtime.backends import RUNTIMES, Runtime
+from mobiclass.runtime.edgetpu.devices import INSTALL, LIBRARIES, UPDATE, DeviceKind, advise, find_devices
+from mobiclass.runtime.edgetpu.process import ChildFailure
+from mobiclass.runtime.edgetpu.worker import MISSING, Stage
+from mobiclass.tflite import ModelInfo
 
 _OR_CPU: Final = "or use --device cpu with a model for the CPU"
 _RECONNECT: Final = "disconnect the Edge TPU and connect it again, on a port and with a cable that give enough power"

@@ -1,4 +1,4 @@
-"""A model on an Edge TPU: what `mobiclass.interpreter.Interpreter` is for the CPU, with a child process behind it.
+"""A model on an Edge TPU: what `Interpreter` is for the CPU, with a child process behind it.
 
 It decides when a failed child gets a successor. What happens without an Edge TPU is `Classifier`'s business.
 """
@@ -12,13 +12,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from mobiclass.edgetpu import device_option, explain_failure
-from mobiclass.edgetpu_library import LIBRARIES
-from mobiclass.edgetpu_process import ChildFailure, EdgeTpuProcess
+from mobiclass._system import available_cores
 from mobiclass.errors import DelegateError, SetupError
-from mobiclass.interpreter import available_cores
-from mobiclass.model import ModelInfo
-from mobiclass.runtimes import Runtime
+from mobiclass.runtime.backends import Runtime
+from mobiclass.runtime.edgetpu.devices import LIBRARIES
+from mobiclass.runtime.edgetpu.failures import device_option, explain_failure
+from mobiclass.runtime.edgetpu.process import ChildFailure, EdgeTpuProcess
+from mobiclass.tflite import ModelInfo
 
 _PROVEN_INVOKES: Final = 100
 """So many tensors a restarted child must have run before another restart is worth the wait."""

@@ -1,7 +1,7 @@
 """One child process that owns an Edge TPU, seen from its parent: start it, give it tensors, notice its end.
 
 Every answer has a time limit. It decides nothing: whoever gets a `ChildFailure` may start another child.
-The child's side is `mobiclass.edgetpu_child`.
+The child's side is `mobiclass.runtime.edgetpu.worker`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from typing import IO, Final, Literal, TypeAlias, cast
 import numpy as np
 import numpy.typing as npt
 
-from mobiclass.child import python_command
+from mobiclass._system import python_command
 from mobiclass.choices import RuntimeName
-from mobiclass.edgetpu_child import READY, REFUSED, STAGES, Stage, Task, output_offset
-from mobiclass.model import ModelInfo
+from mobiclass.runtime.edgetpu.worker import READY, REFUSED, STAGES, Stage, Task, output_offset
+from mobiclass.tflite import ModelInfo
 
 Cause: TypeAlias = Literal["refused", "died", "hung"]
 
@@ -219,7 +219,7 @@ class _SharedTensors:
 class _Chatter:
     """Passes on what the child writes to stderr to this process's descriptor 2, and remembers the last lines.
 
-    In the program, that descriptor leads nowhere, or to stderr with ``-v`` (`mobiclass.cli.streams`).
+    In the program, that descriptor leads nowhere, or to stderr with ``-v`` (`mobiclass.cli.terminal.streams`).
     """
 
     def __init__(self, pipe: IO[bytes]) -> None:
@@ -250,7 +250,7 @@ def _spawn(task: Task) -> subprocess.Popen[bytes]:
     lets this process finish with it what is under way.
     """
     return subprocess.Popen(
-        python_command("mobiclass.edgetpu_child", json.dumps(task._asdict())),
+        python_command("mobiclass.runtime.edgetpu.worker", json.dumps(task._asdict())),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -1,7 +1,7 @@
 """The process that owns an Edge TPU: it loads libedgetpu and the model, and runs one tensor after the other.
 
-This is the child's side; the parent's is `mobiclass.edgetpu_process`. Whatever the library does (hang, crash, write
-to any stream) it does here. Tensors come and go in shared memory; on the pipes are one byte for each tensor to run,
+This is the child's side; the parent's is `process`. Whatever the library does (hang, crash, write to any stream) it
+does here. Tensors come and go in shared memory; on the pipes are one byte for each tensor to run,
 and lines of text back: the name of each stage as it begins, ``ready``, or ``refused`` and the reason.
 """
 
@@ -101,7 +101,7 @@ class _Model:
         begin("runtime")
         import numpy as np
 
-        from mobiclass.runtimes import RUNTIMES, import_runtime, load_interpreter
+        from mobiclass.runtime.backends import RUNTIMES, import_runtime, load_interpreter
 
         runtime = RUNTIMES[task.runtime]
         module = import_runtime(runtime)

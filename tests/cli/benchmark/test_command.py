@@ -13,9 +13,10 @@ import time
 from pathlib import Path
 
 import pytest
-from batch_runs import patched, running
-from conftest import MakeModel
-from program import COMMAND, environment, run
+
+from tests.conftest import MakeModel
+from tests.support.batch_runs import patched, running
+from tests.support.program import COMMAND, environment, run
 
 FIELDS = [
     "model", "runtime", "device", "threads", "load_ms", "first_ms", "p50_ms", "p90_ms", "p99_ms", "images_per_second",
@@ -157,7 +158,7 @@ def test_ended_by_a_signal_it_leaves_no_process_behind(number: int, status: int)
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_ended_by_a_signal_it_prints_what_was_measured(number: int, status: int, make_model: MakeModel) -> None:
     done, hung = make_model(), make_model(name="hung")
-    hang = "import mobiclass.benchmark as b, time; real = b.measure\n"
+    hang = "import mobiclass.benchmark.measurement as b, time; real = b.measure\n"
     hang += "b.measure = lambda task: real(task) if 'hung' not in task.model else time.sleep(60)"
     arguments = (*SHORT, "--threads", "1", "--format", "json", "-v", str(done), str(hung))
     with running(*arguments, command=patched(hang)) as process:

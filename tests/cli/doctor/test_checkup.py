@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from mobiclass.cli.checkup import JsonReport, TableReport, Waiting, summary
+from mobiclass.cli.doctor.checkup import JsonReport, TableReport, Waiting, summary
 from mobiclass.doctor.finding import Finding
 
 OK = Finding("numpy", "ok", "2.4.6")

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeModel
-from edge_tpus import Simulator, simulated_edge_tpu
-from program import COMMAND, PACKAGE_PARENT, PROGRAM, Outcome, run, run_and_list_modules
-from tiny_models import edgetpu_model
 
 import mobiclass
-from mobiclass.catalog import BUILT_IN, find_model
 from mobiclass.choices import RuntimeChoice
-from mobiclass.runtimes import RUNTIMES, Runtime, choose_runtime
+from mobiclass.hub.catalog import BUILT_IN, find_model
+from mobiclass.runtime.backends import RUNTIMES, Runtime, choose_runtime
+from tests.conftest import MakeModel
+from tests.support.edge_tpus import Simulator, simulated_edge_tpu
+from tests.support.program import COMMAND, PACKAGE_PARENT, PROGRAM, Outcome, run, run_and_list_modules
+from tests.support.tiny_models import edgetpu_model
 
 CRASH = "import ctypes\nctypes.string_at(0)\n"
 HANG = "import time\ntime.sleep(100)\n"
@@ -359,7 +359,7 @@ def test_control_sequences_in_settings_are_not_obeyed() -> None:
 
 def test_nothing_but_the_standard_library_and_click_is_loaded(tmp_path: Path) -> None:
     _, loaded = run_and_list_modules("doctor", "-q", folder=tmp_path)
-    assert "mobiclass.cli.doctor" in loaded
+    assert "mobiclass.cli.doctor.command" in loaded
     packages = {name.partition(".")[0] for name in loaded}
     assert packages.isdisjoint({"numpy", "PIL", "ai_edge_litert", "tflite_runtime", "pyarrow", "pi_heif"})
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batch_runs import COLOURS, jpeg, names_in, patched, read_rows
-from conftest import MakeModel
-from program import Outcome, run
-from report_pages import Page
+
+from tests.conftest import MakeModel
+from tests.support.batch_runs import COLOURS, jpeg, names_in, patched, read_rows
+from tests.support.program import Outcome, run
+from tests.support.report_pages import Page
 
 SEVEN = ("red", "green", "blue", "black", "white", "grey", "pink")
 ROWS = Path("rows.jsonl")
@@ -450,7 +451,7 @@ def test_photos_that_vanish_between_two_models_cost_the_comparison_alone(rival: 
     for number in range(4):
         put(f"d/red/{number}.jpg", jpeg("red"))
     vanish = """
-import os, mobiclass.evaluate as e
+import os, mobiclass.evaluation.rows as e
 e.TemporaryRows.finish = lambda self: os.unlink("d/red/1.jpg")
 """
     outcome = evaluate("d", "--against", rival, "--format", "json", command=patched(vanish))

@@ -7,8 +7,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from batch_runs import COLOURS, DECODE_SLOWLY, jpeg, lines_in, patched, read_rows, running, wait_until
-from program import run
+
+from tests.support.batch_runs import COLOURS, DECODE_SLOWLY, jpeg, lines_in, patched, read_rows, running, wait_until
+from tests.support.program import run
 
 ROWS = Path("rows.jsonl")
 SIGNALS = [pytest.param(signal.SIGINT, 130, id="Ctrl-C"), pytest.param(signal.SIGTERM, 143, id="SIGTERM")]

@@ -7,15 +7,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from evaluated_rows import evaluated, failed
 
-from mobiclass.class_names import ClassNames
-from mobiclass.cli.evaluation_table import comparison_text, evaluation_text
-from mobiclass.cli.text import text_width
-from mobiclass.comparison import Comparison
-from mobiclass.evaluation import Evaluation
-from mobiclass.tally import Tally
-from mobiclass.truth import Truth
+from mobiclass.cli.evaluate.table import comparison_text, evaluation_text
+from mobiclass.cli.terminal.text import text_width
+from mobiclass.evaluation.comparison import Comparison
+from mobiclass.evaluation.metrics import Tally
+from mobiclass.evaluation.summary import Evaluation
+from mobiclass.evaluation.truth import Truth
+from mobiclass.labels.matching import ClassNames
+from tests.support.evaluated_rows import evaluated, failed
 
 EVIL = "\x1b[2J\x07\u202e\n" + "very long " * 20
 LABELS = ("crane", EVIL, "crane", "猫" * 60, "x", "y", "z")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from program import run
 
-from mobiclass.catalog import find_model
+from mobiclass.hub.catalog import find_model
+from tests.support.program import run
 
 
 def test_path_prints_one_path_and_nothing_else() -> None:

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from program import run
 
-from mobiclass.catalog import catalog
-from mobiclass.cli.text import text_width
+from mobiclass.cli.terminal.text import text_width
+from mobiclass.hub.catalog import catalog_entries
+from tests.support.program import run
 
 HOSTILE = "my\x1b[2J\u202emodel"
 
@@ -51,7 +51,7 @@ def test_each_model_has_its_line(cache: Path) -> None:
         "mobilenet_v1_0.75_192_quant", "0.75", "192", "2.7", "66.1", "Apache-2.0", "○",
     ]  # fmt: skip
     assert line_of(lines, "mobilenet_v2_1.0_224_inat_bird_quant").split()[-2:] == ["Apache-2.0*", "–"]
-    for name, entry in catalog().items():
+    for name, entry in catalog_entries().items():
         assert any(name in line for line in lines) != entry.edgetpu_compiled
     assert {"EfficientNet Lite0", "MobileNet V1", "MobileNet V2"} <= set(lines)
 
@@ -82,7 +82,7 @@ def test_json_has_all_that_is_known(cache: Path) -> None:
     outcome = run("models", "list", "--format", "json")
     assert (outcome.exit_code, outcome.stderr) == (0, "")
     models = {model["name"]: model for model in json.loads(outcome.stdout)}
-    assert set(models) == {*catalog(), HOSTILE}
+    assert set(models) == {*catalog_entries(), HOSTILE}
     birds = models["mobilenet_v2_1.0_224_inat_bird_quant"]
     assert (birds["state"], birds["path"], birds["classes"], birds["too_big"]) == ("not here", None, 965, False)
     assert "non-commercial" in birds["data_terms"]
@@ -96,10 +96,10 @@ def test_json_has_all_that_is_known(cache: Path) -> None:
 def test_what_is_too_big_for_the_free_memory_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     from click.testing import CliRunner
 
-    from mobiclass import memory
+    from mobiclass._system import machine
     from mobiclass.cli import program
 
-    monkeypatch.setattr(memory, "available_bytes", lambda: 66_000_000)
+    monkeypatch.setattr(machine, "available_bytes", lambda: 66_000_000)
     lines = CliRunner().invoke(program, ["models", "list"]).output.splitlines()
     assert line_of(lines, "efficientnet_lite0").startswith("! ")
     assert not line_of(lines, "mobilenet_v1_0.25_128_quant").startswith("!")

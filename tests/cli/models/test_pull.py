@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-import faulty_server
 import pytest
-from batch_runs import names_in, running, wait_until
-from faulty_server import FaultyServer, redirects, serving
-from known_models import catalog_table, copy_package
-from program import COMMAND, Outcome, run
-from tiny_models import colour_model
+
+from tests.support import faulty_server
+from tests.support.batch_runs import names_in, running, wait_until
+from tests.support.faulty_server import FaultyServer, redirects, serving
+from tests.support.known_models import catalog_table, copy_package
+from tests.support.program import COMMAND, Outcome, run
+from tests.support.tiny_models import colour_model
 
 # Not compressible, and larger than what the system holds back between the two ends of a connection.
 BIG = random.Random(7).randbytes(1_000_000)

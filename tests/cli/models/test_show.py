@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from closed_forms import closed_form, mobilenet_v1
-from conftest import MakeModel
-from networks import network
 from PIL import Image
-from program import Outcome, run, run_and_list_modules
-from tiny_models import (
+
+from mobiclass.cli.models.layer_table import layers_text
+from mobiclass.inspection.summary import inspect_model
+from tests.conftest import MakeModel
+from tests.support.closed_forms import closed_form, mobilenet_v1
+from tests.support.networks import network
+from tests.support.program import Outcome, run, run_and_list_modules
+from tests.support.tiny_models import (
     FLOAT32,
     SOFTMAX,
     UINT8,
@@ -25,9 +28,6 @@ from tiny_models import (
     edgetpu_model,
     graph,
 )
-
-from mobiclass.cli.layer_table import layers_text
-from mobiclass.inspection import inspect_model
 
 CONFIG = '{"preprocessing": {"mean": 120, "crop_fraction": 0.5}, "license": "CC0-1.0"}'
 
@@ -97,7 +97,7 @@ def test_show_needs_no_runtime(model: Path, tmp_path: Path) -> None:
     # Neither is imported, so that neither need be there.
     outcome, loaded = run_and_list_modules("models", "show", model, folder=tmp_path)
     assert outcome.exit_code == 0
-    assert "mobiclass.model" in loaded
+    assert "mobiclass.tflite.info" in loaded
     packages = {name.partition(".")[0] for name in loaded}
     assert packages.isdisjoint({"numpy", "PIL", "ai_edge_litert", "tflite_runtime"})
 

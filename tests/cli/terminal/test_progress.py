@@ -14,12 +14,12 @@ import threading
 from pathlib import Path
 
 import pytest
-from batch_runs import DECODE_SLOWLY, make_photos, patched, running, wait_until
-from journal_rows import make_row
-from program import COMMAND, run
 
-from mobiclass.batch import BatchSummary
-from mobiclass.cli.progress import DownloadProgress, ProgressBar, summary_facts, summary_text
+from mobiclass.batch.engine import BatchSummary
+from mobiclass.cli.terminal.progress import DownloadProgress, ProgressBar, summary_facts, summary_text
+from tests.support.batch_runs import DECODE_SLOWLY, make_photos, patched, running, wait_until
+from tests.support.journal_rows import make_row
+from tests.support.program import COMMAND, run
 
 
 class Terminal(io.StringIO):

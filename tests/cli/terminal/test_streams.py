@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from program import COMMAND, Outcome, environment, run
+
+from tests.support.program import COMMAND, Outcome, environment, run
 
 CHATTER = """
 import os, sys
-from mobiclass.cli.streams import separate_streams, show_native_output
+from mobiclass.cli.terminal.streams import separate_streams, show_native_output
 separate_streams()
 {extra}
 os.write(1, b"native 1 ")
@@ -38,9 +39,7 @@ def test_native_output_goes_to_stderr_once_it_is_shown() -> None:
 
 
 def test_output_is_utf8_with_plain_line_ends_in_any_locale() -> None:
-    program = (
-        "from mobiclass.cli.streams import separate_streams; separate_streams(); print('gr\\xfcn \\u2028 \\udcff')"
-    )
+    program = "from mobiclass.cli import separate_streams; separate_streams(); print('gr\\xfcn \\u2028 \\udcff')"
     for changes in ({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"PYTHONIOENCODING": "latin-1"}):
         outcome = run("-c", program, command=(sys.executable,), env=changes)
         assert outcome == Outcome(0, "grün \u2028 \\udcff\n", "")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobiclass.cli.table import TableWriter
-from mobiclass.cli.text import fit_text, safe_text, text_width
+from mobiclass.cli.terminal.table import TableWriter
+from mobiclass.cli.terminal.text import fit_text, safe_text, text_width
 
 
 @pytest.mark.parametrize(

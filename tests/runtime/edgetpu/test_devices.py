@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from program import environment
-from sysfs import add_apex, add_pci, add_usb
 
-from mobiclass.edgetpu_devices import EdgeTpuDevice, advise, find_devices
+from mobiclass.runtime.edgetpu.devices import EdgeTpuDevice, advise, find_devices
+from tests.support.program import environment
+from tests.support.sysfs import add_apex, add_pci, add_usb
 
 # What another user sees: root may open everything, and the tests may be run by root.
 AS_ANOTHER = (
-    "import grp, os, pwd, sys; from pathlib import Path; from mobiclass.edgetpu_devices import advise, find_devices; "
+    "import grp, os, pwd, sys; from pathlib import Path; from mobiclass.runtime import advise, find_devices; "
     "os.setgroups([]); os.setgid(65534); os.setuid(65534); devices = find_devices(Path(sys.argv[1])); "
     "print(devices[0].accessible, devices[0].group, advise(devices), sep='|')"
 )

@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import MakeModel
-from tiny_models import edgetpu_model
 
-from mobiclass import edgetpu
 from mobiclass.choices import is_device
-from mobiclass.edgetpu import LIBRARIES, device_option, explain_failure
-from mobiclass.edgetpu_child import MISSING, STAGES
-from mobiclass.edgetpu_devices import EdgeTpuDevice
-from mobiclass.edgetpu_process import ChildFailure
 from mobiclass.errors import DelegateError, SetupError
-from mobiclass.model import ModelInfo, read_model
-from mobiclass.runtimes import RUNTIMES
+from mobiclass.runtime.backends import RUNTIMES
+from mobiclass.runtime.edgetpu import failures as edgetpu
+from mobiclass.runtime.edgetpu.devices import EdgeTpuDevice
+from mobiclass.runtime.edgetpu.failures import LIBRARIES, device_option, explain_failure
+from mobiclass.runtime.edgetpu.process import ChildFailure
+from mobiclass.runtime.edgetpu.worker import MISSING, STAGES
+from mobiclass.tflite.info import ModelInfo, read_model
+from tests.conftest import MakeModel
+from tests.support.tiny_models import edgetpu_model
 
 DEVICES = {
     "edgetpu": "", "edgetpu:usb": "usb", "edgetpu:pci": "pci", "edgetpu:0": ":0", "edgetpu:12": ":12",

@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import MakeModel
-from edge_tpus import Simulator, is_alive
-from tiny_models import edgetpu_model
 
-from mobiclass import edgetpu_interpreter
-from mobiclass.edgetpu_interpreter import EdgeTpuInterpreter
 from mobiclass.errors import DelegateError
-from mobiclass.model import ModelInfo, read_model
-from mobiclass.runtimes import choose_runtime
+from mobiclass.runtime.backends import choose_runtime
+from mobiclass.runtime.edgetpu import interpreter as edgetpu_interpreter
+from mobiclass.runtime.edgetpu.interpreter import EdgeTpuInterpreter
+from mobiclass.tflite.info import ModelInfo, read_model
+from tests.conftest import MakeModel
+from tests.support.edge_tpus import Simulator, is_alive
+from tests.support.tiny_models import edgetpu_model
 
 RED = np.full((1, 8, 8, 3), (200, 0, 0), np.uint8)
 

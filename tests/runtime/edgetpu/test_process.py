@@ -15,17 +15,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from batch_runs import wait_until
-from conftest import MakeModel
-from edge_tpus import Simulator, is_alive
-from program import environment
-from tiny_models import edgetpu_model
 
-from mobiclass import edgetpu_process
-from mobiclass.edgetpu import LIBRARIES
-from mobiclass.edgetpu_process import ChildFailure, EdgeTpuProcess
-from mobiclass.model import ModelInfo, read_model
-from mobiclass.runtimes import choose_runtime
+from mobiclass.runtime.backends import choose_runtime
+from mobiclass.runtime.edgetpu import process as edgetpu_process
+from mobiclass.runtime.edgetpu.failures import LIBRARIES
+from mobiclass.runtime.edgetpu.process import ChildFailure, EdgeTpuProcess
+from mobiclass.tflite.info import ModelInfo, read_model
+from tests.conftest import MakeModel
+from tests.support.batch_runs import wait_until
+from tests.support.edge_tpus import Simulator, is_alive
+from tests.support.program import environment
+from tests.support.tiny_models import edgetpu_model
 
 
 @pytest.fixture

@@ -17,14 +17,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from mobiclass.imagenet import read_classes
-from mobiclass.images import load_image
-from mobiclass.model import ModelInfo, read_model
-from mobiclass.preprocess import Preprocessor
+from mobiclass.images.decode import load_image
+from mobiclass.images.preprocess import Preprocessor
+from mobiclass.labels.imagenet import read_classes
+from mobiclass.tflite.info import ModelInfo, read_model
 from tools.dependencies import require_tensorflow
 from tools.errors import DependencyError
 
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[3]
 _MODEL = _ROOT / "models" / "efficientnet_lite0.tflite"
 _LITERT_REASON = "NOT TESTED: ai-edge-litert is not installed"
 
@@ -68,7 +68,7 @@ def test_the_file_is_the_one_that_the_readme_describes(info: ModelInfo) -> None:
 
 
 def test_no_float_operator_is_left(info: ModelInfo) -> None:
-    quantize = pytest.importorskip("tools.quantize", reason=_LITERT_REASON)
+    quantize = pytest.importorskip("tools.quantization.quantize", reason=_LITERT_REASON)
     assert quantize.float_operators(info.content) == []
 
 
@@ -145,7 +145,7 @@ def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     paths = []
     for setting in settings:
         folder = tmp_path_factory.mktemp("build")
-        command = [sys.executable, "-m", "tools.build_builtin_model", "-o", "model.tflite"]
+        command = [sys.executable, "-m", "tools.build_builtin_model.command", "-o", "model.tflite"]
         environment = {**os.environ, "PYTHONPATH": str(_ROOT), **setting}
         subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, timeout=600)
         paths.append(folder / "model.tflite")

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from tools.build_builtin_model import main
+from tools.build_builtin_model.command import main
 from tools.errors import CalibrationError, DependencyError
 
 builtin_model = pytest.importorskip(
-    "tools.builtin_model", reason="NOT TESTED: ai-edge-litert, whose schema the tools use, is not installed"
+    "tools.build_builtin_model.build", reason="NOT TESTED: ai-edge-litert, whose schema the tools use, is not installed"
 )
 
 
@@ -21,7 +21,7 @@ builtin_model = pytest.importorskip(
 def built(monkeypatch: Any) -> Any:
     """Stand in for the recipe, which takes TensorFlow and half a minute."""
     models = builtin_model.BuiltModels(int8=b"int8 model", float32=b"float model")
-    monkeypatch.setattr("tools.builtin_model.build", lambda: models)
+    monkeypatch.setattr("tools.build_builtin_model.build.build", lambda: models)
     return models
 
 
@@ -44,7 +44,7 @@ def test_a_failure_is_one_line_and_leaves_the_old_file(tmp_path: Path, monkeypat
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr("tools.builtin_model.build", fail)
+    monkeypatch.setattr("tools.build_builtin_model.build.build", fail)
     output = tmp_path / "a.tflite"
     output.write_bytes(b"old")
     result = CliRunner().invoke(main, ["-o", str(output)])
@@ -55,7 +55,7 @@ def test_a_failure_is_one_line_and_leaves_the_old_file(tmp_path: Path, monkeypat
 
 
 def test_a_missing_folder_is_found_before_building(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("tools.builtin_model.build", lambda: pytest.fail("was started"))
+    monkeypatch.setattr("tools.build_builtin_model.build.build", lambda: pytest.fail("was started"))
     result = CliRunner().invoke(main, ["-o", str(tmp_path / "nowhere" / "a.tflite")])
     assert result.exit_code == 3
     assert "there is no folder" in result.stderr
@@ -78,7 +78,7 @@ def test_help_and_usage() -> None:
 @pytest.mark.parametrize("weights", ["missing", "other version", "other bytes"])
 def test_other_weights_are_refused(tmp_path: Path, monkeypatch: Any, weights: str) -> None:
     monkeypatch.setattr("importlib.metadata.version", lambda name: "0.2.0" if weights == "other version" else "0.1.0")
-    monkeypatch.setattr("tools.builtin_model.package_folder", lambda module, distribution: tmp_path)
+    monkeypatch.setattr("tools.build_builtin_model.build.package_folder", lambda module, distribution: tmp_path)
     if weights == "other bytes":
         (tmp_path / "models").mkdir()
         (tmp_path / "models" / "efficientnet-lite0-57934424.pth").write_bytes(b"evil")

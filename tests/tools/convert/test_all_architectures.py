@@ -16,15 +16,15 @@ import pytest
 from click.testing import CliRunner
 
 from mobiclass import Classifier
-from mobiclass.model import read_model
-from tests.tools.keras_models import require_keras, write_labels
-from tools.architectures import ARCHITECTURES, build_keras
-from tools.convert import main
+from mobiclass.tflite.info import read_model
+from tests.support.keras_models import require_keras, write_labels
+from tools.convert.command import main
+from tools.keras_models.architectures import ARCHITECTURES, build_keras
 
 # Keras warns of its own inner workings, and NumPy of how Keras uses it.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
 
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[3]
 _OF_EACH_FAMILY = [
     ("mobilenet_v1", 0.25, 96, False, "uint8"),
     ("mobilenet_v2", 0.35, 96, False, "float32"),
@@ -44,7 +44,7 @@ CASES = _ALL if os.environ.get("MOBICLASS_ALL_ARCHITECTURES") else _OF_EACH_FAMI
 def converted(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str]:
     """Convert one architecture with random weights, by way of a file as users have it."""
     keras = require_keras()
-    from tools.quantize import float_operators
+    from tools.quantization.quantize import float_operators
 
     name, alpha, resolution, minimalistic, io = request.param
     keras.utils.set_random_seed(0)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from mobiclass.model import read_model
-from tests.tools.keras_models import require_keras, tiny_classifier, write_labels, write_photos
-from tools.convert import main
+from mobiclass.tflite.info import read_model
+from tests.support.keras_models import require_keras, tiny_classifier, write_labels, write_photos
+from tools.convert.command import main
 
 # Keras warns of its own inner workings, and NumPy of how Keras uses it.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
@@ -91,7 +91,7 @@ def test_the_same_again(written: Path, folder: Path) -> None:
 def test_the_gate_refuses_and_writes_nothing_but_the_report(folder: Path, tmp_path: Path, monkeypatch: Any) -> None:
     """Calibrated on a single grey, the model cannot tell one photo from another."""
     grey = [np.full((1, 32, 32, 3), value, np.float32) for value in np.linspace(-0.01, 0.01, 20)]
-    monkeypatch.setattr("tools.conversion.calibration_crops", lambda *arguments: grey)
+    monkeypatch.setattr("tools.convert.conversion.calibration_crops", lambda *arguments: grey)
     output, report = tmp_path / "out.tflite", tmp_path / "report.html"
     output.write_bytes(b"old")
     result = run(folder, output, "--report", str(report), "--no-bias-correction")
@@ -119,9 +119,9 @@ def test_native_chatter_stays_out_of_both_streams(folder: Path, tmp_path: Path) 
     import subprocess
     import sys
 
-    command = [sys.executable, "-m", "tools.convert", "--keras", str(folder / "tiny.keras"), "--mean", "127.5"]
+    command = [sys.executable, "-m", "tools.convert.command", "--keras", str(folder / "tiny.keras"), "--mean", "127.5"]
     command += ["--std", "127.5", "--calibration", str(folder / "photos"), "-o", str(tmp_path / "out.tflite")]
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
@@ -176,7 +176,7 @@ def test_imagenet_weights_from_the_cache_of_keras(tmp_path: Path) -> None:
     import sys
 
     require_keras()
-    from tools.architectures import build_keras
+    from tools.keras_models.architectures import build_keras
 
     models = tmp_path / "keras" / "models"
     models.mkdir(parents=True)
@@ -186,7 +186,7 @@ def test_imagenet_weights_from_the_cache_of_keras(tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-m",
-        "tools.convert",
+        "tools.convert.command",
         "--arch",
         "mobilenet_v1",
         "--alpha",
@@ -195,7 +195,7 @@ def test_imagenet_weights_from_the_cache_of_keras(tmp_path: Path) -> None:
         "128",
     ]
     command += ["--samples", "20", "--no-bias-correction", "-o", str(tmp_path / "out.tflite")]
-    environment = {"PATH": "", "KERAS_HOME": str(tmp_path / "keras"), "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {"PATH": "", "KERAS_HOME": str(tmp_path / "keras"), "PYTHONPATH": str(Path(__file__).parents[3])}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     info = read_model(tmp_path / "out.tflite")

@@ -12,7 +12,7 @@ import pytest
 from tools.errors import ConversionError
 
 edgetpu_compiler = pytest.importorskip(
-    "tools.edgetpu_compiler", reason="NOT TESTED: ai-edge-litert, whose schema the tools use, is not installed"
+    "tools.convert.edgetpu_compiler", reason="NOT TESTED: ai-edge-litert, whose schema the tools use, is not installed"
 )
 
 LOG = """Edge TPU Compiler version 16.0.384591198

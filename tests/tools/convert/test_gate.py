@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-gate = pytest.importorskip("tools.gate", reason="NOT TESTED: ai-edge-litert, which the gate runs, is not installed")
+gate = pytest.importorskip(
+    "tools.convert.gate", reason="NOT TESTED: ai-edge-litert, which the gate runs, is not installed"
+)
 
 
 def _result(**changes: Any) -> Any:
-    from tools.layer_errors import LayerError
+    from tools.quantization.errors_by_layer import LayerError
 
     layers = (
         LayerError("stem", "CONV_2D", 40.0, 1.0, 8, 0),
@@ -71,7 +73,7 @@ def test_the_worst_layers_are_those_that_lose_most() -> None:
 
 
 def test_the_page_shows_what_was_found_and_escapes_names() -> None:
-    from tools.gate_report import render_report
+    from tools.convert.gate_report import render_report
 
     result = _result(material_disagreement=0.2)
     page = render_report(result, Path("r.html"), name="<b>m", facts={"source": "a&b"}, advice=("try <this>",)).decode()
@@ -82,7 +84,7 @@ def test_the_page_shows_what_was_found_and_escapes_names() -> None:
 
 
 def test_json_holds_all_of_it() -> None:
-    from tools.gate_report import render_report
+    from tools.convert.gate_report import render_report
 
     content = json.loads(render_report(_result(accuracy=(0.9, 0.89)), Path("r.json"), name="m", facts={}, advice=()))
     assert content["passed"] is True
@@ -101,7 +103,7 @@ def test_json_holds_all_of_it() -> None:
     ],
 )
 def test_layers_have_the_names_of_keras(tensor: str, name: str) -> None:
-    from tools.layer_errors import _layer_name
+    from tools.quantization.errors_by_layer import _layer_name
 
     assert _layer_name(tensor) == name
     assert _layer_name(tensor.encode()) == name

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.tools.keras_models import require_keras, tiny_classifier, write_labels, write_photos
-from tools.convert import main
+from tests.support.keras_models import require_keras, tiny_classifier, write_labels, write_photos
+from tools.convert.command import main
 
 # Keras warns of its own inner workings, and NumPy of how Keras uses it.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
@@ -30,8 +30,12 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def run(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run the command with one thing changed; the converter must not be reached."""
-    monkeypatch.setattr("tools.conversion.convert_int8", lambda *a, **k: pytest.fail("the converter was started"))
-    monkeypatch.setattr("tools.conversion.convert_float32", lambda *a, **k: pytest.fail("the converter was started"))
+    monkeypatch.setattr(
+        "tools.convert.conversion.convert_int8", lambda *a, **k: pytest.fail("the converter was started")
+    )
+    monkeypatch.setattr(
+        "tools.convert.conversion.convert_float32", lambda *a, **k: pytest.fail("the converter was started")
+    )
 
     def convert(**changes: Any) -> Result:
         options: dict[str, Any] = {

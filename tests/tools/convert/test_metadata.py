@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mobiclass.flatbuffer import Table
-from mobiclass.model import read_model
+from mobiclass.tflite.flatbuffer import Table
+from mobiclass.tflite.info import read_model
 from tools.errors import MetadataError
 
 _REASON = "NOT TESTED: ai-edge-litert, whose schema the writer uses, is not installed"
 schema = pytest.importorskip("ai_edge_litert.schema_py_generated", reason=_REASON)
-metadata = pytest.importorskip("tools.metadata", reason=_REASON)
+metadata = pytest.importorskip("tools.convert.metadata", reason=_REASON)
 
 _CARD = metadata.ModelCard(
     name="tiny",

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mobiclass.model import Preprocessing, TensorSpec
-from mobiclass.preprocess import Preprocessor
-from tests.tools.keras_models import write_photos
+from mobiclass.images.preprocess import Preprocessor
+from mobiclass.tflite.info import Preprocessing, TensorSpec
+from tests.support.keras_models import write_photos
+from tools.convert.photo_sets import calibration_crops, find_photos, judging_crops, split_photos
 from tools.errors import CalibrationError
-from tools.photo_sets import calibration_crops, find_photos, judging_crops, split_photos
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from tests.tools.textures import CLASSES, write_textures
+from tests.support.textures import CLASSES, write_textures
 from tools.errors import GateRefusalError
 
 pytest.importorskip("ai_edge_litert", reason="NOT TESTED: ai-edge-litert, whose schema the tools use, is not installed")
@@ -38,7 +38,7 @@ def few(tmp_path_factory: Any) -> Path:
 
 
 def finetune(*arguments: object) -> Result:
-    from tools.finetune import main
+    from tools.finetune.command import main
 
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
@@ -83,10 +83,10 @@ def test_what_is_written_fits_together(learned: tuple[Path, Result]) -> None:
 def test_the_network_on_the_disk_is_the_best_one(learned: tuple[Path, Result]) -> None:
     import keras
 
-    from tools.training import judge
-    from tools.training_batches import Photos
-    from tools.training_data import find_photos
-    from tools.transfer import NetworkSettings
+    from tools.finetune.batches import Photos
+    from tools.finetune.data import find_photos
+    from tools.finetune.training import judge
+    from tools.finetune.transfer import NetworkSettings
 
     folder, _ = learned
     metrics = json.loads((folder / "m.metrics.json").read_text())
@@ -110,9 +110,9 @@ def _agreement(folder: Path) -> float:
     import keras
 
     from mobiclass import Classifier
-    from tools.training_batches import Photos
-    from tools.training_data import find_photos
-    from tools.transfer import NetworkSettings
+    from tools.finetune.batches import Photos
+    from tools.finetune.data import find_photos
+    from tools.finetune.transfer import NetworkSettings
 
     photos = find_photos(folder / "photos").validation
     preprocessor = NetworkSettings("mobilenet_v1", 0.25, 32, weights="none").preprocessor()
@@ -125,7 +125,7 @@ def _agreement(folder: Path) -> float:
 
 
 def test_an_interrupted_run_goes_on_to_the_same_end(few: Path, tmp_path: Path, monkeypatch: Any) -> None:
-    from tools.finetune import _Progress
+    from tools.finetune.command import _Progress
 
     whole, broken = tmp_path / "whole" / "m.keras", tmp_path / "broken" / "m.keras"
     for path in (whole, broken):
@@ -159,7 +159,7 @@ def test_an_interrupted_run_goes_on_to_the_same_end(few: Path, tmp_path: Path, m
 
 
 def test_pretrained_weights_train_the_head_first(few: Path, tmp_path: Path) -> None:
-    from tools.transfer import NetworkSettings, build_network
+    from tools.finetune.transfer import NetworkSettings, build_network
 
     source = tmp_path / "source.keras"
     build_network(NetworkSettings("mobilenet_v1", 0.25, 32, weights="none"), 7).save(source)
@@ -180,7 +180,7 @@ def test_a_refusal_of_the_gate_keeps_the_network(few: Path, tmp_path: Path, monk
     def refuse(*arguments: Any, **options: Any) -> None:
         raise GateRefusalError("not good enough")
 
-    monkeypatch.setattr("tools.finetune._convert", refuse)
+    monkeypatch.setattr("tools.finetune.command._convert", refuse)
     arguments = ("--epochs", 1, "-o", tmp_path / "m.keras", "--convert", tmp_path / "m.tflite")
     result = finetune(few, *SMALL, *arguments)
     assert result.exit_code == 5
@@ -190,7 +190,7 @@ def test_a_refusal_of_the_gate_keeps_the_network(few: Path, tmp_path: Path, monk
 
 
 def test_bad_photos_are_refused_before_anything_is_written(few: Path, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("tools.finetune_run.build_network", lambda *_: pytest.fail("was started"))
+    monkeypatch.setattr("tools.finetune.run.build_network", lambda *_: pytest.fail("was started"))
     photos = tmp_path / "photos"
     shutil.copytree(few, photos)
     (photos / "discs" / "000.png").write_bytes(b"no image")

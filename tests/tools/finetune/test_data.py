@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mobiclass.model import Preprocessing, TensorSpec
-from mobiclass.preprocess import Preprocessor
-from tests.tools.textures import CLASSES, write_textures
+from mobiclass.images.preprocess import Preprocessor
+from mobiclass.tflite.info import Preprocessing, TensorSpec
+from tests.support.textures import CLASSES, write_textures
 from tools.errors import TrainingDataError
-from tools.training_batches import Photos, augment
-from tools.training_data import MIN_PHOTOS, find_photos, lay_out
+from tools.finetune.batches import Photos, augment
+from tools.finetune.data import MIN_PHOTOS, find_photos, lay_out
 
 
 @pytest.fixture(scope="module")

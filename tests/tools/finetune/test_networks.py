@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mobiclass.backbones import count_multiply_adds
+from mobiclass.inspection.architectures import count_multiply_adds
 from tools.errors import TrainingError
 
 
@@ -22,7 +22,7 @@ def transfer() -> Any:
         require_tensorflow()
     except DependencyError as error:
         pytest.skip(f"NOT TESTED: {error}")
-    from tools import transfer
+    from tools.finetune import transfer
 
     return transfer
 
@@ -117,7 +117,7 @@ def test_weights_of_another_width_or_architecture_are_refused(transfer: Any, tmp
 )
 def test_settings_of_no_network_are_refused(settings: Any, message: str) -> None:
     pytest.importorskip("ai_edge_litert", reason="NOT TESTED: ai-edge-litert is not installed")
-    from tools.transfer import NetworkSettings
+    from tools.finetune.transfer import NetworkSettings
 
     with pytest.raises(TrainingError, match=message):
         NetworkSettings(*settings).check()
@@ -126,7 +126,7 @@ def test_settings_of_no_network_are_refused(settings: Any, message: str) -> None
 def test_v3_normalizes_by_itself_and_the_others_are_fed_normalized_pixels() -> None:
     from PIL import Image
 
-    from tools.transfer import NetworkSettings
+    from tools.finetune.transfer import NetworkSettings
 
     white = Image.new("RGB", (64, 64), (255, 255, 255))
     for name, value in (("mobilenet_v1", 1.0), ("mobilenet_v2", 1.0), ("mobilenet_v3_large", 255.0)):

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from mobiclass.backbones import Convolution, backbone, count_multiply_adds, match_backbone
-from tests.tools.keras_models import require_keras
-from tools.architectures import ARCHITECTURES, architecture_table, build_keras, weights_file
+from mobiclass.inspection.architectures import Convolution, backbone, count_multiply_adds, match_backbone
+from tests.support.keras_models import require_keras
+from tools.keras_models.architectures import ARCHITECTURES, architecture_table, build_keras, weights_file
 
 # Keras warns of its own inner workings, and NumPy of how Keras uses it.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.tools.keras_models import require_keras, tiny_classifier
+from tests.support.keras_models import require_keras, tiny_classifier
 from tools.errors import NormalizationError
 
 # Keras warns of its own inner workings, and NumPy of how Keras uses it.
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::Deprecat
 
 
 def _find(model: Any, match: Any = None) -> Any:
-    from tools.normalization import find_normalization
+    from tools.keras_models.normalization import find_normalization
 
     return find_normalization(model, match, "model.keras")
 
@@ -46,7 +46,7 @@ def test_augmentation_before_it_does_not_matter() -> None:
 @pytest.mark.parametrize("nested", [False, True])
 def test_plain_arithmetic_is_seen(nested: bool) -> None:
     keras = require_keras()
-    from mobiclass.backbones import BackboneMatch
+    from mobiclass.inspection.architectures import BackboneMatch
 
     base = keras.applications.MobileNetV2(input_shape=(32, 32, 3), alpha=0.35, weights=None, include_top=False)
     image = keras.Input((32, 32, 3))
@@ -59,7 +59,7 @@ def test_plain_arithmetic_is_seen(nested: bool) -> None:
 
 
 def test_a_known_architecture_decides() -> None:
-    from mobiclass.backbones import BackboneMatch
+    from mobiclass.inspection.architectures import BackboneMatch
 
     found = _find(tiny_classifier(), BackboneMatch("mobilenet_v1", 0.25, False))
     assert (found.mean, found.std, found.source) == ((127.5,) * 3, (127.5,) * 3, "preprocess_input of mobilenet_v1")
@@ -74,7 +74,7 @@ def test_where_nothing_decides_it_asks() -> None:
 
 
 def test_the_sweep_finds_what_a_model_wants() -> None:
-    from tools.normalization import PRESETS, sweep
+    from tools.keras_models.normalization import PRESETS, sweep
 
     generator = np.random.default_rng(0)
     pixels = [generator.integers(0, 256, (8, 8, 3)).astype(np.uint8) for _ in range(60)]
@@ -93,7 +93,7 @@ def test_the_sweep_finds_what_a_model_wants() -> None:
 
 
 def test_a_close_race_decides_nothing() -> None:
-    from tools.normalization import sweep
+    from tools.keras_models.normalization import sweep
 
     result = sweep(lambda tensor: np.array([1, 0], np.float32), [np.zeros((2, 2, 3), np.uint8)] * 10, [0] * 10)
     assert not result.decides

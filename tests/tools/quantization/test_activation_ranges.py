@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.tools.quantized_pair import Pair, convert_pair, widen
+from tests.support.quantized_pair import Pair, convert_pair, widen
 
 schema = pytest.importorskip(
     "ai_edge_litert.schema_py_generated", reason="NOT TESTED: ai-edge-litert, whose schema the tools use, is missing"
@@ -28,7 +28,7 @@ def _squared_error(values: np.ndarray, low: float, high: float) -> float:
 
 @pytest.mark.parametrize("kind", ["even", "normal", "far out", "positive"])
 def test_the_range_found_beats_all_others_when_values_are_really_rounded(kind: str) -> None:
-    from tools.activation_ranges import best_range
+    from tools.quantization.activation_ranges import best_range
 
     generator = np.random.default_rng(3)
     values = {
@@ -52,9 +52,9 @@ def test_the_range_found_beats_all_others_when_values_are_really_rounded(kind: s
 
 
 def test_narrower_ranges_bring_the_logits_closer(pair: Pair) -> None:
-    from tools.activation_ranges import narrow_ranges
-    from tools.quantize import float_operators
-    from tools.signal_to_noise import logit_signal_to_noise_db, read_logits
+    from tools.quantization.activation_ranges import narrow_ranges
+    from tools.quantization.quantize import float_operators
+    from tools.quantization.signal_to_noise import logit_signal_to_noise_db, read_logits
 
     narrow = narrow_ranges(pair.int8, pair.float32, pair.samples)
     fresh = [np.random.default_rng(9).uniform(-1, 1, pair.samples[0].shape).astype(np.float32) for _ in range(16)]
@@ -66,8 +66,8 @@ def test_narrower_ranges_bring_the_logits_closer(pair: Pair) -> None:
 
 
 def test_nothing_but_scales_zero_points_and_biases_is_changed(pair: Pair) -> None:
-    from tools.activation_ranges import narrow_ranges
-    from tools.weighted_layers import weighted_layers
+    from tools.quantization.activation_ranges import narrow_ranges
+    from tools.quantization.weighted_layers import weighted_layers
 
     narrow = narrow_ranges(pair.int8, pair.float32, pair.samples)
     assert len(narrow) == len(pair.int8)
@@ -89,8 +89,8 @@ def test_nothing_but_scales_zero_points_and_biases_is_changed(pair: Pair) -> Non
 
 
 def test_a_bias_keeps_its_real_value_and_the_scale_of_its_inputs(pair: Pair) -> None:
-    from tools.activation_ranges import narrow_ranges
-    from tools.weighted_layers import weighted_layers
+    from tools.quantization.activation_ranges import narrow_ranges
+    from tools.quantization.weighted_layers import weighted_layers
 
     models = [pair.int8, narrow_ranges(pair.int8, pair.float32, pair.samples)]
     old, new = (schema.ModelT.InitFromPackedBuf(model, 0) for model in models)
@@ -136,7 +136,7 @@ def _chain(*codes: int) -> bytes:
 
 
 def test_tensors_that_share_a_range_are_moved_together_and_prescribed_ones_not_at_all() -> None:
-    from tools.activation_tensors import ActivationTensors
+    from tools.quantization.activation_tensors import ActivationTensors
 
     code = schema.BuiltinOperator
     free = ActivationTensors(_chain(code.HARD_SWISH, code.MAX_POOL_2D, code.RESHAPE, code.HARD_SWISH, code.HARD_SWISH))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.tools.quantized_pair import SIDE, Pair, convert_pair
+from tests.support.quantized_pair import SIDE, Pair, convert_pair
 from tools.errors import CalibrationError, ConversionError
 
 schema = pytest.importorskip(
@@ -25,7 +25,7 @@ def pair() -> Pair:
 
 def _shift_biases(model: bytes, steps: float) -> bytes:
     """Add to every bias of the convolutions what moves their output by `steps` of its scale."""
-    from tools.weighted_layers import weighted_layers
+    from tools.quantization.weighted_layers import weighted_layers
 
     edited = bytearray(model)
     parsed = schema.Model.GetRootAs(edited, 0)
@@ -40,7 +40,7 @@ def _shift_biases(model: bytes, steps: float) -> bytes:
 
 def _snr(pair: Pair, model: bytes) -> float:
     """Measure on samples that nothing has seen."""
-    from tools.signal_to_noise import logit_signal_to_noise_db, read_logits
+    from tools.quantization.signal_to_noise import logit_signal_to_noise_db, read_logits
 
     generator = np.random.default_rng(7)
     fresh = [generator.uniform(-1, 1, (1, SIDE, SIDE, 3)).astype(np.float32) for _ in range(16)]
@@ -49,7 +49,7 @@ def _snr(pair: Pair, model: bytes) -> float:
 
 def _bias_bytes(model: bytes) -> set[int]:
     """Find the places in the file where biases stand."""
-    from tools.weighted_layers import weighted_layers
+    from tools.quantization.weighted_layers import weighted_layers
 
     parsed = schema.Model.GetRootAs(model, 0)
     base = np.frombuffer(model, np.uint8).ctypes.data
@@ -62,7 +62,7 @@ def _bias_bytes(model: bytes) -> set[int]:
 
 
 def test_a_shift_of_every_layer_is_taken_out_again(pair: Pair) -> None:
-    from tools.bias_correction import correct_biases
+    from tools.quantization.bias_correction import correct_biases
 
     shifted = _shift_biases(pair.int8, 6)
     corrected = correct_biases(shifted, pair.float32, pair.samples)
@@ -73,7 +73,7 @@ def test_a_shift_of_every_layer_is_taken_out_again(pair: Pair) -> None:
 
 
 def test_nothing_but_biases_is_changed(pair: Pair) -> None:
-    from tools.bias_correction import correct_biases
+    from tools.quantization.bias_correction import correct_biases
 
     shifted = _shift_biases(pair.int8, 6)
     archive = io.BytesIO()
@@ -89,7 +89,7 @@ def test_nothing_but_biases_is_changed(pair: Pair) -> None:
 
 
 def test_the_same_arguments_give_the_same_bytes(pair: Pair) -> None:
-    from tools.bias_correction import correct_biases
+    from tools.quantization.bias_correction import correct_biases
 
     shifted = _shift_biases(pair.int8, 4)
     assert correct_biases(shifted, pair.float32, pair.samples) == correct_biases(shifted, pair.float32, pair.samples)
@@ -97,7 +97,7 @@ def test_the_same_arguments_give_the_same_bytes(pair: Pair) -> None:
 
 @pytest.mark.parametrize("step", [0.0, -2.0])
 def test_where_no_pass_is_better_the_stock_model_comes_back(pair: Pair, step: float) -> None:
-    from tools.bias_correction import correct_biases
+    from tools.quantization.bias_correction import correct_biases
 
     corrected = correct_biases(pair.int8, pair.float32, pair.samples, step=step)
     assert corrected.model == pair.int8
@@ -105,8 +105,8 @@ def test_where_no_pass_is_better_the_stock_model_comes_back(pair: Pair, step: fl
 
 
 def test_a_bias_that_two_layers_share_is_left_alone(pair: Pair) -> None:
-    from tools.bias_correction import _find_bias
-    from tools.weighted_layers import weighted_layers
+    from tools.quantization.bias_correction import _find_bias
+    from tools.quantization.weighted_layers import weighted_layers
 
     parsed = schema.ModelT.InitFromPackedBuf(pair.int8, 0)
     layers = weighted_layers(pair.int8)
@@ -122,8 +122,8 @@ def test_a_bias_that_two_layers_share_is_left_alone(pair: Pair) -> None:
 
 
 def test_the_response_to_a_shift_of_the_inputs_is_exact_for_pointwise_layers(pair: Pair) -> None:
-    from tools.inner_tensors import InnerTensors
-    from tools.weighted_layers import response_to_inputs, weighted_layers
+    from tools.quantization.inner_tensors import InnerTensors
+    from tools.quantization.weighted_layers import response_to_inputs, weighted_layers
 
     layers = weighted_layers(pair.float32)
     project = layers[2]  # 1×1, without activation
@@ -139,8 +139,8 @@ def test_the_response_to_a_shift_of_the_inputs_is_exact_for_pointwise_layers(pai
 def test_inner_tensors_are_those_that_the_interpreter_preserves(pair: Pair) -> None:
     from ai_edge_litert.interpreter import Interpreter
 
-    from tools.inner_tensors import InnerTensors
-    from tools.weighted_layers import weighted_layers
+    from tools.quantization.inner_tensors import InnerTensors
+    from tools.quantization.weighted_layers import weighted_layers
 
     indices = [layer.output for layer in weighted_layers(pair.float32)]
     interpreter = Interpreter(model_content=pair.float32, experimental_preserve_all_tensors=True)
@@ -153,7 +153,7 @@ def test_inner_tensors_are_those_that_the_interpreter_preserves(pair: Pair) -> N
 
 
 def test_another_graph_and_too_few_samples_are_refused(pair: Pair, make_model: Any) -> None:
-    from tools.bias_correction import correct_biases
+    from tools.quantization.bias_correction import correct_biases
 
     with pytest.raises(CalibrationError, match="7 samples are too few"):
         correct_biases(pair.int8, pair.float32, pair.samples[:7])

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from mobiclass.errors import ImageError
-from mobiclass.images import load_image
-from mobiclass.model import Preprocessing, TensorSpec
-from mobiclass.preprocess import Preprocessor
-from tools.calibration import VIEWS, View, bundled_photos, calibration_samples, samples_digest
+from mobiclass.images.decode import load_image
+from mobiclass.images.preprocess import Preprocessor
+from mobiclass.tflite.info import Preprocessing, TensorSpec
 from tools.errors import CalibrationError, DependencyError
+from tools.quantization.calibration import VIEWS, View, bundled_photos, calibration_samples, samples_digest
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_bundled_photos_are_all_there(preprocessor: Preprocessor) -> None:
 
 
 def test_a_missing_package_or_photo_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tools.calibration.package_folder", lambda module, distribution: tmp_path)
+    monkeypatch.setattr("tools.quantization.calibration.package_folder", lambda module, distribution: tmp_path)
     with pytest.raises(CalibrationError, match=r"astronaut\.png: this bundled photo is missing"):
         bundled_photos()
     monkeypatch.undo()

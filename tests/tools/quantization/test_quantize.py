@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.tiny_models import DEQUANTIZE
+from tests.support.tiny_models import DEQUANTIZE
 from tools.errors import CalibrationError, ConversionError
 
 QUANTIZE = 114  # in the schema's BuiltinOperator
 
 quantize = pytest.importorskip(
-    "tools.quantize", reason="NOT TESTED: ai-edge-litert, whose schema the tools use, is not installed"
+    "tools.quantization.quantize", reason="NOT TESTED: ai-edge-litert, whose schema the tools use, is not installed"
 )
 
 
@@ -65,7 +65,7 @@ def test_conversion_at_the_border_is_no_float_operator(make_model: Any) -> None:
 
 @pytest.mark.parametrize("io", ["uint8", "int8", "float32"])
 def test_the_ends_have_the_type_asked_for(function: Any, samples: list[np.ndarray], io: Any) -> None:
-    from mobiclass.tflite import read_graph
+    from mobiclass.tflite.graph import read_graph
 
     model = quantize.convert_int8(function, samples, io=io)
     graph = read_graph(model, "converted")
@@ -110,7 +110,7 @@ def test_nonsense_is_refused_before_the_converter_starts(function: Any, samples:
 
 
 def test_a_float_operator_left_behind_is_an_error(function: Any, samples: list[np.ndarray], monkeypatch: Any) -> None:
-    monkeypatch.setattr("tools.quantize.float_operators", lambda model: ["EXP"])
+    monkeypatch.setattr("tools.quantization.quantize.float_operators", lambda model: ["EXP"])
     with pytest.raises(ConversionError, match="float operators: EXP"):
         quantize.convert_int8(function, samples)
 

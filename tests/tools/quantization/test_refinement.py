@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.tools.quantized_pair import Pair, convert_pair, widen
+from tests.support.quantized_pair import Pair, convert_pair, widen
 from tools.errors import CalibrationError
 
 pytest.importorskip("ai_edge_litert", reason="NOT TESTED: ai-edge-litert, whose schema the tools use, is not installed")
@@ -20,7 +20,7 @@ def pair() -> Pair:
 
 
 def test_what_helps_is_kept_and_named(pair: Pair) -> None:
-    from tools.refinement import refine
+    from tools.quantization.refinement import refine
 
     refined = refine(pair.int8, pair.float32, pair.samples)
     assert refined.model != pair.int8
@@ -32,7 +32,7 @@ def test_what_helps_is_kept_and_named(pair: Pair) -> None:
 
 
 def test_each_step_can_be_left_out(pair: Pair) -> None:
-    from tools.refinement import refine
+    from tools.quantization.refinement import refine
 
     assert refine(pair.int8, pair.float32, pair.samples, biases=False).steps == ["narrow_ranges"]
     assert "narrow_ranges" not in refine(pair.int8, pair.float32, pair.samples, ranges=False).steps
@@ -42,8 +42,8 @@ def test_each_step_can_be_left_out(pair: Pair) -> None:
 
 def test_ranges_that_harm_are_not_kept(pair: Pair, monkeypatch: Any) -> None:
     """A range that cuts off half of every activation is what a bad choice would be."""
-    from tools import refinement
-    from tools.activation_tensors import ActivationTensors
+    from tools.quantization import refinement
+    from tools.quantization.activation_tensors import ActivationTensors
 
     def cut(model: bytes, float_model: bytes, samples: Any) -> bytes:
         tensors = ActivationTensors(model)
@@ -59,7 +59,7 @@ def test_ranges_that_harm_are_not_kept(pair: Pair, monkeypatch: Any) -> None:
 
 
 def test_a_gain_has_to_be_more_than_chance() -> None:
-    from tools.refinement import clearly_less_noise
+    from tools.quantization.refinement import clearly_less_noise
 
     generator = np.random.default_rng(5)
     noise = generator.uniform(0.5, 1.5, 18)
@@ -76,14 +76,14 @@ def test_a_gain_has_to_be_more_than_chance() -> None:
 
 
 def test_too_few_samples_are_refused(pair: Pair) -> None:
-    from tools.refinement import refine
+    from tools.quantization.refinement import refine
 
     with pytest.raises(CalibrationError, match="7 samples are too few"):
         refine(pair.int8, pair.float32, pair.samples[:7])
 
 
 def test_samples_are_divided_and_no_more_than_needed_are_used() -> None:
-    from tools.calibration_split import teachers_and_judges
+    from tools.quantization.calibration_split import teachers_and_judges
 
     samples: Any = list(range(200))
     teachers, judges = teachers_and_judges(samples)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 signal_to_noise = pytest.importorskip(
-    "tools.signal_to_noise", reason="NOT TESTED: ai-edge-litert, whose schema the tools use, is not installed"
+    "tools.quantization.signal_to_noise",
+    reason="NOT TESTED: ai-edge-litert, whose schema the tools use, is not installed",
 )
 
 

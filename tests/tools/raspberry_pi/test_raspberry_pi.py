@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batch_runs import wait_until
+
+from tests.support.batch_runs import wait_until
 
 pytest.importorskip("skimage", reason="NOT TESTED: the Raspberry Pi's test, for scikit-image is not installed")
 
-from mobiclass.images import load_image
+from mobiclass.images.decode import load_image
 from tools.raspberry_pi import emulation, owner, progress
 from tools.raspberry_pi.agreement import Tolerance, compare, disagreements, read_rows, summary
 from tools.raspberry_pi.emulation import registration, unfit
@@ -26,7 +27,7 @@ from tools.raspberry_pi.progress import Progress
 from tools.raspberry_pi.recipes import RECIPES
 from tools.raspberry_pi.roots import STAMP, debian_mirror, is_current
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 RECIPE = RECIPES["trixie-arm64"]
 AARCH64 = r":qemu-aarch64:M::\x7f\x45\x4c\x46\x02\x01\x01:\xff\xff\xff:/usr/libexec/qemu-binfmt/aarch64-binfmt-P:OPF"
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
-from tools.inner_tensors import InnerTensors
+from tools.quantization.inner_tensors import InnerTensors
 
 FloatArray = npt.NDArray[np.float32]
 

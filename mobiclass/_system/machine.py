@@ -1,18 +1,24 @@
-"""What the control groups of this process (containers, systemd units) allow it: cores and memory. Versions 1 and 2."""
+"""What this machine lets a process have: cores, processor time and memory, those of its control groups included.
+
+The one reader of /proc, /sys and the control groups (versions 1 and 2) of containers and systemd units. What the system
+does not tell is ``None``. `root` is where its files are looked for.
+"""
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
+from math import ceil
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from mobiclass.doctor.system_files import read_number, read_text
-
+_ROOT: Final = Path("/")
 _NO_LIMIT: Final = 1 << 60  # version 1 writes "no limit" as the largest multiple of a page
 
 
 class Limits(NamedTuple):
-    """What is allowed; ``None`` where there is no limit.
+    """What the control groups of this process allow; ``None`` where there is no limit.
 
     Attributes:
         cores: processor time, in cores.
@@ -25,7 +31,48 @@ class Limits(NamedTuple):
     memory_left_bytes: int | None
 
 
-def read_limits(root: Path) -> Limits:
+class Memory(NamedTuple):
+    """The memory of the whole system, in bytes.
+
+    Attributes:
+        total: all that there is.
+        available: what a new program can have without swapping.
+    """
+
+    total: int | None
+    available: int | None
+
+
+def available_cores(root: Path = _ROOT) -> int:
+    """Count the cores that this process may keep busy: those of its affinity, within its control groups' quota.
+
+    A quota of 1.5 cores is 2: one of two threads then waits now and then, and the half is not lost.
+    """
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = read_limits(root).cores
+    return allowed if quota is None else max(1, min(allowed, ceil(quota)))
+
+
+def available_bytes(root: Path = _ROOT) -> int | None:
+    """Measure the memory that a new program can have: what is free, within the control groups' limits."""
+    known = [read_memory(root).available, read_limits(root).memory_left_bytes]
+    return min((count for count in known if count is not None), default=None)
+
+
+def read_memory(root: Path = _ROOT) -> Memory:
+    """Read how much memory the system has, whatever part of it this process may use."""
+    found = re.findall(r"^(\w+):\s*(\d+) kB$", read_text(root / "proc/meminfo") or "", re.MULTILINE)
+    kilobytes = {name: int(number) * 1024 for name, number in found}
+    total = kilobytes.get("MemTotal")
+    if not kilobytes and root == _ROOT:
+        try:
+            total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        except (AttributeError, OSError, ValueError):
+            total = None
+    return Memory(total, kilobytes.get("MemAvailable"))
+
+
+def read_limits(root: Path = _ROOT) -> Limits:
     """Read the limits of this process's groups and of those around them; the strictest counts."""
     cores = [number for folder in _folders(root, "cpu") if (number := _cores(folder)) is not None]
     memory = [found for folder in _folders(root, "memory") if (found := _memory(folder)) is not None]
@@ -34,6 +81,22 @@ def read_limits(root: Path) -> Limits:
         min((limit for limit, _ in memory), default=None),
         min((max(0, limit - used) for limit, used in memory), default=None),
     )
+
+
+def read_text(path: Path) -> str | None:
+    """Give the content of `path` without the space around it; ``None`` where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip("\0 \n\t")
+    except OSError:
+        return None
+
+
+def read_number(path: Path) -> int | None:
+    """Give the whole number in `path`; ``None`` where there is none."""
+    try:
+        return int(read_text(path) or "")
+    except ValueError:
+        return None
 
 
 def _folders(root: Path, controller: str) -> Iterator[Path]:

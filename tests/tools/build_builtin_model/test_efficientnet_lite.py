@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tools.build_builtin_model.efficientnet_lite import INPUT_SHAPE, inference_function, weights_from_state_dict
 from tools.dependencies import package_folder, require_tensorflow
-from tools.efficientnet_lite import INPUT_SHAPE, inference_function, weights_from_state_dict
 from tools.errors import CheckpointError, DependencyError
-from tools.torch_checkpoint import read_checkpoint
+from tools.keras_models.torch_checkpoint import read_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +73,9 @@ def test_the_graph_names_real_photos(state_dict: Any, skimage_photos: tuple[Path
         require_tensorflow()
     except DependencyError as error:
         pytest.skip(f"NOT TESTED: {error}")
-    from mobiclass.images import load_image
-    from mobiclass.model import Preprocessing, TensorSpec
-    from mobiclass.preprocess import Preprocessor
+    from mobiclass.images.decode import load_image
+    from mobiclass.images.preprocess import Preprocessor
+    from mobiclass.tflite.info import Preprocessing, TensorSpec
 
     function = inference_function(weights_from_state_dict(state_dict))
     tensor = TensorSpec(name="image", shape=INPUT_SHAPE, dtype="float32", quantization=None)

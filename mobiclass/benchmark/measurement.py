@@ -1,6 +1,6 @@
 """How fast a model is on this machine: each measured in a fresh process of its own, one after the other.
 
-It starts that process and reads what it says; the measuring is `mobiclass.benchmark_child`'s.
+It starts that process and reads what it says; the measuring is `mobiclass.benchmark.worker`'s.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import subprocess
 from typing import Any, Final, NamedTuple, NoReturn, TypeAlias
 
 from mobiclass import errors
-from mobiclass.child import python_command
+from mobiclass._system import python_command
 from mobiclass.choices import RuntimeChoice
 from mobiclass.errors import ImageError, ModelError, SetupError
 
@@ -57,7 +57,7 @@ def measure(task: Task) -> Measurement:
         ImageError: the photo cannot be classified.
         RuntimeError: a bug; the message is the child's traceback.
     """
-    command = python_command("mobiclass.benchmark_child", json.dumps(task._asdict()))
+    command = python_command("mobiclass.benchmark.worker", json.dumps(task._asdict()))
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         try:
             assert child.stdout is not None

@@ -7,16 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import MakeModel
-from made_images import encode, scene
-from tiny_models import append_zip, colour_model
 
-from mobiclass import benchmark, benchmark_child
-from mobiclass.benchmark import Task, measure
-from mobiclass.child import python_command
+from mobiclass._system.processes import python_command
+from mobiclass.benchmark import measurement as benchmark
+from mobiclass.benchmark import worker as benchmark_child
+from mobiclass.benchmark.measurement import Task, measure
 from mobiclass.errors import DelegateError, ImageError, ModelError
-from mobiclass.model import read_model
-from mobiclass.runtimes import choose_runtime
+from mobiclass.runtime.backends import choose_runtime
+from mobiclass.tflite.info import read_model
+from tests.conftest import MakeModel
+from tests.support.made_images import encode, scene
+from tests.support.tiny_models import append_zip, colour_model
 
 FIELDS = {
     "model", "runtime", "device", "threads", "load_ms", "first_ms", "p50_ms", "p90_ms", "p99_ms", "images_per_second",
@@ -86,7 +87,7 @@ def test_a_process_that_dies_is_the_models_error(program: str, status: int, monk
 def test_a_bug_in_the_process_that_measures_is_a_bug_and_not_the_models_error(
     make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    breakage = "import mobiclass.latency as latency; latency.measure_latency = None"
+    breakage = "import mobiclass.benchmark.latency as latency; latency.measure_latency = None"
 
     def broken(module: str, *arguments: str) -> list[str]:
         *python, program = python_command(module, *arguments)

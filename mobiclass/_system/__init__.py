@@ -1,0 +1,28 @@
+"""The machine below: files, processes, memory, and the doors of the rooms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mobiclass._system.doors import open_door
+
+if TYPE_CHECKING:
+    from mobiclass._system.files import open_locked, whole_file
+    from mobiclass._system.machine import (
+        available_bytes,
+        available_cores,
+        read_limits,
+        read_memory,
+        read_number,
+        read_text,
+    )
+    from mobiclass._system.processes import cpu_seconds, peak_bytes, python_command
+
+open_door(
+    __name__,
+    {
+        "files": ("open_locked", "whole_file"),
+        "machine": ("available_bytes", "available_cores", "read_limits", "read_memory", "read_number", "read_text"),
+        "processes": ("cpu_seconds", "peak_bytes", "python_command"),
+    },
+)

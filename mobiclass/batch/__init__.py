@@ -1,0 +1,23 @@
+"""Many photos: sources to paths, paths to rows on all cores, rows to files that outlive any crash."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mobiclass._system import open_door
+
+if TYPE_CHECKING:
+    from mobiclass.batch.engine import Batch, BatchSummary, PredictionOptions, RowSink
+    from mobiclass.batch.output import OUTPUT_SUFFIXES, FileOutput, journal_path
+    from mobiclass.batch.sources import ImageFinder, is_image_name
+    from mobiclass.batch.wildcards import is_folder
+
+open_door(
+    __name__,
+    {
+        "engine": ("Batch", "BatchSummary", "PredictionOptions", "RowSink"),
+        "output": ("OUTPUT_SUFFIXES", "FileOutput", "journal_path"),
+        "sources": ("ImageFinder", "is_image_name"),
+        "wildcards": ("is_folder",),
+    },
+)

@@ -1,0 +1,3 @@
+"""``mobiclass benchmark``."""
+
+from mobiclass.cli.benchmark.command import benchmark as benchmark

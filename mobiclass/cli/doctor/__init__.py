@@ -1,0 +1,3 @@
+"""``mobiclass doctor``."""
+
+from mobiclass.cli.doctor.command import doctor as doctor

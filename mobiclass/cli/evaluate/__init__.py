@@ -1,0 +1,3 @@
+"""``mobiclass evaluate``."""
+
+from mobiclass.cli.evaluate.command import evaluate as evaluate

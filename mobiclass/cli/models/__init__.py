@@ -1,0 +1,3 @@
+"""``mobiclass models``."""
+
+from mobiclass.cli.models.command import models as models

@@ -1,0 +1,45 @@
+"""How often a model is right on photos whose class is known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mobiclass._system import open_door
+
+if TYPE_CHECKING:
+    from mobiclass.evaluation.class_map import ClassMap, read_class_map
+    from mobiclass.evaluation.comparison import Comparison
+    from mobiclass.evaluation.dataset import ClassFolders, list_class_folders
+    from mobiclass.evaluation.metrics import Count, Tally
+    from mobiclass.evaluation.rows import (
+        ComparedRows,
+        CountedRows,
+        NoRows,
+        PhotoTruth,
+        TemporaryRows,
+        evaluation_options,
+        mistakes_first,
+    )
+    from mobiclass.evaluation.summary import Evaluation, evaluation_json, report_facts, write_classes_csv
+    from mobiclass.evaluation.truth import Truth, match_folders
+
+open_door(
+    __name__,
+    {
+        "class_map": ("ClassMap", "read_class_map"),
+        "comparison": ("Comparison",),
+        "dataset": ("ClassFolders", "list_class_folders"),
+        "metrics": ("Count", "Tally"),
+        "rows": (
+            "ComparedRows",
+            "CountedRows",
+            "NoRows",
+            "PhotoTruth",
+            "TemporaryRows",
+            "evaluation_options",
+            "mistakes_first",
+        ),
+        "summary": ("Evaluation", "evaluation_json", "report_facts", "write_classes_csv"),
+        "truth": ("Truth", "match_folders"),
+    },
+)

@@ -1,0 +1,25 @@
+"""Image files, which may be hostile, to upright RGB images, and those to a model's input tensor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mobiclass._system import open_door
+
+if TYPE_CHECKING:
+    from mobiclass.images.decode import Classifiable, RgbImage, load_image, upright_image
+    from mobiclass.images.formats import decoders
+    from mobiclass.images.made_photo import make_photo
+    from mobiclass.images.preprocess import Preprocessor
+    from mobiclass.images.preview import write_preview
+
+open_door(
+    __name__,
+    {
+        "decode": ("Classifiable", "RgbImage", "load_image", "upright_image"),
+        "formats": ("decoders",),
+        "made_photo": ("make_photo",),
+        "preprocess": ("Preprocessor",),
+        "preview": ("write_preview",),
+    },
+)

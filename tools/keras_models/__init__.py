@@ -1,0 +1,25 @@
+"""Keras models: their files, their graphs, the known architectures, and how their input is normalized."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mobiclass._system import open_door
+
+if TYPE_CHECKING:
+    from tools.keras_models.architectures import ARCHITECTURES, MEAN, architecture_table, build_keras
+    from tools.keras_models.files import KerasClassifier, build_classifier, load_keras_file, require_keras
+    from tools.keras_models.function import Geometry, check_classifier, run_function, trace
+    from tools.keras_models.normalization import Normalization, SweepResult, find_normalization, sweep
+    from tools.keras_models.torch_checkpoint import parse_checkpoint
+
+open_door(
+    __name__,
+    {
+        "architectures": ("ARCHITECTURES", "MEAN", "architecture_table", "build_keras"),
+        "files": ("KerasClassifier", "build_classifier", "load_keras_file", "require_keras"),
+        "function": ("Geometry", "check_classifier", "run_function", "trace"),
+        "normalization": ("Normalization", "SweepResult", "find_normalization", "sweep"),
+        "torch_checkpoint": ("parse_checkpoint",),
+    },
+)
