@@ -20,7 +20,7 @@ from mobiclass.runtime import DeviceOptions, Running, Runtime, choose_runtime, p
 from mobiclass.tflite import ModelInfo, override_facts, read_labels, read_model
 
 if TYPE_CHECKING:
-    from mobiclass.runtime import StandIn
+    from mobiclass.runtime import Fallback
 
 _MAX_THREADS: Final = 256  # the runtimes crash where the system gives them fewer than they ask for
 
@@ -62,10 +62,10 @@ class Classifier:
     Where an accelerator fails for good in the middle of the work, and a stand-in is there, the attributes change: every
     `ImageResult` says what it was made with.
 
-    Threads may share one, but on the CPU they would wait for each other: see `for_another_thread`.
+    Threads may share one, but on the CPU they would wait for each other: see `clone`.
     """
 
-    def __init__(self, running: Running, stand_in: StandIn | None = None) -> None:
+    def __init__(self, running: Running, stand_in: Fallback | None = None) -> None:
         """Classify with what is `running`, and with `stand_in` if that raises a `DelegateError`.
 
         `Classifier.load` finds the two.
@@ -158,7 +158,7 @@ class Classifier:
         options = DeviceOptions(device, choose_runtime(runtime), num_threads, device_timeout, notify)
         return cls(*place(info, overrides, options))
 
-    def for_another_thread(self) -> Classifier:
+    def clone(self) -> Classifier:
         """Make the classifier of one more worker: with an interpreter of its own, but on the same accelerator."""
         running = self._running
         if running.device == "cpu":

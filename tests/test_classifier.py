@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from mobiclass import Classifier, ImageError, ImageResult, LabelsError, ModelError, Prediction
-from mobiclass import classifier as classifier_module
 from mobiclass.runtime.backends import choose_runtime, import_runtime
 from tests.conftest import MakeModel
 from tests.support.tiny_models import COLOURS, append_zip, bare_model, tflite_metadata
@@ -166,7 +165,7 @@ def test_a_bug_in_one_image_stops_the_run(classifier: Classifier, monkeypatch: p
     def fail(*arguments: object, **named: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(classifier_module, "load_image", fail)
+    monkeypatch.setattr("mobiclass.images.decode.load_image", fail)
     with pytest.raises(ZeroDivisionError):
         list(classifier.classify_many(["a.jpg"]))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mobiclass._system.doors import open_door
 
 if TYPE_CHECKING:
-    from mobiclass._system.files import open_locked, whole_file
+    from mobiclass._system.files import atomic_write, open_locked
     from mobiclass._system.machine import (
         available_bytes,
         available_cores,
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 open_door(
     __name__,
     {
-        "files": ("open_locked", "whole_file"),
+        "files": ("open_locked", "atomic_write"),
         "machine": ("available_bytes", "available_cores", "read_limits", "read_memory", "read_number", "read_text"),
         "processes": ("cpu_seconds", "peak_bytes", "python_command"),
     },

@@ -1,4 +1,4 @@
-"""Files that are whole: written whole or not at all (`whole_file`), or by one process at a time (`open_locked`)."""
+"""Files that are whole: written whole or not at all (`atomic_write`), or by one process at a time (`open_locked`)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ except ImportError:  # Windows has no lock of this kind; there two processes at 
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """Open a file to write that takes the name `path` when the block ends, and vanishes when it fails.
 
     Raises:

@@ -169,7 +169,7 @@ class Batch:
                     path = lister.next(wait=workers.idle)
                     if path is None:
                         break
-                    workers.take_up(path)
+                    workers.submit(path)
                 if not workers.idle:
                     yield from workers.finished()
                 elif lister.ended:
@@ -199,7 +199,7 @@ class Batch:
             try:
                 classifier = self._spare_classifiers.pop()
             except IndexError:
-                classifier = self._classifier.for_another_thread()
+                classifier = self._classifier.clone()
             self._worker.classifier = classifier
         return classifier
 

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from mobiclass._system import whole_file
+from mobiclass._system import atomic_write
 from mobiclass.errors import SetupError
 from mobiclass.results import FLAT_FIELDS, CsvWriter, Row, flat_rows
 
@@ -41,7 +41,7 @@ def write_csv(rows: Iterable[Row], path: Path) -> None:
     Raises:
         SetupError: it cannot be written; what was there before is untouched.
     """
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
         try:
             writer = CsvWriter(text)
@@ -63,7 +63,7 @@ def write_parquet(rows: Iterable[Row], path: Path) -> None:
     types = (pyarrow.string(), pyarrow.int32(), pyarrow.int32(), pyarrow.string(), pyarrow.float32(), pyarrow.string())
     schema = pyarrow.schema(list(zip(FLAT_FIELDS, types, strict=True)))
     lines = (line for row in rows for line in flat_rows(row))
-    with whole_file(path) as file, pyarrow.parquet.ParquetWriter(file, schema) as writer:
+    with atomic_write(path) as file, pyarrow.parquet.ParquetWriter(file, schema) as writer:
         while group := list(islice(lines, _LINES_A_ROW_GROUP)):
             columns = [list(column) for column in zip(*group, strict=True)]
             writer.write_table(pyarrow.table(columns, schema=schema))

@@ -72,7 +72,7 @@ class Workers(Generic[_Item, _Result]):
         """Whether enough is under way."""
         return len(self._under_way) >= self._most_under_way
 
-    def take_up(self, item: _Item) -> None:
+    def submit(self, item: _Item) -> None:
         """Work on `item` after those that were taken up before.
 
         Raises:

@@ -7,7 +7,7 @@ from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from mobiclass._system import whole_file
+from mobiclass._system import atomic_write
 from mobiclass.errors import SetupError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def write_plot(bubbles: Sequence[Bubble], path: Path, title: str) -> None:
         SetupError: the file cannot be written.
     """
     figure = draw(bubbles, title)
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         figure.savefig(file, format="png", dpi=150)
 
 

@@ -155,7 +155,7 @@ def _throughput(
     first = classifier
     if classifier.device == "cpu" and classifier.num_threads != threads:
         first = Classifier.load(**{**model, "num_threads": threads})
-    workers = [first, *(first.for_another_thread() for _ in range(jobs - 1))]
+    workers = [first, *(first.clone() for _ in range(jobs - 1))]
     barrier = threading.Barrier(jobs)
 
     def work(worker: Classifier) -> tuple[int, float, float]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mobiclass._system import open_door
 
 if TYPE_CHECKING:
-    from mobiclass.doctor.environment import Patient
+    from mobiclass.doctor.environment import Environment
     from mobiclass.doctor.examination import examine
     from mobiclass.doctor.finding import Finding
     from mobiclass.doctor.settings import Option
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 open_door(
     __name__,
     {
-        "environment": ("Patient",),
+        "environment": ("Environment",),
         "examination": ("examine",),
         "finding": ("Finding",),
         "settings": ("Option",),

@@ -6,17 +6,17 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from mobiclass.doctor.environment import Patient
+from mobiclass.doctor.environment import Environment
 from mobiclass.doctor.finding import Finding
 from mobiclass.runtime import INSTALL, LIBRARIES, EdgeTpuDevice, advise, find_devices
 
 _HOT_CELSIUS: Final = 85.0  # at which Coral's PCIe driver begins to slow the device down, unless it is told otherwise
 
 
-def check_edgetpu(patient: Patient) -> Iterator[Finding]:
+def check_edgetpu(environment: Environment) -> Iterator[Finding]:
     """Load libedgetpu in a child process, and look for devices without it."""
-    devices = find_devices(patient.root)
-    yield _check_library(patient, connected=bool(devices))
+    devices = find_devices(environment.root)
+    yield _check_library(environment, connected=bool(devices))
     if devices is None:
         yield Finding("edgetpu", "info", advise(None).seen)
     elif not devices:
@@ -25,9 +25,9 @@ def check_edgetpu(patient: Patient) -> Iterator[Finding]:
         yield _check_device(device)
 
 
-def _check_library(patient: Patient, *, connected: bool) -> Finding:
+def _check_library(environment: Environment, *, connected: bool) -> Finding:
     name = "libedgetpu"
-    outcome = patient.probe("load_library", list(LIBRARIES))
+    outcome = environment.probe("load_library", list(LIBRARIES))
     library = outcome.facts.get("library")
     if outcome.failure is not None:
         text = f"{library or outcome.step} is there, but when it is loaded it {outcome.failure}"

@@ -1,4 +1,4 @@
-"""`Patient`: the machine and the installation under examination, and what several checks want to know of them."""
+"""`Environment`: the machine and the installation under examination, and what several checks want to know of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LITERT_MACHINES: Final = {
 
 
 @dataclass
-class Patient:
+class Environment:
     """What is examined.
 
     Attributes:
@@ -48,7 +48,7 @@ class Patient:
         return self._runs[runtime.name]
 
     @cached_property
-    def obstacle(self) -> str | None:
+    def unsupported_reason(self) -> str | None:
         """What classifying fails for want of, before any image is looked at; ``None`` where nothing is."""
         if self.chosen_runtime is None:
             return "for want of a runtime"

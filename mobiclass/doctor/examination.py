@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from mobiclass.doctor.accelerator import check_edgetpu
-from mobiclass.doctor.environment import Patient
+from mobiclass.doctor.environment import Environment
 from mobiclass.doctor.files import check_builtin_model, check_cache
 from mobiclass.doctor.finding import Finding, Status
 from mobiclass.doctor.heat import check_heat
@@ -31,7 +31,7 @@ class _Check(NamedTuple):
     """
 
     name: str
-    run: Callable[[Patient], Finding | Iterable[Finding]]
+    run: Callable[[Environment], Finding | Iterable[Finding]]
     essential: bool = False
 
 
@@ -56,9 +56,9 @@ _CHECKS: Final = (
 
 
 def examine(
-    patient: Patient, options: Mapping[str, Option], waiting_for: Callable[[str], None] = lambda name: None
+    environment: Environment, options: Mapping[str, Option], waiting_for: Callable[[str], None] = lambda name: None
 ) -> Iterator[Finding]:
-    """Examine `patient`, and give each finding as it is made.
+    """Examine `environment`, and give each finding as it is made.
 
     `options` are the options that environment variables set; `waiting_for` is called with the name of a check that
     takes longer than a moment.
@@ -68,17 +68,17 @@ def examine(
         _Check("settings", lambda _: check_settings(options)),
         _Check("as configured", check_as_set),
     ):
-        yield from _in_isolation(check, patient, waiting_for)
+        yield from _in_isolation(check, environment, waiting_for)
 
 
-def _in_isolation(check: _Check, patient: Patient, waiting_for: Callable[[str], None]) -> list[Finding]:
+def _in_isolation(check: _Check, environment: Environment, waiting_for: Callable[[str], None]) -> list[Finding]:
     """Run `check` in a thread, which can be left behind where it hangs in a dead network drive."""
     findings: list[Finding] = []
     complaints: list[str] = []
 
     def run() -> None:
         try:
-            found = check.run(patient)
+            found = check.run(environment)
             findings.extend([found] if isinstance(found, Finding) else found)
         except BaseException as error:  # noqa: BLE001 - a bug in one check is a line, not the end
             complaints.append(" ".join(f"{type(error).__name__}: {error}".split()))
@@ -88,9 +88,9 @@ def _in_isolation(check: _Check, patient: Patient, waiting_for: Callable[[str], 
     thread.join(_SOON_SECONDS)
     if thread.is_alive():
         waiting_for(check.name)
-        thread.join(_PROBES_OF_A_CHECK * patient.timeout_seconds)
+        thread.join(_PROBES_OF_A_CHECK * environment.timeout_seconds)
     if thread.is_alive():
-        complaints.append(f"does not end within {_PROBES_OF_A_CHECK * patient.timeout_seconds:g} s")
+        complaints.append(f"does not end within {_PROBES_OF_A_CHECK * environment.timeout_seconds:g} s")
     if not complaints:
         return findings
     status: Status = "problem" if check.essential else "warning"

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from mobiclass.doctor.environment import Patient
+from mobiclass.doctor.environment import Environment
 from mobiclass.doctor.finding import Finding
 from mobiclass.errors import MobiclassError
 from mobiclass.hub import BUILT_IN, cache_folder, catalog_entries, find_model
@@ -19,7 +19,7 @@ _REINSTALL: Final = "pip install --force-reinstall mobiclass"
 _LITTLE_BYTES: Final = 50_000_000
 
 
-def check_builtin_model(patient: Patient) -> Finding:
+def check_builtin_model(environment: Environment) -> Finding:
     """Compare the built-in model with its checksum."""
     name = "built-in model"
     try:
@@ -34,7 +34,7 @@ def check_builtin_model(patient: Patient) -> Finding:
     return Finding(name, "problem", text, _REINSTALL)
 
 
-def check_cache(patient: Patient) -> Finding:
+def check_cache(environment: Environment) -> Finding:
     """Write to the cache folder, or to where it would be made."""
     folder = cache_folder()
     fix = f"make {folder} a folder that this user may write to, or name another: export MOBICLASS_CACHE=FOLDER"

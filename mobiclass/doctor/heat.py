@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from mobiclass._system import read_number, read_text
-from mobiclass.doctor.environment import Patient
+from mobiclass.doctor.environment import Environment
 from mobiclass.doctor.finding import Finding
 
 _VCGENCMD_SECONDS: Final = 5.0
@@ -28,9 +28,9 @@ _POWER: Final = "use a stronger power supply and a short cable (a Pi 5 wants 5 V
 _COOLING: Final = "cool it: a heat sink or a fan, and room for air"
 
 
-def check_heat(patient: Patient) -> list[Finding]:
+def check_heat(environment: Environment) -> list[Finding]:
     """Look for throttling, and for what leads to it."""
-    findings = [_check_zones(patient.root)]
+    findings = [_check_zones(environment.root)]
     if vcgencmd := shutil.which("vcgencmd"):
         findings.insert(0, _check_firmware(vcgencmd))
     return findings

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from mobiclass._system import read_limits, read_memory, read_text
-from mobiclass.doctor.environment import Patient
+from mobiclass.doctor.environment import Environment
 from mobiclass.doctor.finding import Finding
 
 _MEGABYTE: Final = 1_000_000
@@ -30,19 +30,19 @@ _MAC_FEATURES: Final = {
 }
 
 
-def check_system(patient: Patient) -> Finding:
+def check_system(environment: Environment) -> Finding:
     """Say what machine and system this is."""
-    board = read_text(patient.root / "proc/device-tree/model")
-    release = re.search(r'^PRETTY_NAME="?([^"\n]*)', read_text(patient.root / "etc/os-release") or "", re.MULTILINE)
+    board = read_text(environment.root / "proc/device-tree/model")
+    release = re.search(r'^PRETTY_NAME="?([^"\n]*)', read_text(environment.root / "etc/os-release") or "", re.MULTILINE)
     parts = [board, release and release[1], f"{platform.system()} {platform.release()}", platform.machine()]
     return Finding("system", "info", ", ".join(part for part in parts if part))
 
 
-def check_python(patient: Patient) -> Finding:
+def check_python(environment: Environment) -> Finding:
     """Say which Python this is, and whether a runtime is to be had for it."""
-    bits = "64-bit" if patient.is_64_bit else "32-bit"
+    bits = "64-bit" if environment.is_64_bit else "32-bit"
     text = f"{platform.python_version()}, {bits}, {sys.executable}"
-    if platform.machine() == "aarch64" and not patient.is_64_bit:
+    if platform.machine() == "aarch64" and not environment.is_64_bit:
         return Finding(
             "python", "warning", f"{text}, on a 64-bit processor",
             "a 64-bit system is several times faster: LiteRT has no 32-bit wheels",
@@ -50,9 +50,9 @@ def check_python(patient: Patient) -> Finding:
     return Finding("python", "ok", text)
 
 
-def check_cpu(patient: Patient) -> Finding:
+def check_cpu(environment: Environment) -> Finding:
     """Look for the instructions that make int8 models fast."""
-    features = _cpu_features(patient.root)
+    features = _cpu_features(environment.root)
     if not features:
         return Finding("cpu", "info", "its features cannot be seen here")
     x86 = [text for name, text in _X86_FEATURES.items() if name in features]
@@ -68,12 +68,12 @@ def check_cpu(patient: Patient) -> Finding:
     return Finding("cpu", "warning", "no instructions for fast int8 arithmetic (AVX2, NEON): expect long times")
 
 
-def check_cores(patient: Patient) -> Finding:
+def check_cores(environment: Environment) -> Finding:
     """Count the cores, those that this process may run on, and the time that it may take of them."""
     total = os.cpu_count() or 1
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else total
     text = f"{usable} of {total}" if usable < total else str(total)
-    quota = read_limits(patient.root).cores
+    quota = read_limits(environment.root).cores
     if quota is not None and quota < usable:
         threads = max(1, int(quota))
         return Finding(
@@ -83,10 +83,10 @@ def check_cores(patient: Patient) -> Finding:
     return Finding("cores", "ok", f"{text}{' (affinity)' if usable < total else ''}")
 
 
-def check_memory(patient: Patient) -> Finding:
+def check_memory(environment: Environment) -> Finding:
     """Compare the memory that is left with what classifying takes."""
-    total, available = read_memory(patient.root)
-    limits = read_limits(patient.root)
+    total, available = read_memory(environment.root)
+    limits = read_limits(environment.root)
     if total is None:
         return Finding("memory", "info", "its amount cannot be seen here")
     text = f"{_megabytes(total)}"

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from mobiclass.doctor.environment import Patient
+from mobiclass.doctor.environment import Environment
 from mobiclass.doctor.finding import Finding, Status
 
 _MIN_NUMPY: Final = (1, 24)
@@ -45,9 +45,9 @@ EXTRAS: Final = (
 )
 
 
-def check_numpy(patient: Patient) -> Finding:
+def check_numpy(environment: Environment) -> Finding:
     """Import NumPy."""
-    failure = import_failures(patient, [NUMPY])[NUMPY]
+    failure = import_failures(environment, [NUMPY])[NUMPY]
     if failure is not None:
         return Finding("numpy", "problem", failure, "pip install --force-reinstall numpy")
     version = version_of(NUMPY)
@@ -59,10 +59,10 @@ def check_numpy(patient: Patient) -> Finding:
     return Finding("numpy", "ok", version)
 
 
-def check_pillow(patient: Patient) -> Finding:
+def check_pillow(environment: Environment) -> Finding:
     """Import Pillow, and ask it for its decoders."""
     fix = "pip install --force-reinstall pillow"
-    outcome = patient.probe("image_formats")
+    outcome = environment.probe("image_formats")
     if outcome.failure is not None:
         return Finding("pillow", "problem", _failure(outcome.failure) or "", fix)
     version, formats = version_of(PILLOW), outcome.facts["formats"]
@@ -73,9 +73,9 @@ def check_pillow(patient: Patient) -> Finding:
     return Finding("pillow", "ok", f"{version}, reads {', '.join(formats)} and more")
 
 
-def check_needed(patient: Patient) -> Finding:
+def check_needed(environment: Environment) -> Finding:
     """Import the small packages that the program needs."""
-    failures = import_failures(patient, NEEDED)
+    failures = import_failures(environment, NEEDED)
     broken = [f"{package.name} {failure}" for package, failure in failures.items() if failure is not None]
     if broken:
         names = " ".join(package.name for package, failure in failures.items() if failure is not None)
@@ -83,10 +83,10 @@ def check_needed(patient: Patient) -> Finding:
     return Finding("packages", "ok", ", ".join(f"{package.name} {version_of(package)}" for package in NEEDED))
 
 
-def check_extras(patient: Patient) -> Iterator[Finding]:
+def check_extras(environment: Environment) -> Iterator[Finding]:
     """Import the optional packages that are there."""
     installed = [extra.package for extra in EXTRAS if _is_there(extra.package)]
-    failures = import_failures(patient, installed) if installed else {}
+    failures = import_failures(environment, installed) if installed else {}
     for package, purpose, extra in EXTRAS:
         install = f"pip install 'mobiclass[{extra}]'"
         if package not in failures:
@@ -98,12 +98,12 @@ def check_extras(patient: Patient) -> Iterator[Finding]:
             yield Finding(extra, "ok", f"{purpose}: {package.name} {version_of(package)}")
 
 
-def import_failures(patient: Patient, packages: Sequence[Package]) -> dict[Package, str | None]:
+def import_failures(environment: Environment, packages: Sequence[Package]) -> dict[Package, str | None]:
     """Import each of `packages`; gives why it cannot be, as a phrase, or ``None``."""
     waiting = [package.module for package in packages]
     failures: dict[str, str] = {}
     while waiting:
-        outcome = patient.probe("import_modules", waiting)
+        outcome = environment.probe("import_modules", waiting)
         failures |= outcome.facts.get("failures", {})
         if outcome.failure is None:
             break

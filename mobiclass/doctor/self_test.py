@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from mobiclass.choices import is_device
 from mobiclass.doctor import known_picture
-from mobiclass.doctor.environment import Patient
+from mobiclass.doctor.environment import Environment
 from mobiclass.doctor.finding import Finding
 from mobiclass.errors import MobiclassError
 from mobiclass.hub import find_model
@@ -16,13 +16,13 @@ from mobiclass.tflite import read_model
 _MEGABYTE = 1_000_000
 
 
-def check_classification(patient: Patient) -> Finding:
+def check_classification(environment: Environment) -> Finding:
     """Classify the known picture with the built-in model, on the CPU, the whole way that a photo goes."""
     name = "self-test"
-    runtime = patient.chosen_runtime
-    if runtime is None or patient.obstacle:
-        return Finding(name, "problem", f"not tried, {patient.obstacle}")
-    outcome = patient.probe("classify", str(patient.builtin_model), "cpu", runtime.name, 1)
+    runtime = environment.chosen_runtime
+    if runtime is None or environment.unsupported_reason:
+        return Finding(name, "problem", f"not tried, {environment.unsupported_reason}")
+    outcome = environment.probe("classify", str(environment.builtin_model), "cpu", runtime.name, 1)
     if outcome.failure is not None:
         text = f"when it is to {outcome.step}: {outcome.failure}"
         return Finding(name, "problem", text, "put right what else is wrong here; if nothing is, report this output")
@@ -41,15 +41,15 @@ def check_classification(patient: Patient) -> Finding:
     return Finding(name, "ok", text)
 
 
-def check_as_set(patient: Patient) -> Iterator[Finding]:
+def check_as_set(environment: Environment) -> Iterator[Finding]:
     """Classify with the model and on the device that the environment asks for, if it does."""
     model, device = os.environ.get("MOBICLASS_MODEL"), os.environ.get("MOBICLASS_DEVICE") or "auto"
     if not model and device in ("auto", "cpu"):
         return
-    runtime = patient.chosen_runtime
+    runtime = environment.chosen_runtime
     if runtime is None or not is_device(device) or not _is_readable(model):
         return  # which is said elsewhere
-    outcome = patient.probe("classify", model or None, device, runtime.name, None)
+    outcome = environment.probe("classify", model or None, device, runtime.name, None)
     if outcome.failure is not None:
         variables = " and ".join(name for name in ("MOBICLASS_MODEL", "MOBICLASS_DEVICE") if os.environ.get(name))
         yield Finding("as configured", "problem", outcome.failure, f"put that right, or unset {variables}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from mobiclass._system import whole_file
+from mobiclass._system import atomic_write
 from mobiclass.images.decode import ImageSource, load_image
 from mobiclass.images.preprocess import Preprocessor
 from mobiclass.tflite import ModelInfo
@@ -27,5 +27,5 @@ def write_preview(model: ModelInfo, photo: ImageSource, output: Path) -> None:
     preprocessor = Preprocessor(model.input, model.preprocessing)
     image = load_image(photo, min_height=preprocessor.min_height, min_width=preprocessor.min_width)
     pixels = preprocessor.pixels(image)
-    with whole_file(output) as file:
+    with atomic_write(output) as file:
         Image.fromarray(pixels).save(file, "PNG")

@@ -31,7 +31,7 @@ _REDUCERS: Final = ("MEAN", "REDUCE_MAX", "REDUCE_MIN", "SUM")
 _PACKAGE: Final = b"DWN1"
 
 
-def obstacle(layer: Layer) -> str | None:
+def unsupported_reason(layer: Layer) -> str | None:
     """Say why the Edge TPU cannot run `layer`; ``None`` where nothing that is published speaks against it."""
     if layer.custom_name == EDGETPU_CUSTOM_OP:
         return None
@@ -39,7 +39,7 @@ def obstacle(layer: Layer) -> str | None:
         return "a custom operator of another kind"
     if layer.operator not in SUPPORTED:
         return "the Edge TPU has no such operator"
-    found = (_tensor_obstacle(layer, tensor) for tensor in layer.tensors)
+    found = (_tensor_unsupported(layer, tensor) for tensor in layer.tensors)
     reason = next((one for one in found if one), None)
     limit = _LIMITS.get(layer.operator)
     return reason or (limit(layer) if limit else None)
@@ -61,11 +61,11 @@ def required_runtime(custom_options: bytes | memoryview) -> int | None:
         return None
 
 
-def _tensor_obstacle(layer: Layer, tensor: LayerTensor) -> str | None:
+def _tensor_unsupported(layer: Layer, tensor: LayerTensor) -> str | None:
     if not tensor.static:
         return "the shape of one of its tensors is known only when it runs"
     if tensor.constant:
-        return _weights_obstacle(tensor)
+        return _weights_unsupported(tensor)
     if tensor.dtype not in _EIGHT_BITS:
         return f"it works on {tensor.dtype}; the Edge TPU works on 8 bits"
     if any(side > 1 for side in tensor.shape[:-_INNERMOST]):
@@ -73,7 +73,7 @@ def _tensor_obstacle(layer: Layer, tensor: LayerTensor) -> str | None:
     return None
 
 
-def _weights_obstacle(tensor: LayerTensor) -> str | None:
+def _weights_unsupported(tensor: LayerTensor) -> str | None:
     if "float" in tensor.dtype:
         return f"its weights are {tensor.dtype}; the Edge TPU works on 8 bits"
     return None

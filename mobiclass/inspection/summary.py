@@ -21,7 +21,7 @@ from mobiclass.inspection.costs import (
     separable_pairs,
     total_costs,
 )
-from mobiclass.inspection.edgetpu import obstacle, required_runtime
+from mobiclass.inspection.edgetpu import required_runtime, unsupported_reason
 from mobiclass.inspection.layers import Layer, read_subgraphs
 from mobiclass.inspection.published import PUBLISHED
 from mobiclass.tflite import EDGETPU_CUSTOM_OP
@@ -55,7 +55,7 @@ class Inspection:
         totals: what they cost together.
         pairs: the depthwise-separable convolutions.
         floats: the places of the layers that compute in floating point.
-        obstacles: for each layer, why the Edge TPU cannot run it, or ``None``.
+        unsupported_reasons: for each layer, why the Edge TPU cannot run it, or ``None``.
         edgetpu_runtime: the version of the Edge TPU's runtime that a compiled model needs at least, if it says so.
         other_subgraphs: further subgraphs, which its control flow runs; their layers are not among these.
         architecture: the MobileNet whose convolutions it begins with, one by one; ``None`` where it is another.
@@ -68,7 +68,7 @@ class Inspection:
     totals: Totals
     pairs: tuple[SeparablePair, ...]
     floats: tuple[int, ...]
-    obstacles: tuple[str | None, ...]
+    unsupported_reasons: tuple[str | None, ...]
     edgetpu_runtime: int | None
     other_subgraphs: int
     architecture: BackboneMatch | None
@@ -85,7 +85,7 @@ class Inspection:
         """The layers that an Edge TPU would leave to the CPU: of a compiled model, all that is not compiled."""
         if self.edgetpu_compiled:
             return tuple(at for at, layer in enumerate(self.layers) if layer.custom_name != EDGETPU_CUSTOM_OP)
-        return tuple(at for at, reason in enumerate(self.obstacles) if reason)
+        return tuple(at for at, reason in enumerate(self.unsupported_reasons) if reason)
 
 
 def inspect_model(content: bytes, file: str) -> Inspection:
@@ -105,7 +105,7 @@ def inspect_model(content: bytes, file: str) -> Inspection:
         totals=total_costs(main.layers, costs),
         pairs=separable_pairs(main.layers, costs),
         floats=float_layers(main),
-        obstacles=tuple(obstacle(layer) for layer in main.layers),
+        unsupported_reasons=tuple(unsupported_reason(layer) for layer in main.layers),
         edgetpu_runtime=_edgetpu_runtime(main.layers),
         other_subgraphs=len(others),
         architecture=architecture,

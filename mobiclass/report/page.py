@@ -25,7 +25,7 @@ from unicodedata import category
 
 from PIL import Image
 
-from mobiclass._system import whole_file
+from mobiclass._system import atomic_write
 from mobiclass.errors import ImageError
 from mobiclass.images import load_image
 from mobiclass.results import is_mistake
@@ -60,7 +60,7 @@ def write_report(
         SetupError: the page cannot be written.
     """
     head, tail = (string.Template(part) for part in _resource("page.html").split(_ROWS_MARK))
-    with whole_file(output) as file:
+    with atomic_write(output) as file:
         # What UTF-8 cannot write is shown as U+FFFD instead of ending the report.
         page = io.TextIOWrapper(file, encoding="utf-8", errors="xmlcharrefreplace", newline="\n")
         page.write(head.substitute(title=_as_text(title), **_style_and_policy()))

@@ -62,7 +62,7 @@ class DeviceOptions(NamedTuple):
     notify: Callable[[str], None] | None
 
 
-def place(model: ModelInfo, overrides: Facts, options: DeviceOptions) -> tuple[Running, StandIn | None]:
+def place(model: ModelInfo, overrides: Facts, options: DeviceOptions) -> tuple[Running, Fallback | None]:
     """Load `model`, whose description `overrides` are part of, on the device of `options`.
 
     Returns:
@@ -78,7 +78,7 @@ def place(model: ModelInfo, overrides: Facts, options: DeviceOptions) -> tuple[R
         return run_on_cpu(model, options.runtime, options.num_threads), None
     from mobiclass.runtime.edgetpu.interpreter import EdgeTpuInterpreter
 
-    stand_in = StandIn(model, overrides, options) if options.device == "auto" else None
+    stand_in = Fallback(model, overrides, options) if options.device == "auto" else None
     device = "edgetpu" if options.device == "auto" else options.device
     try:
         interpreter = EdgeTpuInterpreter(
@@ -107,7 +107,7 @@ def run_on_cpu(model: ModelInfo, runtime: Runtime, num_threads: int | None, fall
     return Running(model, interpreter, Preprocessor(model.input, model.preprocessing), fallback=fallback)
 
 
-class StandIn:
+class Fallback:
     """The CPU model that stands in for a compiled one, read when it is first asked for. Threads may share it.
 
     Attributes:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-import mobiclass.classifier
+import mobiclass.images.decode
 from mobiclass import Classifier
 from mobiclass.batch.engine import Batch, BatchSummary, PredictionOptions
 from mobiclass.errors import ModelError, SetupError
@@ -52,14 +52,14 @@ def classifier(colours: Path) -> Classifier:
 @pytest.fixture
 def decode(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[str], None]], None]:
     """Give a function that has something called before each image is decoded."""
-    load_image = mobiclass.classifier.load_image
+    load_image = mobiclass.images.decode.load_image
 
     def set_hook(before: Callable[[str], None]) -> None:
         def hooked(source: str, **how: Any) -> Any:
             before(source)
             return load_image(source, **how)
 
-        monkeypatch.setattr("mobiclass.classifier.load_image", hooked)
+        monkeypatch.setattr("mobiclass.images.decode.load_image", hooked)
 
     return set_hook
 

@@ -256,7 +256,7 @@ class TestFiles:
         make_photos(tmp_path / "photos", 3)
         (tmp_path / "new.jpg").write_bytes(jpeg("blue", side=24))
         patch = """
-import os, mobiclass.classifier as c
+import os, mobiclass.images.decode as c
 def replaced(source, decode=c.load_image, **how):
     image = decode(source, **how)
     if source.endswith("p00001.jpg"):

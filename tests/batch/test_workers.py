@@ -17,7 +17,7 @@ def work_off(workers: Workers[int, str], items: Iterator[int]) -> list[str]:
     """Keep the workers full until `items` end, and take what is finished."""
     results: list[str] = []
     for item in items:
-        workers.take_up(item)
+        workers.submit(item)
         while workers.full:
             results += workers.finished()
     while not workers.idle:
@@ -61,7 +61,7 @@ def test_eight_items_a_thread_are_enough() -> None:
     with Workers(work, 2) as workers:
         for item in range(16):
             assert not workers.full
-            workers.take_up(item)
+            workers.submit(item)
         assert workers.full
         wait_until(lambda: len(begun) == 2, "both threads to begin")
         assert list(workers.finished()) == []
@@ -89,7 +89,7 @@ def test_an_error_comes_in_its_place_and_the_others_are_done() -> None:
 
     with Workers(work, 2) as workers:
         for item in range(8):
-            workers.take_up(item)
+            workers.submit(item)
         with pytest.raises(SystemExit, match="the fifth"):
             take_all(workers)
         wait_until(lambda: len(done) == 7, "all but the fifth")
@@ -110,7 +110,7 @@ def test_leaving_finishes_what_is_begun_and_drops_the_rest() -> None:
     workers = Workers(work, 2)
     with workers:
         for item in range(16):
-            workers.take_up(item)
+            workers.submit(item)
         wait_until(lambda: len(begun) == 2, "both threads to begin")
         leaving = threading.Thread(target=workers.__exit__)
         leaving.start()
@@ -136,7 +136,7 @@ def test_a_slow_item_is_not_waited_for_with_a_busy_loop() -> None:
     timer = threading.Timer(0.6, go.set)
     with Workers(work, 2) as workers:
         for item in range(16):
-            workers.take_up(item)
+            workers.submit(item)
         wait_until(lambda: len(done) == 15, "all but the first")
         timer.start()
         while not workers.idle:
@@ -162,8 +162,8 @@ def test_finishing_an_item_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_threads_start_when_there_is_work_for_them() -> None:
     with Workers(str, 50) as workers:
         assert threads_at_work() == 0
-        workers.take_up(1)
-        workers.take_up(2)
+        workers.submit(1)
+        workers.submit(2)
         assert threads_at_work() == 2
         assert work_off(workers, iter(())) == ["1", "2"]
     assert threads_at_work() == 0
@@ -180,12 +180,12 @@ def no_more_threads() -> Iterator[Callable[[], int]]:
 def test_a_system_without_a_thread_to_spare(no_more_threads: Callable[[], int]) -> None:
     no_more_threads()
     with Workers(str, 3) as workers, pytest.raises(SetupError, match="no thread to work in"):
-        workers.take_up(1)
+        workers.submit(1)
 
 
 def test_fewer_threads_than_wished_for_do_the_work_too(no_more_threads: Callable[[], int]) -> None:
     with Workers(str, 3) as workers:
-        workers.take_up(0)
+        workers.submit(0)
         no_more_threads()
         assert work_off(workers, iter(range(1, 100))) == [str(item) for item in range(100)]
         assert threads_at_work() == 1

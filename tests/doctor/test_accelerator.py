@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mobiclass.doctor.accelerator import check_edgetpu
-from mobiclass.doctor.environment import Patient
+from mobiclass.doctor.environment import Environment
 from mobiclass.doctor.finding import Finding
 from tests.support.sysfs import add_apex, add_usb
 
@@ -42,7 +42,7 @@ def compile_library(source: str, file: Path, *more: str) -> None:
 
 
 def examine(tmp_path: Path, timeout_seconds: float = 30) -> list[Finding]:
-    return list(check_edgetpu(Patient(root=tmp_path / "root", timeout_seconds=timeout_seconds)))
+    return list(check_edgetpu(Environment(root=tmp_path / "root", timeout_seconds=timeout_seconds)))
 
 
 def test_neither_library_nor_device_is_no_problem(tmp_path: Path) -> None:

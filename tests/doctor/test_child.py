@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mobiclass.doctor.child import run_probe
-from mobiclass.doctor.environment import Patient
+from mobiclass.doctor.environment import Environment
 from mobiclass.doctor.packages import NUMPY, Extra, Package, import_failures
 
 CRASH = "import ctypes\nctypes.string_at(0)\n"
@@ -77,7 +77,7 @@ def test_what_hangs_is_given_up(name: str) -> None:
 def test_a_package_that_crashes_does_not_take_the_others_with_it() -> None:
     names = ["faulty_raises", "numpy", "faulty_crashes", "json", "faulty_hangs", "csv"]
     packages = [Package(name, name) for name in names]
-    failures = import_failures(Patient(timeout_seconds=5), packages)
+    failures = import_failures(Environment(timeout_seconds=5), packages)
     assert [failures[package] is None for package in packages] == [False, True, False, True, False, True]
     assert failures[packages[0]] == "cannot be imported: RuntimeError: no way"
     assert "does not end within 5 s" in (failures[packages[4]] or "")
@@ -85,7 +85,7 @@ def test_a_package_that_crashes_does_not_take_the_others_with_it() -> None:
 
 def test_packages_that_are_missing_are_told_so() -> None:
     missing = Package("no-such", "no_such_module_here")
-    assert "is not installed" in (import_failures(Patient(), [missing, NUMPY])[missing] or "")
+    assert "is not installed" in (import_failures(Environment(), [missing, NUMPY])[missing] or "")
 
 
 def test_every_optional_package_of_the_project_is_examined() -> None:

@@ -9,24 +9,24 @@ from collections.abc import Iterator
 import pytest
 
 from mobiclass.doctor import examination
-from mobiclass.doctor.environment import Patient
+from mobiclass.doctor.environment import Environment
 from mobiclass.doctor.examination import _Check, examine
 from mobiclass.doctor.finding import Finding
 
 FINE = Finding("fine", "ok", "fine")
 
 
-def broken(patient: Patient) -> Iterator[Finding]:
+def broken(environment: Environment) -> Iterator[Finding]:
     yield Finding("half", "ok", "done before")
     raise ValueError("a\nbug")
 
 
-def hanging(patient: Patient) -> Finding:
+def hanging(environment: Environment) -> Finding:
     time.sleep(20)
     return FINE
 
 
-def leaving(patient: Patient) -> Finding:
+def leaving(environment: Environment) -> Finding:
     sys.exit(5)
 
 
@@ -35,11 +35,11 @@ def test_no_check_is_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
         _Check("broken", broken),
         _Check("hanging", hanging, essential=True),
         _Check("leaving", leaving),
-        _Check("fine", lambda patient: FINE),
+        _Check("fine", lambda environment: FINE),
     )
     monkeypatch.setattr(examination, "_CHECKS", checks)
     waited_for: list[str] = []
-    found = list(examine(Patient(timeout_seconds=0.2), {}, waited_for.append))
+    found = list(examine(Environment(timeout_seconds=0.2), {}, waited_for.append))
     found = [finding for finding in found if not finding.name.startswith("MOBICLASS_")]
     assert [(finding.name, finding.status) for finding in found] == [
         ("half", "ok"), ("broken", "warning"), ("hanging", "problem"), ("leaving", "warning"), ("fine", "ok"),

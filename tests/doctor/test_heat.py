@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mobiclass.doctor.environment import Patient
+from mobiclass.doctor.environment import Environment
 from mobiclass.doctor.finding import Finding
 from mobiclass.doctor.heat import check_heat, decode_throttled
 from tests.support.sysfs import lay_out
@@ -20,7 +20,7 @@ def ask(root: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Finding:
     lay_out(root, {"bin/vcgencmd": f"#!/bin/sh\n{script}\n"})
     (root / "bin/vcgencmd").chmod(0o755)
     monkeypatch.setenv("PATH", f"{root / 'bin'}:/usr/bin:/bin")
-    first, second = check_heat(Patient(root=root))
+    first, second = check_heat(Environment(root=root))
     assert (first.name, second.name) == ("throttling", "temperature")
     return first
 
@@ -87,7 +87,7 @@ def test_a_firmware_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def temperature(root: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str]) -> Finding:
     monkeypatch.setenv("PATH", str(root))
     lay_out(root, files)
-    (finding,) = check_heat(Patient(root=root))
+    (finding,) = check_heat(Environment(root=root))
     return finding
 
 

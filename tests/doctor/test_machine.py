@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mobiclass._system.machine import read_limits
-from mobiclass.doctor.environment import Patient
+from mobiclass.doctor.environment import Environment
 from mobiclass.doctor.machine import check_cores, check_cpu, check_memory, check_python, check_system
 from tests.support.sysfs import lay_out
 
@@ -52,7 +52,7 @@ def test_cpu_features(
     on_machine(monkeypatch, machine)
     monkeypatch.setattr("sys.platform", "linux")
     lay_out(tmp_path, {"proc/cpuinfo": f"processor\t: 0\n{line}\nprocessor\t: 1\n{line}\n"})
-    finding = check_cpu(Patient(root=tmp_path))
+    finding = check_cpu(Environment(root=tmp_path))
     assert (finding.status, finding.text.startswith(text)) == (status, True)
 
 
@@ -66,7 +66,7 @@ def test_a_mac_is_asked_by_sysctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PATH", str(sysctl.parent))
     monkeypatch.setattr("sys.platform", "darwin")
     on_machine(monkeypatch, "arm64")
-    assert check_cpu(Patient(root=tmp_path)).text == "dotprod (int8 dot products)"
+    assert check_cpu(Environment(root=tmp_path)).text == "dotprod (int8 dot products)"
 
 
 def test_the_board_is_named(tmp_path: Path) -> None:
@@ -74,20 +74,20 @@ def test_the_board_is_named(tmp_path: Path) -> None:
         "proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.4\0",
         "etc/os-release": 'NAME="Debian"\nPRETTY_NAME="Debian GNU/Linux 13 (trixie)"\n',
     })  # fmt: skip
-    text = check_system(Patient(root=tmp_path)).text
+    text = check_system(Environment(root=tmp_path)).text
     assert text.startswith("Raspberry Pi 4 Model B Rev 1.4, Debian GNU/Linux 13 (trixie), ")
 
 
 def test_a_32_bit_python_on_a_64_bit_processor_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     on_machine(monkeypatch, "aarch64")
     monkeypatch.setattr("sys.maxsize", 2**31 - 1)
-    patient = Patient()
-    finding = check_python(patient)
-    assert (finding.status, "32-bit" in finding.text, patient.has_litert_wheels) == ("warning", True, False)
+    environment = Environment()
+    finding = check_python(environment)
+    assert (finding.status, "32-bit" in finding.text, environment.has_litert_wheels) == ("warning", True, False)
 
 
 def test_all_cores_where_nothing_limits_them(tmp_path: Path) -> None:
-    finding = check_cores(Patient(root=tmp_path))
+    finding = check_cores(Environment(root=tmp_path))
     assert finding.status == "ok"
     assert finding.text.startswith(str(USABLE))
 
@@ -95,7 +95,7 @@ def test_all_cores_where_nothing_limits_them(tmp_path: Path) -> None:
 def test_affinity_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: USABLE + 6)
     if hasattr(os, "sched_getaffinity"):
-        assert check_cores(Patient(root=tmp_path)).text == f"{USABLE} of {USABLE + 6} (affinity)"
+        assert check_cores(Environment(root=tmp_path)).text == f"{USABLE} of {USABLE + 6} (affinity)"
 
 
 CGROUP_2 = {"proc/self/cgroup": "0::/system.slice/docker-1.scope\n"}
@@ -126,7 +126,7 @@ CGROUP_1 = {"proc/self/cgroup": "5:memory:/docker/1\n4:cpu,cpuacct:/docker/1\n1:
 def test_quotas_of_control_groups(files: dict[str, str], cores: float | None, tmp_path: Path) -> None:
     lay_out(tmp_path, files)
     assert read_limits(tmp_path).cores == cores
-    finding = check_cores(Patient(root=tmp_path))
+    finding = check_cores(Environment(root=tmp_path))
     limited = cores is not None and cores < USABLE
     assert finding.status == ("warning" if limited else "ok")
     if limited:
@@ -148,14 +148,14 @@ def test_memory_of_control_groups(files: dict[str, str], tmp_path: Path) -> None
     lay_out(tmp_path, {**files, **meminfo(4000 * MEGABYTE, 3000 * MEGABYTE)})
     limits = read_limits(tmp_path)
     assert (limits.memory_bytes, limits.memory_left_bytes) == (300 * MEGABYTE, 200 * MEGABYTE)
-    finding = check_memory(Patient(root=tmp_path))
+    finding = check_memory(Environment(root=tmp_path))
     assert finding.status == "ok"
     assert "the control group allows 300 MB, of which 200 MB are left" in finding.text
 
 
 def test_little_memory_is_a_warning(tmp_path: Path) -> None:
     lay_out(tmp_path, meminfo(440 * MEGABYTE, 50 * MEGABYTE))
-    finding = check_memory(Patient(root=tmp_path))
+    finding = check_memory(Environment(root=tmp_path))
     assert (finding.status, finding.text) == ("warning", "440 MB, of which 50 MB are free")
     assert "add swap" in (finding.fix or "")
 
@@ -163,11 +163,11 @@ def test_little_memory_is_a_warning(tmp_path: Path) -> None:
 def test_little_memory_in_the_control_group_is_a_warning(tmp_path: Path) -> None:
     group = {"sys/fs/cgroup/memory.max": f"{64 * MEGABYTE}\n", "sys/fs/cgroup/memory.current": f"{200 * MEGABYTE}\n"}
     lay_out(tmp_path, {**CGROUP_2, **group, **meminfo(4000 * MEGABYTE, 3000 * MEGABYTE)})
-    finding = check_memory(Patient(root=tmp_path))
+    finding = check_memory(Environment(root=tmp_path))
     assert finding.status == "warning"
     assert "of which 0 MB are left" in finding.text
 
 
 def test_memory_without_proc(tmp_path: Path) -> None:
-    finding = check_memory(Patient(root=tmp_path))
+    finding = check_memory(Environment(root=tmp_path))
     assert finding.status in ("ok", "info")

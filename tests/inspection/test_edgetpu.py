@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from mobiclass.hub.catalog import find_model
-from mobiclass.inspection.edgetpu import obstacle, required_runtime
+from mobiclass.inspection.edgetpu import required_runtime, unsupported_reason
 from mobiclass.inspection.layers import read_subgraphs
 from tests.support.closed_forms import mobilenet_v1
 from tests.support.networks import network
@@ -59,7 +59,7 @@ def check(
     ((layer,),) = (subgraph.layers for subgraph in read_subgraphs(
         graph([*inputs, output], [operator], [0], [len(inputs)]), "m"
     ))  # fmt: skip
-    return obstacle(layer)
+    return unsupported_reason(layer)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_what_hinders_is_named(
 
 @pytest.mark.parametrize("content", [find_model().read_bytes(), network(mobilenet_v1(0.25), 128, 7)], ids=["0", "1"])
 def test_quantized_networks_run_whole(content: bytes) -> None:
-    assert not [reason for layer in read_subgraphs(content, "m")[0].layers if (reason := obstacle(layer))]
+    assert not [reason for layer in read_subgraphs(content, "m")[0].layers if (reason := unsupported_reason(layer))]
 
 
 def package(version: int) -> bytes:
@@ -167,4 +167,4 @@ def test_a_compiled_operator_that_says_nothing(content: bytes) -> None:
 
 def test_a_compiled_model_is_no_obstacle() -> None:
     (layer,) = read_subgraphs(edgetpu_model(), "m")[0].layers
-    assert obstacle(layer) is None
+    assert unsupported_reason(layer) is None

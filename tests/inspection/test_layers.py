@@ -193,7 +193,7 @@ def look(content: bytes) -> bool:
     except ModelError as error:
         assert str(error).startswith("m: ")
         return False
-    assert len(found.layers) == len(found.costs) == len(found.obstacles)
+    assert len(found.layers) == len(found.costs) == len(found.unsupported_reasons)
     assert layers_text(found, 80).replace("\n", "").isprintable()
     assert json.dumps(layers_json(found), allow_nan=False)
     return True

@@ -175,7 +175,7 @@ def test_each_worker_gets_a_stand_in_of_its_own(make_model: MakeModel, simulator
     notices: list[str] = []
     simulator.switch(gone=4)
     first = Classifier.load(path, num_threads=1, notify=notices.append)
-    second = first.for_another_thread()
+    second = first.clone()
     assert first is not second
     assert [each.result("", GREEN).device for each in (first, second)] == ["edgetpu", "edgetpu"]
     assert [each.result("", GREEN).device for each in (first, second)] == ["cpu", "cpu"]

@@ -12,7 +12,7 @@ from typing import Final
 
 import click
 
-from mobiclass._system import whole_file
+from mobiclass._system import atomic_write
 from mobiclass.cli import separate_streams
 from mobiclass.errors import MobiclassError, SetupError
 
@@ -66,7 +66,7 @@ def _build(output: Path, float_output: Path | None) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write(content)
     click.echo(f"{path}: {len(content)} bytes, sha256 {hashlib.sha256(content).hexdigest()}", err=True)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mobiclass._system import whole_file
+from mobiclass._system import atomic_write
 from mobiclass.cli import separate_streams
 from mobiclass.errors import MobiclassError, SetupError
 from tools.keras_models import ARCHITECTURES, architecture_table
@@ -202,7 +202,7 @@ def _worst(converted: Conversion) -> list[str]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write(content)
     click.echo(f"{path}: {len(content)} bytes", err=True)
 

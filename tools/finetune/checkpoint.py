@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from mobiclass._system import whole_file
+from mobiclass._system import atomic_write
 from tools.errors import TrainingError
 
 _STATE_FILE: Final = "state.json"
@@ -77,7 +77,7 @@ class Checkpoint:
                 f"{self.folder}: the checkpoint cannot be written ({error.strerror or error})"
             ) from error
         state = {"format": _FORMAT, "run": self._run, "last": last, "best": self._best, "progress": asdict(progress)}
-        with whole_file(self.folder / _STATE_FILE) as file:
+        with atomic_write(self.folder / _STATE_FILE) as file:
             file.write(json.dumps(state, indent=1).encode())
         for path in self.folder.glob("*.keras"):
             if path.name not in (last, self._best):

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mobiclass._system import whole_file
+from mobiclass._system import atomic_write
 from mobiclass.inspection import count_multiply_adds
 from tools.convert import encode_lines
 from tools.errors import TrainingError
@@ -177,7 +177,7 @@ def _write(
         (outputs.labels, encode_lines(photos.labels)),
         (outputs.model, _encode_network(model)),
     ):
-        with whole_file(path) as file:
+        with atomic_write(path) as file:
             file.write(content)
 
 

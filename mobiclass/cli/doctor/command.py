@@ -39,13 +39,13 @@ def doctor(output_format: str, timeout: float, quiet: bool) -> None:
       mobiclass doctor --format json | jq '.checks[] | select(.status != "ok")'
     """
     from mobiclass.cli.doctor.checkup import JsonReport, TableReport, Waiting, summary
-    from mobiclass.doctor import Patient, examine
+    from mobiclass.doctor import Environment, examine
     from mobiclass.errors import SetupError
 
     report = (JsonReport if output_format == "json" else TableReport)(sys.stdout)
     waiting = Waiting(sys.stderr, quiet=quiet)
     findings = []
-    for finding in examine(Patient(timeout_seconds=timeout), _options_set(), waiting.say):
+    for finding in examine(Environment(timeout_seconds=timeout), _options_set(), waiting.say):
         waiting.clear()
         findings.append(finding)
         report.write(finding)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
-from mobiclass.cli.evaluate.models import (
-    Contestant,
+from mobiclass.cli.evaluate.evaluated_models import (
+    EvaluatedModel,
     check_agreement,
     check_photos,
     listed,
@@ -179,7 +179,7 @@ class _Run(NamedTuple):
     jobs: int
     quiet: bool
 
-    def evaluate(self, model: Contestant, rows: FileOutput | NoRows) -> tuple[Evaluation, int | None]:
+    def evaluate(self, model: EvaluatedModel, rows: FileOutput | NoRows) -> tuple[Evaluation, int | None]:
         """Run a model over the photos, its rows going to `rows`; also gives the signal that interrupted it, if any."""
         from mobiclass.batch import Batch
         from mobiclass.evaluation import CountedRows, Evaluation, PhotoTruth, Tally
@@ -204,7 +204,7 @@ class _Run(NamedTuple):
         )
         return evaluation, interrupted_by
 
-    def compare(self, model: Contestant, rows: FileOutput | NoRows) -> tuple[Evaluation, Comparison, int | None]:
+    def compare(self, model: EvaluatedModel, rows: FileOutput | NoRows) -> tuple[Evaluation, Comparison, int | None]:
         """Run a second model over the photos of which `rows` has what the first made of them."""
         from mobiclass.evaluation import ComparedRows, Comparison
 

@@ -65,7 +65,7 @@ def _layer_json(inspection: Inspection, place: int) -> dict[str, Any]:
         "parameters": cost.parameters,
         "multiply_adds": cost.multiply_adds,
         "bytes": cost.stored_bytes,
-        "edgetpu_obstacle": inspection.obstacles[place],
+        "edgetpu_unsupported_reason": inspection.unsupported_reasons[place],
     }
 
 

@@ -48,8 +48,8 @@ def _layer_columns(inspection: Inspection) -> list[_Column]:
         _Column("weights", [_weights(cost) for cost in costs], rank=1),
         _Column("output is", [_values(tensor) for tensor in outputs], rank=4),
     ]
-    if any(inspection.obstacles) and not inspection.edgetpu_compiled:
-        columns.append(_Column("TPU", ["no" if reason else "yes" for reason in inspection.obstacles], rank=2))
+    if any(inspection.unsupported_reasons) and not inspection.edgetpu_compiled:
+        columns.append(_Column("TPU", ["no" if reason else "yes" for reason in inspection.unsupported_reasons], rank=2))
     return columns
 
 
@@ -121,7 +121,7 @@ def _edgetpu(inspection: Inspection) -> list[Fact]:
     facts = [Fact("Edge TPU", f"can run {able} of {_count(len(inspection.layers), 'layer')}; not:", "")]
     reasons: dict[str, list[int]] = {}
     for place in left:
-        reasons.setdefault(inspection.obstacles[place] or "", []).append(place)
+        reasons.setdefault(inspection.unsupported_reasons[place] or "", []).append(place)
     return facts + [Fact("", f"{_named(inspection.layers, places)}: {why}", "") for why, places in reasons.items()]
 
 

@@ -166,7 +166,7 @@ def test_layers_as_json(make_model: MakeModel) -> None:
     assert shown["catalog"] is None
     depthwise = shown["layers"][3]
     assert (depthwise["operator"], depthwise["kernel"], depthwise["stride"]) == ("DEPTHWISE_CONV_2D", [3, 3], [2, 2])
-    assert (depthwise["activation"], depthwise["edgetpu_obstacle"]) == ("relu6", None)
+    assert (depthwise["activation"], depthwise["edgetpu_unsupported_reason"]) == ("relu6", None)
     weights, bias = depthwise["weights"]
     assert (weights["shape"], weights["dtype"], weights["scales"], weights["scale"]) == (
         [1, 3, 3, 16],

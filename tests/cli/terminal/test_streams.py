@@ -68,9 +68,9 @@ def test_warnings_of_other_libraries_are_shown_only_on_request(
 ) -> None:
     Image.new("RGB", (20, 20)).save(tmp_path / "p.png")
     program = (
-        "import warnings\nfrom mobiclass import classifier\nload = classifier.load_image\n"
+        "import warnings\nfrom mobiclass.images import decode\nload = decode.load_image\n"
         "def warn(*given, **how):\n    warnings.warn('odd image')\n    return load(*given, **how)\n"
-        "classifier.load_image = warn\nfrom mobiclass.cli import main\nmain()"
+        "decode.load_image = warn\nfrom mobiclass.cli import main\nmain()"
     )
     outcome = run("-c", program, "predict", "--model", colours, *options, tmp_path / "p.png", command=(sys.executable,))
     assert outcome.exit_code == 0, outcome.stderr

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mobiclass.evaluation import ClassFolders, ClassMap, Truth
 
 
-class Contestant(NamedTuple):
+class EvaluatedModel(NamedTuple):
     """A model, and what the photos' folders are in its terms."""
 
     classifier: Classifier
@@ -30,7 +30,7 @@ def load_contestant(
     *,
     quiet: bool,
     verbose: bool,
-) -> Contestant:
+) -> EvaluatedModel:
     """Load a model and match the folders to its classes."""
     from mobiclass.evaluation import match_folders
 
@@ -40,10 +40,10 @@ def load_contestant(
     if verbose:
         for name, index in truth.indices.items():
             click.echo(f"  {safe_text(name)}: {safe_text(truth.name(index))} ({index})", err=True)
-    return Contestant(classifier, truth)
+    return EvaluatedModel(classifier, truth)
 
 
-def check_agreement(first: Contestant, second: Contestant) -> None:
+def check_agreement(first: EvaluatedModel, second: EvaluatedModel) -> None:
     """Refuse numbers that are one class here and another there."""
     from mobiclass.errors import ClassesError
 
