@@ -256,13 +256,13 @@ class TestFiles:
         make_photos(tmp_path / "photos", 3)
         (tmp_path / "new.jpg").write_bytes(jpeg("blue", side=24))
         patch = """
-import os, mobiclass.images.decode as c
-def replaced(source, decode=c.load_image, **how):
+import os, mobiclass.classifier as c
+def replaced(source, decode=c.upright_image, **how):
     image = decode(source, **how)
     if source.endswith("p00001.jpg"):
         os.replace("new.jpg", source)
     return image
-c.load_image = replaced
+c.upright_image = replaced
 """
         assert batch("photos", "-o", OUT, command=patched(patch)).exit_code == 0
         assert [top(row) for row in read_rows(OUT)] == ["red", "green", "blue"]

@@ -23,19 +23,19 @@ PATIENCE_SECONDS = 60
 
 # Parts of the program replaced by others, before it starts: to count, to wait and to fail at a given place.
 COUNT_DECODED = """
-import os, mobiclass.images.decode as c
-def counted(source, decode=c.load_image, **how):
+import os, mobiclass.classifier as c
+def counted(source, decode=c.upright_image, **how):
     with open(os.environ["DECODED"], "ab") as log:
         log.write(os.fsencode(source) + b"\\n")
     return decode(source, **how)
-c.load_image = counted
+c.upright_image = counted
 """
 DECODE_SLOWLY = """
-import os, time, mobiclass.images.decode as c
-def slow(source, decode=c.load_image, **how):
+import os, time, mobiclass.classifier as c
+def slow(source, decode=c.upright_image, **how):
     time.sleep(float(os.environ["DECODE_SECONDS"]))
     return decode(source, **how)
-c.load_image = slow
+c.upright_image = slow
 """
 
 
