@@ -49,7 +49,7 @@ def available_cores(root: Path = _ROOT) -> int:
     A quota of 1.5 cores is 2: one of two threads then waits now and then, and the half is not lost.
     """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = read_limits(root).cores
+    quota = _quota(root)
     return allowed if quota is None else max(1, min(allowed, ceil(quota)))
 
 
@@ -74,10 +74,9 @@ def read_memory(root: Path = _ROOT) -> Memory:
 
 def read_limits(root: Path = _ROOT) -> Limits:
     """Read the limits of this process's groups and of those around them; the strictest counts."""
-    cores = [number for folder in _folders(root, "cpu") if (number := _cores(folder)) is not None]
     memory = [found for folder in _folders(root, "memory") if (found := _memory(folder)) is not None]
     return Limits(
-        min(cores, default=None),
+        _quota(root),
         min((limit for limit, _ in memory), default=None),
         min((max(0, limit - used) for limit, used in memory), default=None),
     )
@@ -97,6 +96,10 @@ def read_number(path: Path) -> int | None:
         return int(read_text(path) or "")
     except ValueError:
         return None
+
+
+def _quota(root: Path) -> float | None:
+    return min((number for folder in _folders(root, "cpu") if (number := _cores(folder)) is not None), default=None)
 
 
 def _folders(root: Path, controller: str) -> Iterator[Path]:
