@@ -12,7 +12,7 @@ NUMPY_1_PYARROW = pyarrow==17.0.0
 OLDEST       = click==8.1.3 numpy==1.24.2 pillow==9.4.0 platformdirs==2.6.2 tqdm==4.64.1 scikit-image==0.22.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-tflite test-tools test-all-architectures test-oldest test-pi test-pi-all check docs bench model wheel clean
+.PHONY: help demo test test-fast test-tflite test-tools test-all-architectures test-oldest test-pi test-pi-all check docs bench model wheel clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 25
@@ -51,6 +51,9 @@ demo: $(VENV)/.installed ## Name what is on three real photos
 
 test: $(VENV)/.installed ## Run the tests (on LiteRT)
 	$(BIN)/python -m pytest $(PYTEST)
+
+test-fast: $(VENV)/.installed ## Run the tests that start no process, under a minute
+	$(BIN)/python -m pytest --no-processes -r fE $(PYTEST)
 
 test-tflite: $(VENV_TFLITE)/.installed ## Run the tests on tflite-runtime (Python 3.10 or 3.11)
 	MOBICLASS_RUNTIME=tflite $(VENV_TFLITE)/bin/python -m pytest --ignore tests/tools $(PYTEST)

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from tests.support.edge_tpus import EdgeTpu, Simulator, build_simulator, connected_edge_tpu, simulated_edge_tpu
 from tests.support.tiny_models import colour_model
 
+pytest_plugins = ["tests.support.fast"]
 MakeModel = Callable[..., Path]
 # A busy machine must not fail a test, and nothing is written into the checkout.
 settings.register_profile("mobiclass", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
