@@ -57,6 +57,40 @@ TOOL_ROOMS: Final = (
 ENTRANCES: Final = {"mobiclass", "mobiclass.__main__", "tools"}
 """What belongs to no room: the doors of the two houses themselves."""
 
+TESTED_ELSEWHERE: Final = {
+    "benchmark/worker": "benchmark/test_measurement",
+    "cli/benchmark/formats": "cli/benchmark/test_command",
+    "cli/description": "cli/models/test_show",
+    "cli/evaluate/evaluated_models": "cli/evaluate/test_command",
+    "cli/long_runs": "cli/test_batch_signals",
+    "cli/models/layer_json": "cli/models/test_show",
+    "cli/models/layer_table": "cli/models/test_show",
+    "cli/options": "cli/test_predict",
+    "cli/output": "cli/test_predict",
+    "cli/signals": "cli/test_predict",
+    "cli/terminal/table": "cli/test_predict",
+    "doctor/environment": "cli/doctor/test_command",
+    "doctor/files": "cli/doctor/test_command",
+    "doctor/finding": "doctor/test_examination",
+    "doctor/installed_runtimes": "cli/doctor/test_command",
+    "doctor/known_picture": "cli/doctor/test_command",
+    "doctor/packages": "cli/doctor/test_command",
+    "doctor/probes": "cli/doctor/test_command",
+    "doctor/self_test": "cli/doctor/test_command",
+    "doctor/settings": "cli/doctor/test_command",
+    "evaluation/summary": "cli/evaluate/test_command",
+    "hub/http": "hub/test_download",
+    "images/errors": "images/test_files",
+    "images/formats": "cli/doctor/test_command",
+    "images/limits": "images/test_hostile",
+    "images/made_photo": "benchmark/test_measurement",
+    "images/truncation": "images/test_files",
+    "inspection/architectures": "inspection/test_costs",
+    "runtime/edgetpu/worker": "runtime/edgetpu/test_process",
+}
+"""Modules without a test file of their own, and the tests that are theirs: mostly of the command that shows what they
+do. All others have ``tests/<room>/test_<module>.py``."""
+
 MOST_ROOMS: Final = 22
 MOST_FILES: Final = 10
 
@@ -319,6 +353,20 @@ def test_nothing_is_printed() -> None:
 @both_houses
 def test_every_module_opens_with_what_it_does(house: House) -> None:
     assert [module for module, tree in house.trees.items() if not ast.get_docstring(tree)] == []
+
+
+def test_every_module_has_tests_where_one_looks_for_them() -> None:
+    tests = Path(__file__).parent
+    modules = [path.relative_to(RUNTIME.folder).with_suffix("") for path in RUNTIME.folder.rglob("*.py")]
+    own = {path.as_posix(): path.with_name(f"test_{path.name}") for path in modules if not path.name.startswith("__")}
+    offenders = [
+        f"{module}: {where}.py is missing"
+        for module, own_tests in own.items()
+        if not (tests / (where := TESTED_ELSEWHERE.get(module, own_tests.as_posix()))).with_suffix(".py").is_file()
+    ]
+    offenders += [f"{module} is gone, or has tests of its own" for module in TESTED_ELSEWHERE if module not in own]
+    offenders += [module for module in TESTED_ELSEWHERE if (tests / own[module]).with_suffix(".py").is_file()]
+    assert offenders == []
 
 
 def test_the_checkout_is_what_is_tested() -> None:
