@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 Resize: TypeAlias = Literal["crop", "squash", "pad"]
-"""How an image meets the input's height and width: a centre crop of its aspect ratio, stretched, or padded."""
+"""How an image is brought to the input's height and width: a centre crop of its aspect ratio, stretched, or padded."""
 
 Interpolation: TypeAlias = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 """The filter that resizes."""
@@ -19,6 +19,42 @@ RuntimeChoice: TypeAlias = Literal["auto", "litert", "tflite"]
 
 EDGETPU_PATTERN: Final = re.compile(r"edgetpu(?::(?P<device>(?:usb|pci)(?::\d+)?|\d+))?")
 """``edgetpu``, ``edgetpu:usb``, ``edgetpu:pci``, ``edgetpu:N``, ``edgetpu:usb:N`` or ``edgetpu:pci:N``."""
+
+MAX_THREADS: Final = 256
+"""The runtimes crash where the system gives them fewer threads than they ask for."""
+
+
+class RunOptions(NamedTuple):
+    """Where and how a model runs.
+
+    Attributes:
+        device: ``auto``, ``cpu`` or ``edgetpu…``; ``auto`` is the Edge TPU for a model that was compiled for it, and
+            the CPU for any other.
+        runtime: the TFLite runtime.
+        num_threads: threads for what runs on the CPU, 1 to `MAX_THREADS`; all cores if ``None``.
+        device_timeout: seconds after which an Edge TPU that does not answer has failed.
+    """
+
+    device: str = "auto"
+    runtime: RuntimeChoice = "auto"
+    num_threads: int | None = None
+    device_timeout: float = 10.0
+
+    def validated(self) -> RunOptions:
+        """Return these options.
+
+        Raises:
+            ValueError: one of them is impossible.
+        """
+        if not is_device(self.device):
+            raise ValueError(f"device must be auto, cpu or edgetpu[:usb|:pci][:N], not {self.device!r}")
+        if self.runtime not in get_args(RuntimeChoice):
+            raise ValueError(f"runtime must be one of {', '.join(get_args(RuntimeChoice))}, not {self.runtime!r}")
+        if self.num_threads is not None and not 1 <= self.num_threads <= MAX_THREADS:
+            raise ValueError(f"num_threads must be from 1 to {MAX_THREADS}, not {self.num_threads}")
+        if not self.device_timeout > 0:  # nor NaN
+            raise ValueError(f"device_timeout must be more than 0 seconds, not {self.device_timeout}")
+        return self
 
 
 def is_device(text: str) -> bool:

@@ -7,22 +7,20 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Final, NamedTuple, get_args
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mobiclass.choices import Resize, RuntimeChoice
+from mobiclass.choices import Resize, RunOptions, RuntimeChoice
 from mobiclass.errors import DelegateError, ImageError, ModelError
 from mobiclass.hub import find_model
 from mobiclass.images import Classifiable, RgbImage, upright_image
 from mobiclass.predictions import Prediction, predictions_from_output
-from mobiclass.runtime import DeviceOptions, Running, Runtime, choose_runtime, place, run_on_cpu
+from mobiclass.runtime import Runtime, Session, open_session
 from mobiclass.tflite import ModelInfo, override_facts, read_labels, read_model
 
 if TYPE_CHECKING:
     from mobiclass.runtime import Fallback
-
-_MAX_THREADS: Final = 256  # the runtimes crash where the system gives them fewer than they ask for
 
 
 class Timing(NamedTuple):
@@ -65,44 +63,41 @@ class Classifier:
     Threads may share one, but on the CPU they would wait for each other: see `clone`.
     """
 
-    def __init__(self, running: Running, stand_in: Fallback | None = None) -> None:
-        """Classify with what is `running`, and with `stand_in` if that raises a `DelegateError`.
-
-        `Classifier.load` finds the two.
-        """
-        self._running = running
-        self._stand_in = stand_in
+    def __init__(self, session: Session, fallback: Fallback | None = None) -> None:
+        """Classify with `session`, and with `fallback` once that raises a `DelegateError`; see `load`."""
+        self._session = session
+        self._fallback = fallback
         self._lock = threading.Lock()
 
     @property
-    def running(self) -> Running:
+    def session(self) -> Session:
         """The model on its device: what runs it, and what makes its input."""
-        return self._running
+        return self._session
 
     @property
     def model(self) -> ModelInfo:
         """What is known of the model, and from which source."""
-        return self._running.model
+        return self._session.model
 
     @property
     def device(self) -> str:
         """Where the model runs: ``cpu`` or ``edgetpu…``."""
-        return self._running.device
+        return self._session.device
 
     @property
     def fallback(self) -> str | None:
         """Why the CPU stands in for an accelerator, or ``None``."""
-        return self._running.fallback
+        return self._session.fallback
 
     @property
     def runtime(self) -> Runtime:
         """The TFLite runtime that runs the model."""
-        return self._running.interpreter.runtime
+        return self._session.interpreter.runtime
 
     @property
     def num_threads(self) -> int:
         """The threads that the runtime may use."""
-        return self._running.interpreter.num_threads
+        return self._session.interpreter.num_threads
 
     @classmethod
     def load(
@@ -141,6 +136,7 @@ class Classifier:
             SetupError: the runtime is not installed.
             ValueError: an argument is impossible.
         """
+        run = RunOptions(device, runtime, num_threads, device_timeout).validated()
         overrides = override_facts(
             labels=read_labels(Path(labels)) if labels is not None else None,
             labels_file=os.fspath(labels) if labels is not None else None,
@@ -148,33 +144,22 @@ class Classifier:
             mean=mean,
             std=std,
         )
-        if num_threads is not None and not 1 <= num_threads <= _MAX_THREADS:
-            raise ValueError(f"num_threads must be from 1 to {_MAX_THREADS}, not {num_threads}")
-        if runtime not in get_args(RuntimeChoice):
-            raise ValueError(f"runtime must be one of {', '.join(get_args(RuntimeChoice))}, not {runtime!r}")
-        if not device_timeout > 0:
-            raise ValueError(f"device_timeout must be more than 0 seconds, not {device_timeout}")
-        info = read_model(find_model(model), overrides)
-        options = DeviceOptions(device, choose_runtime(runtime), num_threads, device_timeout, notify)
-        return cls(*place(info, overrides, options))
+        return cls(*open_session(read_model(find_model(model), overrides), run, overrides, notify))
 
     def clone(self) -> Classifier:
         """Make the classifier of one more worker: with an interpreter of its own, but on the same accelerator."""
-        running = self._running
-        if running.device == "cpu":
-            running = run_on_cpu(running.model, self.runtime, self.num_threads, running.fallback)
-        return Classifier(running, self._stand_in)
+        return Classifier(self._session.clone(), self._fallback)
 
     def models(self) -> tuple[ModelInfo, ...]:
         """Give each model whose results count as this classifier's: its own, and its stand-in's."""
         models = [self.model]
-        if self._stand_in:
-            models += filter(None, (self._stand_in.compiled, self._stand_in.model))
+        if self._fallback:
+            models += filter(None, (self._fallback.compiled, self._fallback.model))
         return tuple(dict.fromkeys(models))
 
     def close(self) -> None:
         """Give the accelerator back to other programs; the classifier cannot be used any more."""
-        self._running.interpreter.close()
+        self._session.interpreter.close()
 
     def classify(
         self, image: Classifiable, *, top_k: int = 5, threshold: float = 0.0, allow_truncated: bool = False
@@ -223,31 +208,31 @@ class Classifier:
         try:
             predictions, timing, ran = self._classify(image, top_k, threshold, allow_truncated)
         except ImageError as error:
-            ran = self._running
+            ran = self._session
             return ImageResult(path, (), error, ran.device, ran.fallback, None, ran.model)
         return ImageResult(path, predictions, None, ran.device, ran.fallback, timing, ran.model)
 
     def _classify(
         self, source: Classifiable, top_k: int, threshold: float, allow_truncated: bool
-    ) -> tuple[tuple[Prediction, ...], Timing, Running]:
+    ) -> tuple[tuple[Prediction, ...], Timing, Session]:
         if top_k < 1:
             raise ValueError(f"top_k must be at least 1, not {top_k}")
         if not 0 <= threshold <= 1:
             raise ValueError(f"threshold must be from 0 to 1, not {threshold}")
-        running = self._running
+        session = self._session
         start = perf_counter()
-        image = _decode(source, running, allow_truncated)
+        image = _decode(source, session, allow_truncated)
         decoded = perf_counter()
-        tensor = running.preprocessor(image)
+        tensor = session.preprocessor(image)
         preprocessed = perf_counter()
         try:
-            raw = running.interpreter.invoke(tensor)
+            raw = session.interpreter.invoke(tensor)
         except DelegateError as error:
-            running = self._fall_back(running, error)
-            image = _decode(source, running, allow_truncated)  # which may want more of it
-            raw = running.interpreter.invoke(running.preprocessor(image))
+            session = self._fall_back(session, error)
+            image = _decode(source, session, allow_truncated)  # which may want more of it
+            raw = session.interpreter.invoke(session.preprocessor(image))
         invoked = perf_counter()
-        model = running.model
+        model = session.model
         if raw.dtype.kind == "f" and not np.isfinite(raw).all():
             raise ModelError(f"{model.path}: the model's output is not a number; the model is damaged")
         predictions = predictions_from_output(
@@ -255,25 +240,25 @@ class Classifier:
         )
         done = perf_counter()
         times = (decoded - start, preprocessed - decoded, invoked - preprocessed, done - invoked)
-        return predictions, Timing(*(round(seconds * 1000, 3) for seconds in times)), running
+        return predictions, Timing(*(round(seconds * 1000, 3) for seconds in times)), session
 
-    def _fall_back(self, failed: Running, error: DelegateError) -> Running:
+    def _fall_back(self, failed: Session, error: DelegateError) -> Session:
         """Let the stand-in take over from `failed`, unless that has happened already.
 
         Raises:
             DelegateError: nothing stands in.
         """
-        if self._stand_in is None:
+        if self._fallback is None:
             raise error
         with self._lock:
-            if self._running is failed:
-                self._running = self._stand_in.take_over(error)
-            return self._running
+            if self._session is failed:
+                self._session = self._fallback.take_over(error)
+            return self._session
 
 
-def _decode(source: Classifiable, running: Running, allow_truncated: bool) -> RgbImage:
-    """Give `source` as an upright RGB image, decoded at the smallest scale that serves `running`."""
-    wanted = running.preprocessor
+def _decode(source: Classifiable, session: Session, allow_truncated: bool) -> RgbImage:
+    """Give `source` as an upright RGB image, decoded at the smallest scale that serves `session`."""
+    wanted = session.preprocessor
     return upright_image(
         source, min_height=wanted.min_height, min_width=wanted.min_width, allow_truncated=allow_truncated
     )

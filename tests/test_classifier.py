@@ -243,7 +243,7 @@ def test_builtin_kernels_and_xnnpack_agree_on_real_photos(built_in: Classifier, 
     plain.allocate_tensors()
     for name, path in photos.items():
         with Image.open(path) as image:
-            tensor = built_in._running.preprocessor(image.convert("RGB"))
+            tensor = built_in._session.preprocessor(image.convert("RGB"))
         plain.set_tensor(plain.get_input_details()[0]["index"], tensor)
         plain.invoke()
         steps = plain.get_tensor(plain.get_output_details()[0]["index"])[0].astype(int)
@@ -262,7 +262,7 @@ def test_builtin_kernels_and_xnnpack_agree_on_small_models(dtype: str, make_mode
     plain.allocate_tensors()
     for colour in COLOURS:
         plain.set_tensor(
-            plain.get_input_details()[0]["index"], classifier._running.preprocessor(Image.fromarray(filled(colour)))
+            plain.get_input_details()[0]["index"], classifier._session.preprocessor(Image.fromarray(filled(colour)))
         )
         plain.invoke()
         output = plain.get_tensor(plain.get_output_details()[0]["index"])[0]

@@ -109,7 +109,7 @@ def test_int8_outputs_do_not_overflow(make_model: MakeModel) -> None:
 def test_quantized_inputs_are_rounded_and_not_cut(make_model: MakeModel) -> None:
     path = make_model(scale=1 / 50, zero_point=100, mean=[120.0], std=[60.0])
     classifier = Classifier.load(path, num_threads=1)
-    tensor = classifier._running.preprocessor(Image.new("RGB", (8, 8), (139, 120, 101)))
+    tensor = classifier._session.preprocessor(Image.new("RGB", (8, 8), (139, 120, 101)))
     # (139 − 120) / 60 · 50 = 15.83 and its negative: cutting off would give 115 and 85.
     assert tensor[0, 0, 0].tolist() == [116, 100, 84]
 

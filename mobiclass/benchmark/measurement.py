@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, NoReturn, TypeAlias
 
 from mobiclass import errors
 from mobiclass._system import python_command
-from mobiclass.choices import RuntimeChoice
+from mobiclass.choices import RunOptions
 from mobiclass.errors import ImageError, ModelError, SetupError
 
 Measurement: TypeAlias = dict[str, Any]
@@ -25,10 +25,7 @@ class Task(NamedTuple):
 
     Attributes:
         model: a known model's name, or a path; ``None`` is the built-in model.
-        runtime: see `Classifier.load`, as are the next three.
-        device: where it runs.
-        num_threads: the threads of the latency's interpreter; all cores by default.
-        device_timeout: seconds after which an Edge TPU has failed.
+        run: where and how it runs; its threads are those of the latency's interpreter.
         throughput_threads: the threads of each of the interpreters that share the cores for images a second.
         image: the photo whose way is timed; a made one of 500×375 pixels by default.
         seconds: how long the latency is measured, and how long the throughput; until the median is steady, and 2 s,
@@ -36,10 +33,7 @@ class Task(NamedTuple):
     """
 
     model: str | None = None
-    runtime: RuntimeChoice = "auto"
-    device: str = "auto"
-    num_threads: int | None = None
-    device_timeout: float = 10.0
+    run: RunOptions = RunOptions()
     throughput_threads: int = 1
     image: str | None = None
     seconds: float | None = None

@@ -17,9 +17,11 @@ from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
+from mobiclass.benchmark.measurement import Task
+from mobiclass.choices import RunOptions
+
 if TYPE_CHECKING:
     from mobiclass.benchmark.latency import Latency
-    from mobiclass.choices import RuntimeChoice
     from mobiclass.classifier import Classifier, Timing
 
 _SPLIT_RUNS: Final = 20
@@ -36,7 +38,8 @@ def main(task: str) -> None:
     from mobiclass.errors import ImageError, MobiclassError
 
     try:
-        answer = _measure(**json.loads(task))
+        fields = json.loads(task)
+        answer = _measure(Task(**{**fields, "run": RunOptions(*fields["run"])}))
     except ImageError as error:
         answer = {"error": "ImageError", "message": error.reason, "kind": error.kind, "path": error.path}
     except MobiclassError as error:
@@ -56,7 +59,7 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _measure(*, image: str | None, seconds: float | None, throughput_threads: int, **model: Any) -> dict[str, Any]:
+def _measure(task: Task) -> dict[str, Any]:
     import numpy as np
 
     from mobiclass._system import peak_bytes
@@ -65,23 +68,23 @@ def _measure(*, image: str | None, seconds: float | None, throughput_threads: in
     from mobiclass.classifier import Classifier
     from mobiclass.images import make_photo
 
-    _prepare(model["model"], model["runtime"])
-    photo = image if image is not None else make_photo()
+    _prepare(task)
+    photo = task.image if task.image is not None else make_photo()
     started = perf_counter()
-    classifier = Classifier.load(**model)
+    classifier = Classifier.load(task.model, **task.run._asdict())
     loaded = perf_counter()
-    running = classifier.running
+    session = classifier.session
     tensor = np.zeros(classifier.model.input.shape, classifier.model.input.dtype)
-    running.interpreter.invoke(tensor)
+    session.interpreter.invoke(tensor)
     first = perf_counter()
-    tensor = running.preprocessor(_decoded(photo, classifier))
-    warm_up(lambda: running.interpreter.invoke(tensor))
+    tensor = session.preprocessor(_decoded(photo, classifier))
+    warm_up(lambda: session.interpreter.invoke(tensor))
     warm = machine_state()  # not sooner: a clock that was saving power is up now
-    latency = measure_latency(lambda: running.interpreter.invoke(tensor), seconds)
+    latency = measure_latency(lambda: session.interpreter.invoke(tensor), task.seconds)
     timed = machine_state()
     timing = _split(classifier, photo)
     peak = peak_bytes()  # of one interpreter: what `predict` takes
-    per_second = _throughput(classifier, photo, model, throughput_threads, seconds)
+    per_second = _throughput(classifier, photo, task)
     # With all cores at work the clock is another one, and ought to be.
     done = machine_state()._replace(clock_khz=timed.clock_khz)
     return {
@@ -101,23 +104,23 @@ def _measure(*, image: str | None, seconds: float | None, throughput_threads: in
         "runs": latency.runs,
         "steady": latency.steady,
         "timing_ms": {name.removesuffix("_ms"): value for name, value in timing._asdict().items()},
-        "image": image,
-        "noise": _doubts(latency, seconds) + noise(warm, done, latency.spread),
+        "image": task.image,
+        "noise": _doubts(latency, task.seconds) + noise(warm, done, latency.spread),
         "bytes": len(classifier.model.content),
         "model_sha256": classifier.model.sha256,
     }
 
 
-def _prepare(model: str | None, choice: RuntimeChoice) -> None:
+def _prepare(task: Task) -> None:
     """Do what the clock shall not count: import the runtime, and try the model in a process of its own, if need be."""
     from mobiclass.hub import find_model
     from mobiclass.runtime import choose_runtime, import_runtime, require_loadable
     from mobiclass.tflite import read_model
 
-    runtime = choose_runtime(choice)
+    runtime = choose_runtime(task.run.runtime)
     import_runtime(runtime)
     if runtime.crashes_on_damage:
-        info = read_model(find_model(model))
+        info = read_model(find_model(task.model))
         if not info.edgetpu_compiled:
             require_loadable(info, runtime)  # remembered, so that loading does not do it again
 
@@ -131,7 +134,7 @@ def _doubts(latency: Latency, seconds: float | None) -> list[str]:
 def _decoded(photo: str | bytes, classifier: Classifier) -> Any:
     from mobiclass.images import load_image
 
-    preprocessor = classifier.running.preprocessor
+    preprocessor = classifier.session.preprocessor
     return load_image(photo, min_height=preprocessor.min_height, min_width=preprocessor.min_width)
 
 
@@ -144,17 +147,16 @@ def _split(classifier: Classifier, photo: str | bytes) -> Timing:
     return Timing(*(round(median(step), 3) for step in steps))
 
 
-def _throughput(
-    classifier: Classifier, photo: str | bytes, model: dict[str, Any], threads: int, seconds: float | None
-) -> float:
+def _throughput(classifier: Classifier, photo: str | bytes, task: Task) -> float:
     """Classify `photo` in as many workers as `batch` would have, and count the photos a second."""
     from mobiclass._system import available_cores
     from mobiclass.classifier import Classifier
 
+    threads = task.throughput_threads
     jobs = max(1, available_cores() // threads)
     first = classifier
     if classifier.device == "cpu" and classifier.num_threads != threads:
-        first = Classifier.load(**{**model, "num_threads": threads})
+        first = Classifier.load(task.model, **task.run._replace(num_threads=threads)._asdict())
     workers = [first, *(first.clone() for _ in range(jobs - 1))]
     barrier = threading.Barrier(jobs)
 
@@ -163,7 +165,7 @@ def _throughput(
         barrier.wait()
         started = now = perf_counter()
         done = 0
-        while now - started < (seconds or _THROUGHPUT_SECONDS):
+        while now - started < (task.seconds or _THROUGHPUT_SECONDS):
             worker.classify(photo)
             done += 1
             now = perf_counter()

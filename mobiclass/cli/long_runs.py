@@ -56,8 +56,8 @@ def for_throughput(options: ModelOptions, jobs: int | None) -> tuple[ModelOption
     """Share the cores out: many single-threaded interpreters do more images a second than one of many threads."""
     from mobiclass._system import available_cores
 
-    threads = options.num_threads or 1
-    return options._replace(num_threads=threads), jobs or max(1, available_cores() // threads)
+    threads = options.run.num_threads or 1
+    return options._replace(run=options.run._replace(num_threads=threads)), jobs or max(1, available_cores() // threads)
 
 
 def run_until_signal(run: Batch, paths: Iterator[str], *, quiet: bool) -> tuple[BatchSummary, int | None]:

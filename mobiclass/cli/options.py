@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, get_args
 
 import click
 
-from mobiclass.choices import Resize, RuntimeChoice, is_device
+from mobiclass.choices import MAX_THREADS, Resize, RunOptions, RuntimeChoice, is_device
 from mobiclass.cli.signals import loaded
 from mobiclass.cli.terminal.text import echo_notice
 
@@ -19,22 +19,20 @@ if TYPE_CHECKING:
 ANY_PATH: Final = click.Path(readable=False)
 
 _MAX_SECONDS: Final = 86_400
+_DEFAULTS: Final = RunOptions()
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class ModelOptions(NamedTuple):
-    """Which model, and how it is to run; the fields are the arguments of `Classifier.load`."""
+    """Which model, and how to run it."""
 
     model: str | None
     labels: str | None
-    device: str
-    runtime: RuntimeChoice
-    num_threads: int | None
+    run: RunOptions
     resize: Resize | None
     mean: tuple[float, ...] | None
     std: tuple[float, ...] | None
-    device_timeout: float
 
     def load(self, *, quiet: bool = False) -> Classifier:
         """Load the classifier; it is closed when the command ends, and says on stderr if its device fails."""
@@ -43,13 +41,10 @@ class ModelOptions(NamedTuple):
         classifier = Classifier.load(
             self.model,
             labels=self.labels,
-            device=self.device,
-            runtime=self.runtime,
-            num_threads=self.num_threads,
             resize=self.resize,
             mean=self.mean,
             std=self.std,
-            device_timeout=self.device_timeout,
+            **self.run._asdict(),
             notify=None if quiet else echo_notice,
         )
         click.get_current_context().call_on_close(classifier.close)
@@ -106,21 +101,22 @@ _PREPROCESSING_OPTIONS = (
 
 _DEVICE_OPTIONS = (
     click.option(
-        "--device", callback=_device, metavar="DEVICE", default="auto", show_default=True,
+        "--device", callback=_device, metavar="DEVICE", default=_DEFAULTS.device, show_default=True,
         envvar="MOBICLASS_DEVICE", show_envvar=True,
         help="Where it runs: auto, cpu, or edgetpu[:usb|:pci][:N].",
     ),
     click.option(
-        "--device-timeout", metavar="SECONDS", type=float, callback=_seconds, default=10.0, show_default=True,
+        "--device-timeout", metavar="SECONDS", type=float, callback=_seconds,
+        default=_DEFAULTS.device_timeout, show_default=True,
         help="How long an Edge TPU may take for one image before it is given up.",
     ),
     click.option(
-        "--runtime", type=click.Choice(get_args(RuntimeChoice)), default="auto", show_default=True,
+        "--runtime", type=click.Choice(get_args(RuntimeChoice)), default=_DEFAULTS.runtime, show_default=True,
         envvar="MOBICLASS_RUNTIME", show_envvar=True,
         help="ai-edge-litert or tflite-runtime; auto takes LiteRT where it is installed.",
     ),
     click.option(
-        "--threads", "num_threads", metavar="N", type=click.IntRange(1, 256),
+        "--threads", "num_threads", metavar="N", type=click.IntRange(1, MAX_THREADS),
         envvar="MOBICLASS_THREADS", show_envvar=True,
         help="Threads of the runtime.  [default: all cores; in batch and evaluate 1 a job]",
     ),
@@ -187,6 +183,7 @@ def model_options(command: Command) -> Command:
 
     @functools.wraps(command)
     def with_options(**arguments: Any) -> Any:
+        arguments["run"] = _take_run_options(arguments)
         fields = {name: arguments.pop(name) for name in ModelOptions._fields}
         return command(options=ModelOptions(**fields), **arguments)
 
@@ -199,8 +196,17 @@ def preprocessing_options(command: Command) -> Command:
 
 
 def device_options(command: Command) -> Command:
-    """Give `command` those of the model's options that say where it runs: device, time-out, runtime, threads."""
-    return _with(_DEVICE_OPTIONS, command)
+    """Give `command` those of the model's options that say where it runs; it takes them as one `RunOptions`, `run`."""
+
+    @functools.wraps(command)
+    def with_run(**arguments: Any) -> Any:
+        return command(run=_take_run_options(arguments), **arguments)
+
+    return _with(_DEVICE_OPTIONS, with_run)  # type: ignore[return-value]
+
+
+def _take_run_options(arguments: dict[str, Any]) -> RunOptions:
+    return RunOptions(**{name: arguments.pop(name) for name in RunOptions._fields})
 
 
 def prediction_options(command: Command) -> Command:

@@ -10,10 +10,11 @@ import sys
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
+from mobiclass.choices import RunOptions
 from mobiclass.runtime import RUNTIMES, Runtime, import_runtime, load_interpreter
 
 if TYPE_CHECKING:
-    from mobiclass.choices import RuntimeChoice, RuntimeName
+    from mobiclass.choices import RuntimeName
     from mobiclass.doctor.child import Report
 
 _ROUNDS: Final = 5
@@ -63,13 +64,16 @@ def run_runtime(report: Report, name: RuntimeName, model: str) -> None:
     interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
 
 
-def classify(report: Report, model: str | None, device: str, runtime: RuntimeChoice, num_threads: int | None) -> None:
-    """Classify the test picture as ``mobiclass predict`` would; report the best ``label`` and its ``score``."""
+def classify(report: Report, model: str | None, run: list[Any]) -> None:
+    """Classify the test picture as ``mobiclass predict`` would; report the best ``label`` and its ``score``.
+
+    `run` has the values of a `RunOptions`.
+    """
     from mobiclass.classifier import Classifier
     from mobiclass.doctor.known_picture import draw_picture
 
     report(step="load the model")
-    classifier = Classifier.load(model, device=device, runtime=runtime, num_threads=num_threads)
+    classifier = Classifier.load(model, **RunOptions(*run)._asdict())
     report(step="classify", device=classifier.device, fallback=classifier.fallback)
     result = classifier.result("the test picture", draw_picture(), top_k=1)
     if result.error:

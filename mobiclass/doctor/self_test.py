@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from mobiclass.choices import is_device
+from mobiclass.choices import RunOptions, is_device
 from mobiclass.doctor import known_picture
 from mobiclass.doctor.environment import Environment
 from mobiclass.doctor.finding import Finding
@@ -22,7 +22,7 @@ def check_classification(environment: Environment) -> Finding:
     runtime = environment.chosen_runtime
     if runtime is None or environment.unsupported_reason:
         return Finding(name, "problem", f"not tried, {environment.unsupported_reason}")
-    outcome = environment.probe("classify", str(environment.builtin_model), "cpu", runtime.name, 1)
+    outcome = environment.probe("classify", str(environment.builtin_model), RunOptions("cpu", runtime.name, 1))
     if outcome.failure is not None:
         text = f"when it is to {outcome.step}: {outcome.failure}"
         return Finding(name, "problem", text, "put right what else is wrong here; if nothing is, report this output")
@@ -49,7 +49,7 @@ def check_as_set(environment: Environment) -> Iterator[Finding]:
     runtime = environment.chosen_runtime
     if runtime is None or not is_device(device) or not _is_readable(model):
         return  # which is said elsewhere
-    outcome = environment.probe("classify", model or None, device, runtime.name, None)
+    outcome = environment.probe("classify", model or None, RunOptions(device, runtime.name))
     if outcome.failure is not None:
         variables = " and ".join(name for name in ("MOBICLASS_MODEL", "MOBICLASS_DEVICE") if os.environ.get(name))
         yield Finding("as configured", "problem", outcome.failure, f"put that right, or unset {variables}")

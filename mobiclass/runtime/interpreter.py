@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mobiclass._system import available_cores
+from mobiclass.choices import RunOptions
 from mobiclass.errors import ModelError
-from mobiclass.runtime.backends import Runtime, import_runtime, load_interpreter, one_line
+from mobiclass.runtime.backends import Runtime, choose_runtime, import_runtime, load_interpreter, one_line
 from mobiclass.runtime.trial import require_loadable
 from mobiclass.tflite import ModelInfo
 
@@ -28,22 +29,16 @@ class Interpreter:
         num_threads: the threads that one `invoke` may use.
     """
 
-    def __init__(
-        self,
-        model: ModelInfo,
-        *,
-        runtime: Runtime,
-        num_threads: int | None = None,
-    ) -> None:
-        """Load `model` in `runtime`, on all cores unless `num_threads` says otherwise.
+    def __init__(self, model: ModelInfo, run: RunOptions) -> None:
+        """Load `model` in the runtime of `run`, with its threads.
 
         Raises:
-            SetupError: the runtime cannot be imported, e.g. beside this NumPy.
+            SetupError: the runtime is not installed, or cannot be imported, e.g. beside this NumPy.
             ModelError: the runtime cannot load the model.
         """
-        self.runtime = runtime
+        self.runtime: Runtime = choose_runtime(run.runtime)
+        self.num_threads = run.num_threads or available_cores()
         self._model = model
-        self.num_threads = num_threads or available_cores()
         import_runtime(self.runtime)  # what is wrong with the runtime itself must not be laid to the model
         if self.runtime.crashes_on_damage:
             require_loadable(model, self.runtime)

@@ -1,8 +1,8 @@
-"""A model on a device, ready to run: on the CPU, on an Edge TPU, or on the CPU where an Edge TPU fails.
+"""`open_session`: a model on a device, ready to run: on the CPU, on an Edge TPU, or on the CPU where an Edge TPU fails.
 
-What a model for the CPU does not need costs it nothing: all about the Edge TPU is imported where one is wanted. The
-model for the CPU that takes over is ``X.tflite`` for ``X_edgetpu.tflite``, in the same folder or among the models that
-are here (`mobiclass.hub`); nothing is downloaded.
+A model for the CPU does not pay for the Edge TPU: its code is imported where one is wanted. The CPU model that takes
+over from ``X_edgetpu.tflite`` is ``X.tflite``, in the same folder or among the models that are here (`mobiclass.hub`);
+nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mobiclass.choices import is_device
+from mobiclass.choices import RunOptions
 from mobiclass.errors import DelegateError, ModelError, SetupError
 from mobiclass.hub import find_model
 from mobiclass.images import Preprocessor
-from mobiclass.runtime.backends import Runtime
 from mobiclass.runtime.interpreter import Interpreter
 from mobiclass.tflite import Facts, ModelInfo, read_model
 
@@ -26,126 +25,112 @@ if TYPE_CHECKING:
 _COMPILED: Final = "_edgetpu"
 
 
-class Running(NamedTuple):
+class Session(NamedTuple):
     """A model on a device, ready to run.
 
     Attributes:
         model: what is known of the model.
-        interpreter: what runs it.
+        interpreter: runs it.
         preprocessor: makes its input.
+        run: the options that it was opened with.
         device: ``cpu`` or ``edgetpu…``.
-        fallback: why the CPU stands in for an accelerator, or ``None``.
+        fallback: why the CPU took over from an accelerator, or ``None``.
     """
 
     model: ModelInfo
     interpreter: Interpreter | EdgeTpuInterpreter
     preprocessor: Preprocessor
-    device: str = "cpu"
+    run: RunOptions
+    device: str
     fallback: str | None = None
 
+    def clone(self) -> Session:
+        """Open one more on the CPU; an accelerator is shared."""
+        return _open_on_cpu(self.model, self.run, self.fallback) if self.device == "cpu" else self
 
-class DeviceOptions(NamedTuple):
-    """How a model is to run.
 
-    Attributes:
-        device: ``auto``, ``cpu`` or ``edgetpu…``.
-        runtime: the TFLite runtime.
-        num_threads: threads for the CPU; all cores if ``None``.
-        timeout_seconds: after which an Edge TPU that gives no answer has failed.
+def open_session(
+    model: ModelInfo, run: RunOptions, overrides: Facts, notify: Callable[[str], None] | None = None
+) -> tuple[Session, Fallback | None]:
+    """Load `model` on the device of `run`.
+
+    Args:
+        model: the model, described with `overrides`.
+        run: valid options.
+        overrides: what the user says of the model, and so of one that takes over.
         notify: is told, by any thread, when an Edge TPU fails and how it goes on.
-    """
-
-    device: str
-    runtime: Runtime
-    num_threads: int | None
-    timeout_seconds: float
-    notify: Callable[[str], None] | None
-
-
-def place(model: ModelInfo, overrides: Facts, options: DeviceOptions) -> tuple[Running, Fallback | None]:
-    """Load `model`, whose description `overrides` are part of, on the device of `options`.
 
     Returns:
-        What runs, and what takes over if it raises a `DelegateError`.
+        The session, and what takes over if it raises a `DelegateError`.
 
     Raises:
         DelegateError: the device is the wrong one for the model, or an Edge TPU cannot be used.
         ModelError: the runtime cannot load it.
-        SetupError: the runtime cannot be imported.
-        ValueError: there is no such device.
+        SetupError: the runtime is not installed, or cannot be imported.
     """
-    if not _needs_edgetpu(model, options.device):
-        return run_on_cpu(model, options.runtime, options.num_threads), None
+    _check_device(model, run.device)
+    if not model.edgetpu_compiled:
+        return _open_on_cpu(model, run), None
+    if run.device != "auto":
+        return _open_on_edgetpu(model, run, notify), None
+    fallback = Fallback(model, run, overrides, notify)
+    try:
+        return _open_on_edgetpu(model, run._replace(device="edgetpu"), notify), fallback
+    except DelegateError as error:
+        return fallback.take_over(error), fallback
+
+
+def _open_on_cpu(model: ModelInfo, run: RunOptions, fallback: str | None = None) -> Session:
+    preprocessor = Preprocessor(model.input, model.preprocessing)
+    return Session(model, Interpreter(model, run), preprocessor, run, "cpu", fallback)
+
+
+def _open_on_edgetpu(model: ModelInfo, run: RunOptions, notify: Callable[[str], None] | None) -> Session:
     from mobiclass.runtime.edgetpu.interpreter import EdgeTpuInterpreter
 
-    stand_in = Fallback(model, overrides, options) if options.device == "auto" else None
-    device = "edgetpu" if options.device == "auto" else options.device
-    try:
-        interpreter = EdgeTpuInterpreter(
-            model,
-            runtime=options.runtime,
-            device=device,
-            num_threads=options.num_threads,
-            timeout_seconds=options.timeout_seconds,
-            notify=options.notify,
-        )
-    except DelegateError as error:
-        if stand_in is None:
-            raise
-        return stand_in.take_over(error), stand_in
-    return Running(model, interpreter, Preprocessor(model.input, model.preprocessing), device), stand_in
-
-
-def run_on_cpu(model: ModelInfo, runtime: Runtime, num_threads: int | None, fallback: str | None = None) -> Running:
-    """Load `model` on the CPU.
-
-    Raises:
-        ModelError: the runtime cannot load it.
-        SetupError: the runtime cannot be imported.
-    """
-    interpreter = Interpreter(model, runtime=runtime, num_threads=num_threads)
-    return Running(model, interpreter, Preprocessor(model.input, model.preprocessing), fallback=fallback)
+    interpreter = EdgeTpuInterpreter(model, run, notify)
+    return Session(model, interpreter, Preprocessor(model.input, model.preprocessing), run, run.device)
 
 
 class Fallback:
-    """The CPU model that stands in for a compiled one, read when it is first asked for. Threads may share it.
+    """The CPU model that takes over from a compiled one, read when it is first asked for. Threads may share it.
 
     Attributes:
-        compiled: the model that it stands in for.
+        compiled: the compiled model.
     """
 
-    def __init__(self, compiled: ModelInfo, overrides: Facts, options: DeviceOptions) -> None:
-        """Stand in for `compiled`; described by the same `overrides`, and run as `options` say."""
+    def __init__(
+        self, compiled: ModelInfo, run: RunOptions, overrides: Facts, notify: Callable[[str], None] | None
+    ) -> None:
         self.compiled = compiled
+        self._run = run
         self._overrides = overrides
-        self._options = options
+        self._notify = notify
         self._lock = threading.Lock()
         self._found: ModelInfo | SetupError | None = None
-        self._announced = False
 
     @property
     def model(self) -> ModelInfo | None:
-        """The model; ``None`` where there is none that can be used."""
+        """The CPU model; ``None`` where there is none that can be used."""
         found = self._look()
         return found if isinstance(found, ModelInfo) else None
 
-    def take_over(self, error: DelegateError) -> Running:
-        """Load the model on the CPU because of `error`; every call loads it anew.
+    def take_over(self, error: DelegateError) -> Session:
+        """Load the CPU model because of `error`; every call loads it anew, and the first one is announced.
 
         Raises:
-            DelegateError: there is no model to stand in; the message says why, after that of `error`.
+            DelegateError: there is no CPU model; the message says why, after that of `error`.
             ModelError: the runtime cannot load it.
         """
         found = self._look()
         if not isinstance(found, ModelInfo):
-            message = f"{error}. Nothing can stand in on the CPU: {found}"
-            raise DelegateError(message, reason=error.reason) from error
-        running = run_on_cpu(found, self._options.runtime, self._options.num_threads, error.reason)
+            raise DelegateError(f"{error}. There is no fallback on the CPU: {found}", reason=error.reason) from error
+        session = _open_on_cpu(found, self._run, error.reason)
         with self._lock:
-            announced, self._announced = self._announced, True
-        if self._options.notify and not announced:
-            self._options.notify(f"using {found.path} on the CPU: {error}")
-        return running
+            notify, self._notify = self._notify, None
+        if notify:
+            notify(f"using {found.path} on the CPU: {error}")
+        return session
 
     def _look(self) -> ModelInfo | SetupError:
         with self._lock:
@@ -171,18 +156,20 @@ class Fallback:
         return model
 
 
-def _needs_edgetpu(model: ModelInfo, device: str) -> bool:
-    """Whether `model` is to run on an Edge TPU; otherwise it can run on the CPU."""
-    if not is_device(device):
-        raise ValueError(f"device must be auto, cpu or edgetpu[:usb|:pci][:N], not {device!r}")
+def _check_device(model: ModelInfo, device: str) -> None:
+    """Refuse a device that cannot run `model`, and say which model it can run."""
     if model.edgetpu_compiled and device == "cpu":
-        raise only_on_edgetpu(model)
+        sibling = sibling_path(model)
+        raise DelegateError(
+            f"{model.path} is compiled for the Edge TPU and cannot run on the CPU: use "
+            f"{f'--model {sibling}' if sibling else 'the .tflite that it was compiled from'}, or install libedgetpu "
+            "and plug an Edge TPU in"
+        )
     if not model.edgetpu_compiled and device not in ("auto", "cpu"):
         raise DelegateError(
             f"{model.path} is not compiled for the Edge TPU, and libedgetpu would let it run on the CPU: compile it "
             f"with `edgetpu_compiler {model.path.name}`, or use --device cpu"
         )
-    return model.edgetpu_compiled
 
 
 def sibling_path(model: ModelInfo) -> Path | None:
@@ -199,13 +186,3 @@ def sibling_path(model: ModelInfo) -> Path | None:
         return None
     # A name may also be that of some file in the current folder.
     return known if known.name.lower() == beside.name.lower() else None
-
-
-def only_on_edgetpu(model: ModelInfo) -> DelegateError:
-    """Say that `model` cannot run on the CPU, and which one can."""
-    sibling = sibling_path(model)
-    return DelegateError(
-        f"{model.path} is compiled for the Edge TPU and cannot run on the CPU: use "
-        f"{f'--model {sibling}' if sibling else 'the .tflite that it was compiled from'}, or install libedgetpu "
-        "and plug an Edge TPU in"
-    )

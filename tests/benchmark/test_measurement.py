@@ -12,6 +12,7 @@ from mobiclass._system.processes import python_command
 from mobiclass.benchmark import measurement as benchmark
 from mobiclass.benchmark import worker as benchmark_child
 from mobiclass.benchmark.measurement import Task, measure
+from mobiclass.choices import RunOptions
 from mobiclass.errors import DelegateError, ImageError, ModelError
 from mobiclass.runtime.backends import choose_runtime
 from mobiclass.tflite.info import read_model
@@ -23,7 +24,7 @@ FIELDS = {
     "model", "runtime", "device", "threads", "load_ms", "first_ms", "p50_ms", "p90_ms", "p99_ms", "images_per_second",
     "peak_rss_mb",
 }  # fmt: skip
-SHORT = Task(num_threads=1, seconds=0.05)
+SHORT = Task(run=RunOptions(num_threads=1), seconds=0.05)
 
 
 def test_a_model_is_measured(make_model: MakeModel) -> None:
@@ -66,11 +67,11 @@ def test_a_model_that_is_not_there_is_the_models_error(tmp_path: Path) -> None:
 
 def test_the_wrong_device_is_the_devices_error(make_model: MakeModel) -> None:
     with pytest.raises(DelegateError, match="edgetpu_compiler"):
-        measure(SHORT._replace(model=str(make_model()), device="edgetpu"))
+        measure(SHORT._replace(model=str(make_model()), run=RunOptions("edgetpu")))
 
 
 def test_a_simulated_edge_tpu_is_measured(edge_tpu: object) -> None:
-    found = measure(SHORT._replace(model=str(edge_tpu.model), device="edgetpu"))  # type: ignore[attr-defined]
+    found = measure(SHORT._replace(model=str(edge_tpu.model), run=RunOptions("edgetpu")))  # type: ignore[attr-defined]
     assert found["device"] == "edgetpu"
     assert found["p50_ms"] > 0
 
@@ -103,6 +104,6 @@ def test_a_bug_in_the_process_that_measures_is_a_bug_and_not_the_models_error(
 )
 def test_the_trial_of_a_model_comes_before_the_clock(make_model: MakeModel, shared_cache: Path) -> None:
     model = make_model(colour_model(gain=3.25))
-    benchmark_child._prepare(str(model), "auto")
+    benchmark_child._prepare(Task(str(model)))
     tried = {path.name for path in (shared_cache / "loaded").rglob("*")}
     assert read_model(model).sha256 in tried

@@ -84,9 +84,9 @@ def test_a_system_without_the_means_is_told_so(make_model: MakeModel, monkeypatc
 
 @pytest.mark.usefixtures("_no_library", "own_cache")
 def test_without_edge_tpu_and_sibling_there_is_an_error(make_model: MakeModel) -> None:
-    with pytest.raises(DelegateError, match=r"libedgetpu.*Nothing can stand in on the CPU: there is no birds\.tflite"):
+    with pytest.raises(DelegateError, match=r"libedgetpu.*There is no fallback on the CPU: there is no birds\.tflite"):
         Classifier.load(compiled(make_model))
-    with pytest.raises(DelegateError, match=r"Nothing can stand in.*the name swift\.tflite does not end in _edgetpu"):
+    with pytest.raises(DelegateError, match=r"There is no fallback.*the name swift\.tflite does not end in _edgetpu"):
         Classifier.load(make_model(edgetpu_model(), name="swift"))
 
 
@@ -97,12 +97,12 @@ def test_a_sibling_that_cannot_stand_in_is_named(make_model: MakeModel, tmp_path
     with pytest.raises(DelegateError, match=r"birds\.tflite is compiled for the Edge TPU too"):
         Classifier.load(path)
     make_model(b"no model", name="birds")
-    with pytest.raises(DelegateError, match=r"libedgetpu.*Nothing can stand in.*birds\.tflite: not a TFLite model"):
+    with pytest.raises(DelegateError, match=r"libedgetpu.*There is no fallback.*birds\.tflite: not a TFLite model"):
         Classifier.load(path)
     make_model(classes=4, labels=["a", "b", "c", "d"], name="birds")
     labels = tmp_path / "labels.txt"
     labels.write_text("rot\ngrün\nblau\n", encoding="utf-8")
-    with pytest.raises(DelegateError, match=r"libedgetpu.*Nothing can stand in.*3 labels do not fit the 4 outputs"):
+    with pytest.raises(DelegateError, match=r"libedgetpu.*There is no fallback.*3 labels do not fit the 4 outputs"):
         Classifier.load(path, labels=labels)
 
 
@@ -179,7 +179,7 @@ def test_each_worker_gets_a_stand_in_of_its_own(make_model: MakeModel, simulator
     assert first is not second
     assert [each.result("", GREEN).device for each in (first, second)] == ["edgetpu", "edgetpu"]
     assert [each.result("", GREEN).device for each in (first, second)] == ["cpu", "cpu"]
-    assert first._running.interpreter is not second._running.interpreter
+    assert first._session.interpreter is not second._session.interpreter
     assert [notice.startswith("using ") for notice in notices] == [False, True]
     assert len(simulator.pids()) == 2
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.core import ParameterSource
 
+from mobiclass.choices import MAX_THREADS, RunOptions
 from mobiclass.cli.options import ANY_PATH, device_options, verbosity_options
 from mobiclass.cli.signals import EXIT_INTERRUPTED, EXIT_TERMINATED, loaded
 from mobiclass.cli.terminal.text import fit_text, safe_text
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from mobiclass.benchmark import Measurement, Task
 
 _MAX_SECONDS: Final = 3600.0
-_MAX_THREADS: Final = 256
 _NAME_CELLS: Final = 32  # beside the picture
 
 
@@ -33,8 +33,8 @@ def _thread_counts(ctx: click.Context, param: click.Parameter, value: str | None
         counts = tuple(int(number) for number in value.split(",")) if value is not None else ()
     except ValueError as error:
         raise click.BadParameter(f"{value!r} is not a list of numbers such as 1,2,4") from error
-    if not all(1 <= count <= _MAX_THREADS for count in counts):
-        raise click.BadParameter(f"{value!r}: each number must be from 1 to {_MAX_THREADS}")
+    if not all(1 <= count <= MAX_THREADS for count in counts):
+        raise click.BadParameter(f"{value!r}: each number must be from 1 to {MAX_THREADS}")
     return counts
 
 
@@ -65,7 +65,7 @@ def _thread_counts(ctx: click.Context, param: click.Parameter, value: str | None
 @verbosity_options
 def benchmark(
     models: tuple[str, ...],
-    num_threads: int | None,
+    run: RunOptions,
     sweep_threads: tuple[int, ...],
     output_format: str,
     plot: Path | None,
@@ -98,9 +98,9 @@ def benchmark(
         _check_plot(plot, overwrite=overwrite)
     # Without a number of threads: all cores for one photo's latency, as predict has them, one each for many photos.
     threads: list[tuple[int | None, int]] = [(count, count) for count in sweep_threads]
-    threads = threads or [(num_threads, num_threads or 1)]
+    threads = threads or [(run.num_threads, run.num_threads or 1)]
     tasks = [
-        Task(model=model, num_threads=latency, throughput_threads=throughput, **how)
+        Task(model=model, run=run._replace(num_threads=latency), throughput_threads=throughput, **how)
         for model in models or (os.environ.get("MOBICLASS_MODEL") or None,)
         for latency, throughput in threads
     ]
@@ -163,7 +163,7 @@ def _measure_all(tasks: list[Task], output_format: str, *, quiet: bool, verbose:
 def _progress(task: Task, number: int, of: int, *, quiet: bool) -> None:
     if quiet or not sys.stderr.isatty():
         return
-    threads = f", {_threads(task.num_threads)}" if task.num_threads else ""
+    threads = f", {_threads(task.run.num_threads)}" if task.run.num_threads else ""
     click.echo(f"measuring {safe_text(task.model or 'the built-in model')}{threads} ({number} of {of}) ...", err=True)
 
 

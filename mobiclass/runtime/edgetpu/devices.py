@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from mobiclass.choices import EDGETPU_PATTERN
+
 _LIBRARIES: Final = {
     "darwin": ("libedgetpu.1.dylib",),
     "win32": ("edgetpu.dll",),
@@ -96,6 +98,19 @@ class Advice(NamedTuple):
     def __str__(self) -> str:
         """Give both as one sentence without a full stop."""
         return f"{self.seen}: {self.next_step}"
+
+
+def device_option(device: str) -> str:
+    """Translate `device`, an ``edgetpu…`` of ``--device``, to the option that libedgetpu knows it by.
+
+    Raises:
+        ValueError: it is no Edge TPU.
+    """
+    match = EDGETPU_PATTERN.fullmatch(device)
+    if match is None:
+        raise ValueError(f"not an Edge TPU device: {device!r}")
+    name = match["device"] or ""
+    return f":{name}" if name.isdecimal() else name  # the N-th device of any kind
 
 
 def find_devices(root: Path = Path("/")) -> tuple[EdgeTpuDevice, ...] | None:

@@ -8,10 +8,18 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mobiclass.choices import EDGETPU_PATTERN
+from mobiclass.choices import RunOptions
 from mobiclass.errors import DelegateError, SetupError
-from mobiclass.runtime.backends import RUNTIMES, Runtime
-from mobiclass.runtime.edgetpu.devices import INSTALL, LIBRARIES, UPDATE, DeviceKind, advise, find_devices
+from mobiclass.runtime.backends import RUNTIMES, choose_runtime
+from mobiclass.runtime.edgetpu.devices import (
+    INSTALL,
+    LIBRARIES,
+    UPDATE,
+    DeviceKind,
+    advise,
+    device_option,
+    find_devices,
+)
 from mobiclass.runtime.edgetpu.process import ChildFailure
 from mobiclass.runtime.edgetpu.worker import MISSING, Stage
 from mobiclass.tflite import ModelInfo
@@ -33,23 +41,8 @@ _NO_DELEGATE: Final = re.compile(r"Failed to load delegate from \S+ ?(.*)")
 _TOO_OLD: Final = re.compile(r"requires runtime version \((\d+)\).*this runtime version \((\d+)\)")
 
 
-def device_option(device: str) -> str:
-    """Translate `device`, an ``edgetpu…`` of ``--device``, to the option that libedgetpu knows it by.
-
-    Raises:
-        ValueError: it is no Edge TPU.
-    """
-    match = EDGETPU_PATTERN.fullmatch(device)
-    if match is None:
-        raise ValueError(f"not an Edge TPU device: {device!r}")
-    name = match["device"] or ""
-    return f":{name}" if name.isdecimal() else name  # the N-th device of any kind
-
-
-def explain_failure(
-    failure: ChildFailure, model: ModelInfo, *, runtime: Runtime, device: str, timeout_seconds: float
-) -> SetupError:
-    """Say what `failure` means for a user who wanted `model` on `device`, and what to do about it."""
+def explain_failure(failure: ChildFailure, model: ModelInfo, run: RunOptions) -> SetupError:
+    """Say what `failure` means for a user who wanted `model` to run as `run` says, and what to do about it."""
     library, said = LIBRARIES[0], failure.detail
     if match := _TOO_OLD.search(said):
         wanted, have = match.groups()
@@ -64,7 +57,7 @@ def explain_failure(
             )
         case "hung", stage:
             return _error(
-                f"{library} gave no answer for {timeout_seconds:g} s {_DOING[stage]}",
+                f"{library} gave no answer for {run.device_timeout:g} s {_DOING[stage]}",
                 f"{_RECONNECT}; give a slow one more time with --device-timeout; {_OR_CPU}",
             )
         case "refused", "library" if said == MISSING:
@@ -79,7 +72,7 @@ def explain_failure(
         case "refused", "device" if "undefined symbol" in said or "symbol not found" in said:
             return _error(f"{library} is no libedgetpu, or one from before 2019 ({said})", f"{INSTALL}, {_OR_CPU}")
         case "refused", "device" if match := _NO_DELEGATE.fullmatch(said):
-            return _no_device(device, match[1])
+            return _no_device(run.device, match[1])
         case "refused", "model" | "first invoke":
             return _error(
                 f"{library} cannot run {model.path} ({said})",
@@ -91,20 +84,21 @@ def explain_failure(
         case "died", "start":
             return _error(f"the process for {library} could not be started ({said})", _OR_CPU.removeprefix("or "))
         case "died", stage:
-            return _crash(stage, said, runtime, device)
-    return _error(f"{library} failed {_DOING[failure.stage]} ({said})", f"{_connected(device)}; {_OR_CPU}")
+            return _crash(stage, said, run)
+    return _error(f"{library} failed {_DOING[failure.stage]} ({said})", f"{_connected(run.device)}; {_OR_CPU}")
 
 
 def _error(reason: str, next_step: str) -> DelegateError:
     return DelegateError(f"{reason}: {next_step}", reason=reason)
 
 
-def _crash(stage: Stage, said: str, runtime: Runtime, device: str) -> DelegateError:
+def _crash(stage: Stage, said: str, run: RunOptions) -> DelegateError:
     reason = f"{LIBRARIES[0]} crashed {_DOING[stage]} ({said})"
     # It aborts where the device does not do what it should; what else kills it is usually another layout of TFLite's
     # structures than the runtime has.
     if stage == "invoke" or "SIGABRT" in said:
-        return _error(reason, f"{_connected(device)}; {_OR_CPU}")
+        return _error(reason, f"{_connected(run.device)}; {_OR_CPU}")
+    runtime = choose_runtime(run.runtime)
     other = next((one for one in RUNTIMES.values() if one is not runtime and one.installed), None)
     try_other = f"try --runtime {other.name}, " if other else ""
     return _error(

@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mobiclass._system import available_cores
+from mobiclass.choices import RunOptions
 from mobiclass.errors import DelegateError, SetupError
-from mobiclass.runtime.backends import Runtime
+from mobiclass.runtime.backends import Runtime, choose_runtime
 from mobiclass.runtime.edgetpu.devices import LIBRARIES
-from mobiclass.runtime.edgetpu.failures import device_option, explain_failure
+from mobiclass.runtime.edgetpu.failures import explain_failure
 from mobiclass.runtime.edgetpu.process import ChildFailure, EdgeTpuProcess
 from mobiclass.tflite import ModelInfo
 
@@ -32,29 +33,19 @@ class EdgeTpuInterpreter:
         num_threads: the threads for what the model computes on the CPU.
     """
 
-    def __init__(
-        self,
-        model: ModelInfo,
-        *,
-        runtime: Runtime,
-        device: str,
-        num_threads: int | None = None,
-        timeout_seconds: float,
-        notify: Callable[[str], None] | None = None,
-    ) -> None:
-        """Load `model` on `device` (``edgetpu…``); each step may take `timeout_seconds`.
+    def __init__(self, model: ModelInfo, run: RunOptions, notify: Callable[[str], None] | None = None) -> None:
+        """Load `model` on the device of `run`, an ``edgetpu…``; each step may take its timeout.
 
         `notify` is told, by any thread, of what went wrong and was mended.
 
         Raises:
             DelegateError: libedgetpu or the device cannot be used, or not for this model.
-            SetupError: the runtime cannot be imported.
+            SetupError: the runtime is not installed, or cannot be imported.
         """
-        self.runtime = runtime
-        self.num_threads = num_threads or available_cores()
+        self.runtime: Runtime = choose_runtime(run.runtime)
+        self.num_threads = run.num_threads or available_cores()
         self._model = model
-        self._device = device
-        self._timeout_seconds = timeout_seconds
+        self._run = run._replace(runtime=self.runtime.name, num_threads=self.num_threads)
         self._notify = notify or (lambda message: None)
         self._lock = threading.Lock()
         self._given_up: SetupError | None = None
@@ -86,14 +77,7 @@ class EdgeTpuInterpreter:
             self._process.close()
 
     def _start(self) -> EdgeTpuProcess:
-        return EdgeTpuProcess(
-            self._model,
-            libraries=LIBRARIES,
-            device=device_option(self._device),
-            runtime=self.runtime.name,
-            num_threads=self.num_threads,
-            timeout_seconds=self._timeout_seconds,
-        )
+        return EdgeTpuProcess(self._model, self._run, LIBRARIES)
 
     def _invoke_again(self, tensor: npt.NDArray[np.generic], failure: ChildFailure) -> npt.NDArray[np.generic]:
         self._process.kill()
@@ -115,6 +99,4 @@ class EdgeTpuInterpreter:
         return self._given_up
 
     def _explain(self, failure: ChildFailure) -> SetupError:
-        return explain_failure(
-            failure, self._model, runtime=self.runtime, device=self._device, timeout_seconds=self._timeout_seconds
-        )
+        return explain_failure(failure, self._model, self._run)

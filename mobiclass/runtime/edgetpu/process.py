@@ -17,6 +17,7 @@ import tempfile
 import threading
 import weakref
 from collections import deque
+from collections.abc import Sequence
 from math import prod
 from time import monotonic
 from typing import IO, Final, Literal, TypeAlias, cast
@@ -25,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mobiclass._system import python_command
-from mobiclass.choices import RuntimeName
+from mobiclass.choices import RunOptions
 from mobiclass.runtime.edgetpu.worker import READY, REFUSED, STAGES, Stage, Task, output_offset
 from mobiclass.tflite import ModelInfo
 
@@ -58,36 +59,25 @@ class ChildFailure(Exception):
 class EdgeTpuProcess:
     """A child process with one model on one Edge TPU. One thread at a time may use it."""
 
-    def __init__(
-        self,
-        model: ModelInfo,
-        *,
-        libraries: tuple[str, ...],
-        device: str,
-        runtime: RuntimeName,
-        num_threads: int,
-        timeout_seconds: float,
-    ) -> None:
-        """Start the child, and wait until it has run `model` once.
+    def __init__(self, model: ModelInfo, run: RunOptions, libraries: Sequence[str]) -> None:
+        """Start the child with the first of the `libraries` that there is, and wait until it has run `model` once.
 
-        `timeout_seconds` is the time that every single stage on the device may take, and every invoke.
+        Every single stage on the device may take the timeout of `run`, and every invoke.
 
         Raises:
             ChildFailure: it did not come to that.
         """
         if not _SUPPORTED:
             raise ChildFailure("start", "refused", "this system lacks what keeps its process in check")
-        self._timeout_seconds = timeout_seconds
+        self._timeout_seconds = run.device_timeout
         self._stage: Stage = "start"
         self._received = b""
         lifeline, self._lifeline = os.pipe()
         try:
             with _SharedTensors(model) as self._tensors, _anonymous_file(model.content) as content:
                 task = Task(
+                    run=run,
                     libraries=libraries,
-                    device=device,
-                    runtime=runtime,
-                    num_threads=num_threads,
                     input_shape=model.input.shape,
                     input_dtype=model.input.dtype,
                     classes=model.classes,

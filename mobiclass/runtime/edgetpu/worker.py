@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, Final, Literal, NamedTuple, NoReturn, TypeAlias, get_args
 
-from mobiclass.choices import RuntimeName
+from mobiclass.choices import RunOptions
 
 Stage: TypeAlias = Literal["start", "library", "runtime", "device", "model", "first invoke", "invoke"]
 """What the child is at: starting Python, opening libedgetpu, importing the runtime, opening the device, preparing the
@@ -34,10 +34,8 @@ class Task(NamedTuple):
     """What the child is to do, as the parent tells it.
 
     Attributes:
+        run: which Edge TPU, which runtime, and the threads for what the model computes on the CPU.
         libraries: file names of libedgetpu, the first that can be opened is used.
-        device: the delegate's option, such as ``usb:1``.
-        runtime: the name of the TFLite runtime.
-        num_threads: threads for what the model computes on the CPU.
         input_shape: shape of the model's input.
         input_dtype: NumPy's name of its dtype.
         classes: the number of the model's outputs.
@@ -47,10 +45,8 @@ class Task(NamedTuple):
         lifeline: a descriptor on which nothing ever comes, and whose other end closes when the parent dies.
     """
 
+    run: RunOptions
     libraries: Sequence[str]
-    device: str
-    runtime: RuntimeName
-    num_threads: int
     input_shape: Sequence[int]
     input_dtype: str
     classes: int
@@ -67,7 +63,8 @@ def output_offset(input_bytes: int) -> int:
 
 def main(task: str) -> NoReturn:
     """Be the child: do `task`, a `Task` as JSON, until the parent closes standard input or dies."""
-    _run(Task(**json.loads(task)))
+    fields = json.loads(task)
+    _run(Task(**{**fields, "run": RunOptions(*fields["run"])}))
 
 
 def _run(task: Task) -> NoReturn:
@@ -101,15 +98,18 @@ class _Model:
         begin("runtime")
         import numpy as np
 
-        from mobiclass.runtime.backends import RUNTIMES, import_runtime, load_interpreter
+        from mobiclass.runtime.backends import choose_runtime, import_runtime, load_interpreter
+        from mobiclass.runtime.edgetpu.devices import device_option
 
-        runtime = RUNTIMES[task.runtime]
+        runtime = choose_runtime(task.run.runtime)
         module = import_runtime(runtime)
         begin("device")
-        self._delegate = module.load_delegate(library, {"device": task.device})  # must outlive the interpreter
+        self._delegate = module.load_delegate(
+            library, {"device": device_option(task.run.device)}
+        )  # must outlive the interpreter
         begin("model")
         self._interpreter = load_interpreter(
-            runtime, _content(task.model), "model", num_threads=task.num_threads, delegate=self._delegate
+            runtime, _content(task.model), "model", num_threads=task.run.num_threads or 1, delegate=self._delegate
         )
         self._image = self._interpreter.get_input_details()[0]["index"]
         self._scores = self._interpreter.get_output_details()[0]["index"]

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from mobiclass.choices import is_device
+from mobiclass.choices import RunOptions, is_device
 from mobiclass.errors import DelegateError, SetupError
-from mobiclass.runtime.backends import RUNTIMES
+from mobiclass.runtime.backends import choose_runtime
 from mobiclass.runtime.edgetpu import failures as edgetpu
-from mobiclass.runtime.edgetpu.devices import EdgeTpuDevice
-from mobiclass.runtime.edgetpu.failures import LIBRARIES, device_option, explain_failure
+from mobiclass.runtime.edgetpu.devices import EdgeTpuDevice, device_option
+from mobiclass.runtime.edgetpu.failures import LIBRARIES, explain_failure
 from mobiclass.runtime.edgetpu.process import ChildFailure
 from mobiclass.runtime.edgetpu.worker import MISSING, STAGES
 from mobiclass.tflite.info import ModelInfo, read_model
@@ -44,7 +44,7 @@ def explained(
 ) -> SetupError:
     """Give the error for a failure."""
     failure = ChildFailure(stage, cause, said)  # type: ignore[arg-type]
-    return explain_failure(failure, model, runtime=RUNTIMES["litert"], device=device, timeout_seconds=2.5)
+    return explain_failure(failure, model, RunOptions(device, choose_runtime().name, device_timeout=2.5))
 
 
 @pytest.fixture
@@ -144,7 +144,8 @@ def test_a_hang_names_the_option_that_gives_more_time(model: ModelInfo) -> None:
 
 def test_a_crash_is_probably_another_tflite(model: ModelInfo) -> None:
     message = str(explained(model, "model", "died", "SIGSEGV"))
-    assert "crashed while it prepared the model (SIGSEGV): it was probably built for another TFLite than ai-" in message
+    package = choose_runtime().package
+    assert f"prepared the model (SIGSEGV): it was probably built for another TFLite than {package}" in message
 
 
 def test_an_abort_is_probably_the_device(model: ModelInfo, connected: list[EdgeTpuDevice]) -> None:

@@ -8,13 +8,12 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import pytest
 
+from mobiclass.choices import RunOptions
 from mobiclass.errors import DelegateError
-from mobiclass.runtime.backends import choose_runtime
 from mobiclass.runtime.edgetpu import interpreter as edgetpu_interpreter
 from mobiclass.runtime.edgetpu.interpreter import EdgeTpuInterpreter
 from mobiclass.tflite.info import ModelInfo, read_model
@@ -38,13 +37,12 @@ def notices() -> list[str]:
 
 
 @contextmanager
-def loaded(model: ModelInfo, notices: list[str] | None = None, **how: Any) -> Iterator[EdgeTpuInterpreter]:
+def loaded(
+    model: ModelInfo, notices: list[str] | None = None, device_timeout: float = 1.0
+) -> Iterator[EdgeTpuInterpreter]:
     """Load `model`, and close it at the end of the block."""
     notify = None if notices is None else notices.append
-    interpreter = EdgeTpuInterpreter(
-        model, runtime=choose_runtime(), device="edgetpu", num_threads=1, notify=notify,
-        **({"timeout_seconds": 1.0} | how),
-    )  # fmt: skip
+    interpreter = EdgeTpuInterpreter(model, RunOptions("edgetpu", "auto", 1, device_timeout), notify)
     try:
         yield interpreter
     finally:
@@ -117,7 +115,7 @@ def test_what_fails_at_the_start_is_not_tried_again(model: ModelInfo, simulator:
 def test_threads_share_it(model: ModelInfo, simulator: Simulator) -> None:
     colours = np.eye(3, dtype=np.uint8) * 255
     simulator.switch(fail=50)
-    with loaded(model, timeout_seconds=20) as interpreter, ThreadPoolExecutor(4) as pool:
+    with loaded(model, device_timeout=20) as interpreter, ThreadPoolExecutor(4) as pool:
         barrier = threading.Barrier(4)
 
         def run(number: int) -> list[int]:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mobiclass.choices import RunOptions
 from mobiclass.runtime.backends import choose_runtime
 from mobiclass.runtime.edgetpu import process as edgetpu_process
 from mobiclass.runtime.edgetpu.failures import LIBRARIES
@@ -35,16 +36,10 @@ def model(make_model: MakeModel) -> ModelInfo:
 
 
 @contextmanager
-def child_of(model: ModelInfo, *, timeout_seconds: float = 20, device: str = "") -> Iterator[EdgeTpuProcess]:
+def child_of(model: ModelInfo, *, timeout_seconds: float = 20, device: str = "edgetpu") -> Iterator[EdgeTpuProcess]:
     """Start a child process with `model`, and be sure that it is gone at the end of the block."""
-    child = EdgeTpuProcess(
-        model,
-        libraries=LIBRARIES,
-        device=device,
-        runtime=choose_runtime().name,
-        num_threads=1,
-        timeout_seconds=timeout_seconds,
-    )
+    run = RunOptions(device, choose_runtime().name, 1, timeout_seconds)
+    child = EdgeTpuProcess(model, run, LIBRARIES)
     try:
         yield child
     finally:
@@ -84,7 +79,7 @@ def test_other_dtypes_and_sizes(make_model: MakeModel, side: int) -> None:
 
 
 def test_the_model_is_run_once_before_it_is_ready(model: ModelInfo, simulator: Simulator) -> None:
-    with child_of(model, device="usb:1"):
+    with child_of(model, device="edgetpu:usb:1"):
         assert simulator.log() == ["load", "create device=usb:1", "prepare", "invoke 1"]
 
 
