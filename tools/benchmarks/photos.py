@@ -25,7 +25,7 @@ def real_photos(folder: Path | None) -> list[Path]:
         return [
             data / name for name in ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
         ]
-    return [Path(path) for path in ImageFinder().find([str(folder)], stdin=None)]  # type: ignore[arg-type]
+    return [Path(path) for path in ImageFinder().find_in(str(folder))]
 
 
 def make_set(photos: list[Path], folder: Path, count: int, height: int, width: int, *, grain: float = 0.0) -> Path:

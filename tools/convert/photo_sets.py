@@ -7,8 +7,6 @@ nothing, or the same as another, are left out. Decoding and cropping are the run
 from __future__ import annotations
 
 import hashlib
-import io
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -64,10 +62,7 @@ def find_photos(folder: Path) -> tuple[Path, ...]:
     """
     if not folder.is_dir():
         raise CalibrationError(f"{folder}: there is no such folder of photos")
-    nothing: io.BufferedReader = io.BufferedReader(io.FileIO(os.devnull))  # for lists on standard input
-    with nothing:
-        paths = [Path(path) for path in ImageFinder().find([str(folder)], nothing)]
-    photos = [path for path in paths if path.is_file()]
+    photos = [path for path in map(Path, ImageFinder().find_in(str(folder))) if path.is_file()]
     if not photos:
         raise CalibrationError(f"{folder}: there is no photo in it or its subfolders")
     return tuple(sorted(photos, key=lambda photo: _shuffle(photo.relative_to(folder))))

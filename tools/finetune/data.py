@@ -8,7 +8,6 @@ It decodes every photo once, to refuse bad ones before the work begins, and keep
 from __future__ import annotations
 
 import hashlib
-import io
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -117,9 +116,7 @@ def _class_names(folder: Path) -> tuple[str, ...]:
 
 
 def _files(finder: ImageFinder, folder: Path) -> list[Path]:
-    # Made absolute, no name is taken for an option or a list.
-    found = finder.find([str(folder.absolute())], io.BufferedReader(io.BytesIO()))
-    return sorted(Path(path) for path in found)
+    return sorted(Path(path) for path in finder.find_in(str(folder)))
 
 
 def _read(folder: Path, files: Sequence[Sequence[Path]]) -> list[list[Photo]]:

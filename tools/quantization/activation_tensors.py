@@ -111,7 +111,7 @@ class ActivationTensors:
         return range(self._subgraph.TensorsLength())
 
     def _is_constant(self, index: int) -> bool:
-        return self._parsed.Buffers(self._subgraph.Tensors(index).Buffer()).DataLength() > 0
+        return bool(self._parsed.Buffers(self._subgraph.Tensors(index).Buffer()).DataLength())
 
     def _is_activation(self, index: int) -> bool:
         tensor = self._subgraph.Tensors(index)

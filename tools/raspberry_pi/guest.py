@@ -128,8 +128,8 @@ class Guest:
             status, peak_rss_kib = _wait(process.pid, start + _TIMEOUT_S)
             process.returncode = os.waitstatus_to_exitcode(status)
             seconds = monotonic() - start
-            texts = [_text(stream) for stream in (stdout, stderr)]
-        return Run(command, process.returncode, *texts, seconds=seconds, peak_rss_mb=peak_rss_kib * 1024 / 1e6)
+            written, complained = _text(stdout), _text(stderr)
+        return Run(command, process.returncode, written, complained, seconds, peak_rss_mb=peak_rss_kib * 1024 / 1e6)
 
     def install(self, *command: str) -> None:
         """Run a program that must succeed, and whose output is shown if it does not.

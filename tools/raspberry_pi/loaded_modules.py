@@ -14,11 +14,11 @@ from typing import NoReturn
 _leave = os._exit
 
 
-def write_and_leave(exit_code: int) -> NoReturn:
+def write_and_leave(status: int) -> NoReturn:
     """Write the names, and end the process as the program meant to: it leaves past everything that Python runs last."""
     names = {name.partition(".")[0] for name in sys.modules} - set(sys.stdlib_module_names) - {"__mp_main__"}
     Path(os.environ["MODULES"]).write_text(json.dumps(sorted(names)), encoding="utf-8")
-    _leave(exit_code)
+    _leave(status)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def make_photos(folder: Path, more: Path | None = None) -> list[Path]:
     for name, make in _MADE.items():
         make(folder / name)
     if more is not None:
-        for number, path in enumerate(ImageFinder().find([str(more)], stdin=None)):  # type: ignore[arg-type]
+        for number, path in enumerate(ImageFinder().find_in(str(more))):
             shutil.copy(path, folder / f"{number:05}-{Path(path).name}")
     return sorted(folder.iterdir())
 
@@ -39,7 +39,7 @@ def _photo(name: str, mode: str = "RGB", height: int | None = None, width: int |
     import skimage
 
     with Image.open(Path(skimage.__file__).parent / "data" / name) as image:
-        converted = image.convert(mode)
+        converted: Image.Image = image.convert(mode)
     return converted.resize((width, height), Image.Resampling.BICUBIC) if height and width else converted
 
 

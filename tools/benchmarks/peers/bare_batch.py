@@ -16,9 +16,9 @@ interpreter.allocate_tensors()
 image_input = interpreter.get_input_details()[0]["index"]
 scores_output = interpreter.get_output_details()[0]["index"]
 for path in sorted(Path(folder).rglob("*.jpg"))[part::parts]:
-    image = Image.open(path)
-    image.draft("RGB", (256, 256))
-    image = image.convert("RGB")
+    file = Image.open(path)
+    file.draft("RGB", (256, 256))
+    image = file.convert("RGB")
     side = min(image.size) * 0.875
     left, upper = (image.width - side) / 2, (image.height - side) / 2
     box = (left, upper, left + side, upper + side)
