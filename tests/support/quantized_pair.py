@@ -40,7 +40,7 @@ def convert_pair() -> Pair:
         pytest.skip(f"NOT TESTED: {error}")
     import tensorflow as tf
 
-    from tools.quantization.quantize import convert_float32, convert_int8
+    from tools.quantization.tflite_converter import convert_float32, convert_int8
 
     generator = np.random.default_rng(0)
 

@@ -25,10 +25,10 @@ from tools.build_builtin_model.efficientnet_lite import (
     inference_function,
     weights_from_state_dict,
 )
+from tools.build_builtin_model.torch_checkpoint import parse_checkpoint
 from tools.convert import ModelCard, encode_lines, write_metadata
 from tools.dependencies import TENSORFLOW_VERSION, package_folder, require_tensorflow
 from tools.errors import ConversionError, DependencyError
-from tools.keras_models import parse_checkpoint
 from tools.quantization import (
     bundled_photos,
     calibration_samples,

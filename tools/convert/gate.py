@@ -18,11 +18,11 @@ import numpy.typing as npt
 from mobiclass.runtime import RUNTIMES, load_interpreter
 from mobiclass.tflite import read_graph
 from tools.quantization import (
-    InnerTensors,
+    IntermediateTensors,
     LayerError,
     float_operators,
-    layer_errors,
     logit_signal_to_noise_db,
+    measure_layer_errors,
     read_logits,
     worst_layers,
 )
@@ -134,7 +134,7 @@ def judge(
         ConversionError: a model cannot be run.
     """
     float_scores, scores = _scores(float_model, crops), _scores(model, crops)
-    layers = layer_errors(model, float_model, crops[:_LAYER_SAMPLES])
+    layers = measure_layer_errors(model, float_model, crops[:_LAYER_SAMPLES])
     return GateResult(
         crops=len(crops),
         photos=photos,
@@ -190,7 +190,7 @@ def _scores(model: bytes, crops: Sequence[FloatArray]) -> FloatArray:
     from ai_edge_litert import schema_py_generated as schema
 
     output = int(schema.Model.GetRootAs(model, 0).Subgraphs(0).Outputs(0))
-    inner = InnerTensors(model, [output])
+    inner = IntermediateTensors(model, [output])
     return np.stack([inner.run(crop)[0].reshape(-1) for crop in crops])
 
 

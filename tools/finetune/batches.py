@@ -18,7 +18,7 @@ from PIL import Image, ImageEnhance
 
 from mobiclass._system import available_cores
 from mobiclass.images import Preprocessor, load_image
-from tools.finetune.data import Photo
+from tools.finetune.dataset import Photo
 
 FloatArray = npt.NDArray[np.float32]
 

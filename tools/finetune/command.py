@@ -14,7 +14,7 @@ import click
 
 from mobiclass.cli import separate_streams
 from mobiclass.errors import MobiclassError, SetupError
-from tools.finetune.data import TrainingPhotos, lay_out
+from tools.finetune.dataset import TrainingPhotos, lay_out
 from tools.keras_models import ARCHITECTURES
 
 if TYPE_CHECKING:
@@ -86,9 +86,9 @@ def _finetune(
 
 
 def _settings(options: dict[str, Any]) -> RunSettings:
+    from tools.finetune.network import NO_WEIGHTS, NetworkSettings
     from tools.finetune.run import RunSettings
     from tools.finetune.training import TrainingSettings
-    from tools.finetune.transfer import NO_WEIGHTS, NetworkSettings
 
     network = NetworkSettings(
         options["arch"], options["alpha"], options["resolution"], options["minimalistic"], options["weights"]

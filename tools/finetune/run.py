@@ -16,10 +16,10 @@ from tools.convert import encode_lines
 from tools.errors import TrainingError
 from tools.finetune.batches import Photos
 from tools.finetune.checkpoint import Checkpoint, Progress
-from tools.finetune.data import TrainingPhotos, find_photos
+from tools.finetune.dataset import TrainingPhotos, find_photos
+from tools.finetune.network import NetworkSettings, build_network, count_parameters
 from tools.finetune.report import draw_plot, encode_metrics
 from tools.finetune.training import Judgement, OnBatch, Trainer, TrainingSettings, plan_stages
-from tools.finetune.transfer import NetworkSettings, build_network, count_parameters
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from tools.errors import TrainingError
 from tools.finetune.batches import Photos
 from tools.finetune.checkpoint import Checkpoint, Progress
-from tools.finetune.transfer import NO_WEIGHTS, Stage, thaw
+from tools.finetune.network import NO_WEIGHTS, Stage, thaw
 
 OnBatch: TypeAlias = "Callable[[int, int, dict[str, float]], None]"
 """Called after every batch with the epoch's number, the number of its batches and its figures so far."""

@@ -8,18 +8,16 @@ from mobiclass._system import open_door
 
 if TYPE_CHECKING:
     from tools.keras_models.architectures import ARCHITECTURES, MEAN, architecture_table, build_keras
-    from tools.keras_models.files import KerasClassifier, build_classifier, load_keras_file, require_keras
-    from tools.keras_models.function import Geometry, check_classifier, run_function, trace
+    from tools.keras_models.loading import KerasClassifier, build_classifier, load_keras_file, require_keras
     from tools.keras_models.normalization import Normalization, SweepResult, find_normalization, sweep
-    from tools.keras_models.torch_checkpoint import parse_checkpoint
+    from tools.keras_models.tracing import Geometry, check_classifier, run_function, trace
 
 open_door(
     __name__,
     {
         "architectures": ("ARCHITECTURES", "MEAN", "architecture_table", "build_keras"),
-        "files": ("KerasClassifier", "build_classifier", "load_keras_file", "require_keras"),
-        "function": ("Geometry", "check_classifier", "run_function", "trace"),
+        "loading": ("KerasClassifier", "build_classifier", "load_keras_file", "require_keras"),
         "normalization": ("Normalization", "SweepResult", "find_normalization", "sweep"),
-        "torch_checkpoint": ("parse_checkpoint",),
+        "tracing": ("Geometry", "check_classifier", "run_function", "trace"),
     },
 )

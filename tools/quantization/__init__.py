@@ -1,4 +1,4 @@
-"""A float model to an int8 one: calibration, refinement, and what it lost."""
+"""A float model to an int8 one: calibration, conversion, refinement, and what quantization costs layer by layer."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
         load_views,
         samples_digest,
     )
-    from tools.quantization.errors_by_layer import LayerError, layer_errors, worst_layers
-    from tools.quantization.inner_tensors import InnerTensors
-    from tools.quantization.quantize import InputOutput, convert_float32, convert_int8, float_operators
+    from tools.quantization.intermediate_tensors import IntermediateTensors
+    from tools.quantization.layer_errors import LayerError, measure_layer_errors, worst_layers
     from tools.quantization.refinement import refine
     from tools.quantization.signal_to_noise import logit_signal_to_noise_db, read_logits
+    from tools.quantization.tflite_converter import InputOutput, convert_float32, convert_int8, float_operators
 
 open_door(
     __name__,
     {
         "calibration": ("VIEWS", "View", "bundled_photos", "calibration_samples", "load_views", "samples_digest"),
-        "errors_by_layer": ("LayerError", "layer_errors", "worst_layers"),
-        "inner_tensors": ("InnerTensors",),
-        "quantize": ("InputOutput", "convert_float32", "convert_int8", "float_operators"),
+        "intermediate_tensors": ("IntermediateTensors",),
+        "layer_errors": ("LayerError", "measure_layer_errors", "worst_layers"),
         "refinement": ("refine",),
         "signal_to_noise": ("logit_signal_to_noise_db", "read_logits"),
+        "tflite_converter": ("InputOutput", "convert_float32", "convert_int8", "float_operators"),
     },
 )

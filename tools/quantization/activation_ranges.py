@@ -17,7 +17,7 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
 from tools.quantization.activation_tensors import ActivationTensors
-from tools.quantization.inner_tensors import InnerTensors, logits_index
+from tools.quantization.intermediate_tensors import IntermediateTensors, logits_index
 
 FloatArray = npt.NDArray[np.float32]
 Values = npt.NDArray[np.float64]
@@ -47,7 +47,7 @@ def narrow_ranges(model: bytes, float_model: bytes, samples: Sequence[FloatArray
         if names[group[0]] in by_name and logits not in group
     ]
     ranges = [tensors.range_of(group) for group, _ in found]
-    histograms = _histograms(InnerTensors(float_model, [index for _, index in found]), ranges, samples)
+    histograms = _histograms(IntermediateTensors(float_model, [index for _, index in found]), ranges, samples)
     for (group, _), (low, high), histogram in zip(found, ranges, histograms, strict=True):
         best = best_range(histogram, low, high)
         if best != (low, high):
@@ -82,7 +82,7 @@ def _cut(histogram: Values, beyond: Values) -> tuple[Values, Values]:
 
 
 def _histograms(
-    inner: InnerTensors, ranges: Sequence[tuple[float, float]], samples: Sequence[FloatArray]
+    inner: IntermediateTensors, ranges: Sequence[tuple[float, float]], samples: Sequence[FloatArray]
 ) -> list[Values]:
     totals = [np.zeros(_BINS) for _ in ranges]
     for sample in samples:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from tools.quantization.inner_tensors import operator_code
+from tools.quantization.intermediate_tensors import operator_code
 
 _Builtin: Final = schema.BuiltinOperator
 

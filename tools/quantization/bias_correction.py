@@ -22,8 +22,8 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
-from tools.quantization.calibration_split import teachers_and_judges
-from tools.quantization.inner_tensors import InnerTensors
+from tools.quantization.holdout import split_samples
+from tools.quantization.intermediate_tensors import IntermediateTensors
 from tools.quantization.signal_to_noise import logit_signal_to_noise_db, read_logits
 from tools.quantization.weighted_layers import WeightedLayer, matching_layers, response_to_inputs
 
@@ -81,7 +81,7 @@ def correct_biases(
         CalibrationError: there are too few samples.
         ConversionError: the two models are not the same graph, or cannot be run.
     """
-    teachers, judges = teachers_and_judges(samples)
+    teachers, judges = split_samples(samples)
     reference = read_logits(float_model, judges)
     correction = _Correction(model, float_model, teachers)
 
@@ -114,13 +114,13 @@ class _Correction:
         self._samples = samples
         self._layers, self._float_layers = matching_layers(model, float_model)
         self._biases = [_find_bias(self.model, layer) for layer in self._layers]
-        inner = InnerTensors(float_model, _tensors(self._float_layers))
+        inner = IntermediateTensors(float_model, _tensors(self._float_layers))
         self._float_means = _mean_channels(inner, samples)
         self._active = _active_parts(float_model, self._float_layers, samples[::2])  # no exact figure is needed
 
     def apply(self, step: float) -> None:
         """Correct every layer once, for `step` of its own shift."""
-        means = _mean_channels(InnerTensors(bytes(self.model), _tensors(self._layers)), self._samples)
+        means = _mean_channels(IntermediateTensors(bytes(self.model), _tensors(self._layers)), self._samples)
         for number, bias in enumerate(self._biases):
             if bias is not None:
                 bias.add(step * self._own_shift(number, means))
@@ -170,7 +170,7 @@ def _tensors(layers: Sequence[WeightedLayer]) -> list[int]:
     return sorted({index for layer in layers for index in (layer.input, layer.output)})
 
 
-def _mean_channels(inner: InnerTensors, samples: Sequence[FloatArray]) -> dict[int, Channels]:
+def _mean_channels(inner: IntermediateTensors, samples: Sequence[FloatArray]) -> dict[int, Channels]:
     totals = inner.channel_means(samples[0])
     for sample in samples[1:]:
         for index, mean in inner.channel_means(sample).items():
@@ -183,7 +183,7 @@ def _active_parts(
 ) -> list[Channels | float]:
     """Compute for each layer the part of each channel's outputs at which its activation does not cut off."""
     cut = [layer for layer in layers if np.isfinite(layer.limits).any()]
-    inner = InnerTensors(float_model, [layer.output for layer in cut])
+    inner = IntermediateTensors(float_model, [layer.output for layer in cut])
     totals = {layer.output: np.zeros(layer.shape[-1]) for layer in cut}
     for sample in samples:
         for layer, values in zip(cut, inner.run(sample), strict=True):

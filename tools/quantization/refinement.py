@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from tools.quantization.activation_ranges import narrow_ranges
 from tools.quantization.bias_correction import correct_biases
-from tools.quantization.calibration_split import teachers_and_judges
+from tools.quantization.holdout import split_samples
 from tools.quantization.signal_to_noise import logit_noise, read_logits
 
 FloatArray = npt.NDArray[np.float32]
@@ -72,7 +72,7 @@ def refine(
         CalibrationError: there are too few samples.
         ConversionError: the two models are not the same graph, or cannot be run.
     """
-    teachers, judges = teachers_and_judges(samples)
+    teachers, judges = split_samples(samples)
     reference = read_logits(float_model, judges)
     stock = _Judged(model, reference, judges)
     if ranges:

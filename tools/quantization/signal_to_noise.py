@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from tools.quantization.inner_tensors import InnerTensors, logits_index
+from tools.quantization.intermediate_tensors import IntermediateTensors, logits_index
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -57,7 +57,7 @@ def read_logits(model: bytes, samples: Iterable[FloatArray]) -> FloatArray:
     Returns:
         float32 (samples, classes): what the final softmax reads, or the outputs where there is none.
     """
-    inner = InnerTensors(model, [logits_index(model)])
+    inner = IntermediateTensors(model, [logits_index(model)])
     return np.stack([inner.run(sample)[0].reshape(-1) for sample in samples])
 
 

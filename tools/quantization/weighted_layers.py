@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
 from tools.errors import ConversionError
-from tools.quantization.inner_tensors import operator_code
+from tools.quantization.intermediate_tensors import operator_code
 
 _OPTIONS: Final = {
     schema.BuiltinOperator.CONV_2D: schema.Conv2DOptions,

@@ -16,11 +16,11 @@ from typing import Final, NoReturn
 import click
 
 from mobiclass.errors import SetupError
+from tools.raspberry_pi.checks import PHOTOS, Findings, Reference, examine, reference
 from tools.raspberry_pi.emulation import ImpossibleError, check_machine, is_emulated, let_run
 from tools.raspberry_pi.guest import Guest
 from tools.raspberry_pi.namespaces import enter, inside, settle
-from tools.raspberry_pi.owner import PHOTOS, Findings, Reference, examine, reference
-from tools.raspberry_pi.packages_from import environment, local_files
+from tools.raspberry_pi.package_sources import environment, local_files
 from tools.raspberry_pi.photos import make_photos
 from tools.raspberry_pi.progress import Progress
 from tools.raspberry_pi.recipes import DEFAULT, RECIPES, Recipe

@@ -68,7 +68,7 @@ def test_the_file_is_the_one_that_the_readme_describes(info: ModelInfo) -> None:
 
 
 def test_no_float_operator_is_left(info: ModelInfo) -> None:
-    quantize = pytest.importorskip("tools.quantization.quantize", reason=_LITERT_REASON)
+    quantize = pytest.importorskip("tools.quantization.tflite_converter", reason=_LITERT_REASON)
     assert quantize.float_operators(info.content) == []
 
 

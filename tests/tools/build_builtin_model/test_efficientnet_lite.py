@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from tools.build_builtin_model.efficientnet_lite import INPUT_SHAPE, inference_function, weights_from_state_dict
+from tools.build_builtin_model.torch_checkpoint import read_checkpoint
 from tools.dependencies import package_folder, require_tensorflow
 from tools.errors import CheckpointError, DependencyError
-from tools.keras_models.torch_checkpoint import read_checkpoint
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,7 @@ CASES = _ALL if os.environ.get("MOBICLASS_ALL_ARCHITECTURES") else _OF_EACH_FAMI
 def converted(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str]:
     """Convert one architecture with random weights, by way of a file as users have it."""
     keras = require_keras()
-    from tools.quantization.quantize import float_operators
+    from tools.quantization.tflite_converter import float_operators
 
     name, alpha, resolution, minimalistic, io = request.param
     keras.utils.set_random_seed(0)

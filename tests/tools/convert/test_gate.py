@@ -15,7 +15,7 @@ gate = pytest.importorskip(
 
 
 def _result(**changes: Any) -> Any:
-    from tools.quantization.errors_by_layer import LayerError
+    from tools.quantization.layer_errors import LayerError
 
     layers = (
         LayerError("stem", "CONV_2D", 40.0, 1.0, 8, 0),
@@ -103,7 +103,7 @@ def test_json_holds_all_of_it() -> None:
     ],
 )
 def test_layers_have_the_names_of_keras(tensor: str, name: str) -> None:
-    from tools.quantization.errors_by_layer import _layer_name
+    from tools.quantization.layer_errors import _layer_name
 
     assert _layer_name(tensor) == name
     assert _layer_name(tensor.encode()) == name

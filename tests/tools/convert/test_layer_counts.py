@@ -29,8 +29,8 @@ CASES = {
 def convert(name: str, alpha: float, resolution: int, *, quantized: bool) -> tuple[Any, Inspection]:
     """Build a network in Keras, convert it, and look into it."""
     keras = require_keras()
-    from tools.keras_models.function import check_classifier, trace
-    from tools.quantization.quantize import convert_float32, convert_int8
+    from tools.keras_models.tracing import check_classifier, trace
+    from tools.quantization.tflite_converter import convert_float32, convert_int8
 
     keras.utils.set_random_seed(0)
     model = build_keras(name, alpha=alpha, resolution=resolution)
@@ -76,8 +76,8 @@ def test_v1_at_224_has_the_published_569_million_multiply_adds_and_4_2_million_p
 @pytest.mark.parametrize(("name", "minimalistic"), [("mobilenet_v3_small", False), ("mobilenet_v3_large", True)])
 def test_v3_is_known_and_keras_counts_its_parameters(name: str, minimalistic: bool) -> None:
     keras = require_keras()
-    from tools.keras_models.function import check_classifier, trace
-    from tools.quantization.quantize import convert_float32
+    from tools.keras_models.tracing import check_classifier, trace
+    from tools.quantization.tflite_converter import convert_float32
 
     model = build_keras(name, alpha=1.0, resolution=224, minimalistic=minimalistic)
     inspection = inspect_model(convert_float32(trace(model, check_classifier(model, name))), name)

@@ -84,9 +84,9 @@ def test_the_network_on_the_disk_is_the_best_one(learned: tuple[Path, Result]) -
     import keras
 
     from tools.finetune.batches import Photos
-    from tools.finetune.data import find_photos
+    from tools.finetune.dataset import find_photos
+    from tools.finetune.network import NetworkSettings
     from tools.finetune.training import judge
-    from tools.finetune.transfer import NetworkSettings
 
     folder, _ = learned
     metrics = json.loads((folder / "m.metrics.json").read_text())
@@ -111,8 +111,8 @@ def _agreement(folder: Path) -> float:
 
     from mobiclass import Classifier
     from tools.finetune.batches import Photos
-    from tools.finetune.data import find_photos
-    from tools.finetune.transfer import NetworkSettings
+    from tools.finetune.dataset import find_photos
+    from tools.finetune.network import NetworkSettings
 
     photos = find_photos(folder / "photos").validation
     preprocessor = NetworkSettings("mobilenet_v1", 0.25, 32, weights="none").preprocessor()
@@ -159,7 +159,7 @@ def test_an_interrupted_run_goes_on_to_the_same_end(few: Path, tmp_path: Path, m
 
 
 def test_pretrained_weights_train_the_head_first(few: Path, tmp_path: Path) -> None:
-    from tools.finetune.transfer import NetworkSettings, build_network
+    from tools.finetune.network import NetworkSettings, build_network
 
     source = tmp_path / "source.keras"
     build_network(NetworkSettings("mobilenet_v1", 0.25, 32, weights="none"), 7).save(source)

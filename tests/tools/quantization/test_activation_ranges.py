@@ -53,8 +53,8 @@ def test_the_range_found_beats_all_others_when_values_are_really_rounded(kind: s
 
 def test_narrower_ranges_bring_the_logits_closer(pair: Pair) -> None:
     from tools.quantization.activation_ranges import narrow_ranges
-    from tools.quantization.quantize import float_operators
     from tools.quantization.signal_to_noise import logit_signal_to_noise_db, read_logits
+    from tools.quantization.tflite_converter import float_operators
 
     narrow = narrow_ranges(pair.int8, pair.float32, pair.samples)
     fresh = [np.random.default_rng(9).uniform(-1, 1, pair.samples[0].shape).astype(np.float32) for _ in range(16)]

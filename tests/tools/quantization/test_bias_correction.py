@@ -122,12 +122,12 @@ def test_a_bias_that_two_layers_share_is_left_alone(pair: Pair) -> None:
 
 
 def test_the_response_to_a_shift_of_the_inputs_is_exact_for_pointwise_layers(pair: Pair) -> None:
-    from tools.quantization.inner_tensors import InnerTensors
+    from tools.quantization.intermediate_tensors import IntermediateTensors
     from tools.quantization.weighted_layers import response_to_inputs, weighted_layers
 
     layers = weighted_layers(pair.float32)
     project = layers[2]  # 1×1, without activation
-    inner = InnerTensors(pair.float32, [project.input, project.output])
+    inner = IntermediateTensors(pair.float32, [project.input, project.output])
     one, other = (inner.channel_means(sample) for sample in pair.samples[:2])
     shift = other[project.input] - one[project.input]
     expected = other[project.output] - one[project.output]
@@ -139,7 +139,7 @@ def test_the_response_to_a_shift_of_the_inputs_is_exact_for_pointwise_layers(pai
 def test_inner_tensors_are_those_that_the_interpreter_preserves(pair: Pair) -> None:
     from ai_edge_litert.interpreter import Interpreter
 
-    from tools.quantization.inner_tensors import InnerTensors
+    from tools.quantization.intermediate_tensors import IntermediateTensors
     from tools.quantization.weighted_layers import weighted_layers
 
     indices = [layer.output for layer in weighted_layers(pair.float32)]
@@ -147,7 +147,7 @@ def test_inner_tensors_are_those_that_the_interpreter_preserves(pair: Pair) -> N
     interpreter.allocate_tensors()
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], pair.samples[0])
     interpreter.invoke()
-    found = InnerTensors(pair.float32, indices).run(pair.samples[0])
+    found = IntermediateTensors(pair.float32, indices).run(pair.samples[0])
     for index, values in zip(indices, found, strict=True):
         np.testing.assert_allclose(values, interpreter.get_tensor(index), atol=1e-4)
 

@@ -83,10 +83,10 @@ def test_too_few_samples_are_refused(pair: Pair) -> None:
 
 
 def test_samples_are_divided_and_no_more_than_needed_are_used() -> None:
-    from tools.quantization.calibration_split import teachers_and_judges
+    from tools.quantization.holdout import split_samples
 
     samples: Any = list(range(200))
-    teachers, judges = teachers_and_judges(samples)
+    teachers, judges = split_samples(samples)
     assert (len(teachers), len(judges)) == (54, 18)
     assert not set(teachers) & set(judges)
     assert max(teachers) > 190

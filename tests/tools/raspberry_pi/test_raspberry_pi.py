@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -17,10 +18,10 @@ from tests.support.batch_runs import wait_until
 pytest.importorskip("skimage", reason="NOT TESTED: the Raspberry Pi's test, for scikit-image is not installed")
 
 from mobiclass.images.decode import load_image
-from tools.raspberry_pi import emulation, owner, progress
+from tools.raspberry_pi import checks, emulation, progress
 from tools.raspberry_pi.agreement import Tolerance, compare, disagreements, read_rows, summary
 from tools.raspberry_pi.emulation import registration, unfit
-from tools.raspberry_pi.packages_from import local_files, pip_variables
+from tools.raspberry_pi.package_sources import local_files, pip_variables
 from tools.raspberry_pi.photos import make_photos
 from tools.raspberry_pi.processors import PROCESSORS, write_sysfs
 from tools.raspberry_pi.progress import Progress
@@ -273,15 +274,23 @@ def test_more_photos_keep_apart_what_has_the_same_name(photos: Path) -> None:
 
 
 def test_this_machine_agrees_with_itself(photos: Path) -> None:
-    here = owner.reference(photos.parent)
+    here = checks.reference(photos.parent)
     assert set(here.rows) == {f"photos/{path.name}" for path in photos.iterdir()} == set(here.fingerprints["inputs"])
     agreements, complaints = compare(here.rows, here.rows)
     assert complaints == []
     assert {(photo.same_top_1, photo.score_steps) for photo in agreements} == {(True, 0)}
 
 
-def test_predict_loads_what_it_needs_and_the_helper_tells(photos: Path, tmp_path: Path) -> None:
-    helper = Path(owner.__file__).with_name("loaded_modules.py")
+def test_guest_scripts_import_the_wheel_alone() -> None:
+    for script in (ROOT / "tools" / "raspberry_pi" / "guest_scripts").glob("*.py"):
+        nodes = list(ast.walk(ast.parse(script.read_text(encoding="utf-8"))))
+        imported = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+        imported |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+        assert {name.partition(".")[0] for name in imported} <= {*sys.stdlib_module_names, "mobiclass"}
+
+
+def test_predict_loads_what_it_needs_and_the_script_reports_it(photos: Path, tmp_path: Path) -> None:
+    helper = ROOT / "tools" / "raspberry_pi" / "guest_scripts" / "loaded_modules.py"
     env = {**os.environ, "PYTHONPATH": str(ROOT), "MODULES": str(tmp_path / "modules.json")}
     subprocess.run([sys.executable, helper, "predict", photos / "rocket.jpg"], env=env, check=True, capture_output=True)
     loaded = set(json.loads((tmp_path / "modules.json").read_text()))

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
-from tools.quantization.inner_tensors import InnerTensors
+from tools.quantization.intermediate_tensors import IntermediateTensors
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -80,7 +80,7 @@ class _Sums:
         return min(_NO_NOISE_DB, 10 * float(np.log10(self.signal / self.noise)))
 
 
-def layer_errors(model: bytes, float_model: bytes, samples: Sequence[FloatArray]) -> tuple[LayerError, ...]:
+def measure_layer_errors(model: bytes, float_model: bytes, samples: Sequence[FloatArray]) -> tuple[LayerError, ...]:
     """Measure every layer of the int8 `model` against `float_model`, first to last.
 
     Args:
@@ -92,8 +92,8 @@ def layer_errors(model: bytes, float_model: bytes, samples: Sequence[FloatArray]
         ConversionError: a model cannot be run.
     """
     layers = _matching_layers(model, float_model)
-    inner = InnerTensors(model, [layer.output for layer in layers])
-    float_inner = InnerTensors(float_model, [layer.float_output for layer in layers])
+    inner = IntermediateTensors(model, [layer.output for layer in layers])
+    float_inner = IntermediateTensors(float_model, [layer.float_output for layer in layers])
     sums = [_Sums() for _ in layers]
     for sample in samples:
         for layer, total, found, wanted in zip(layers, sums, inner.run(sample), float_inner.run(sample), strict=True):

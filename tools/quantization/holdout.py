@@ -17,7 +17,7 @@ _KEPT_ASIDE: Final = 4  # every fourth sample judges, the others teach
 _MAX_SAMPLES: Final = 72  # means and histograms need no more, and every pass runs the model on them
 
 
-def teachers_and_judges(samples: Sequence[FloatArray]) -> tuple[list[FloatArray], list[FloatArray]]:
+def split_samples(samples: Sequence[FloatArray]) -> tuple[list[FloatArray], list[FloatArray]]:
     """Choose at most 72 of `samples`, evenly spread, and keep every fourth of these aside to judge by.
 
     Raises:

@@ -31,7 +31,7 @@ def _scores(model: Any, side: int) -> Any:
 def test_what_keras_3_saved(tmp_path: Path, name: str, suffix: str) -> None:
     require_keras()
     from tools.keras_models.architectures import build_keras
-    from tools.keras_models.files import load_keras_file
+    from tools.keras_models.loading import load_keras_file
 
     model = build_keras(name, alpha=0.75, resolution=32, classes=5)
     model.save(tmp_path / f"model.{suffix}")
@@ -43,9 +43,9 @@ def test_what_keras_3_saved(tmp_path: Path, name: str, suffix: str) -> None:
 @pytest.mark.parametrize("suffix", ["keras", "h5"])
 @pytest.mark.parametrize("name", ["MobileNet", "MobileNetV2", "MobileNetV3Small"])
 def test_what_keras_2_saved(tmp_path: Path, tf_keras: Any, name: str, suffix: str) -> None:
-    from tools.keras_models.files import load_keras_file
-    from tools.keras_models.function import Geometry, run_function, trace
+    from tools.keras_models.loading import load_keras_file
     from tools.keras_models.normalization import find_normalization
+    from tools.keras_models.tracing import Geometry, run_function, trace
 
     model = getattr(tf_keras.applications, name)(input_shape=(32, 32, 3), alpha=0.75, weights=None, classes=5)
     model.save(tmp_path / f"model.{suffix}")
@@ -61,7 +61,7 @@ def test_what_keras_2_saved(tmp_path: Path, tf_keras: Any, name: str, suffix: st
 def test_the_suffix_does_not_matter(tmp_path: Path) -> None:
     tiny_classifier().save(tmp_path / "model.h5")
     (tmp_path / "model.h5").rename(tmp_path / "model.keras")
-    from tools.keras_models.files import load_keras_file
+    from tools.keras_models.loading import load_keras_file
 
     assert load_keras_file(tmp_path / "model.keras").model.output_shape == (None, 4)
 
@@ -70,7 +70,7 @@ def test_the_suffix_does_not_matter(tmp_path: Path) -> None:
 def test_weights_alone_tell_the_number_of_classes(tmp_path: Path, name: str) -> None:
     require_keras()
     from tools.keras_models.architectures import build_keras
-    from tools.keras_models.files import build_classifier, load_keras_file
+    from tools.keras_models.loading import build_classifier, load_keras_file
 
     path = tmp_path / "model.weights.h5"
     model = build_keras(name, alpha=0.75, resolution=32, classes=6)
@@ -88,7 +88,7 @@ def test_weights_alone_tell_the_number_of_classes(tmp_path: Path, name: str) -> 
 def test_a_whole_model_as_weights_must_be_that_architecture(tmp_path: Path) -> None:
     require_keras()
     from tools.keras_models.architectures import build_keras
-    from tools.keras_models.files import build_classifier
+    from tools.keras_models.loading import build_classifier
 
     path = tmp_path / "model.keras"
     build_keras("mobilenet_v2", alpha=0.35, resolution=32, classes=6).save(path)
@@ -100,7 +100,7 @@ def test_a_whole_model_as_weights_must_be_that_architecture(tmp_path: Path) -> N
 
 def test_an_alpha_that_nobody_published_has_no_imagenet_weights() -> None:
     require_keras()
-    from tools.keras_models.files import build_classifier
+    from tools.keras_models.loading import build_classifier
 
     with pytest.raises(KerasFileError, match="no published weights of mobilenet_v1 with alpha 0.6 at 224"):
         build_classifier(

@@ -18,8 +18,8 @@ from unittest import mock
 import numpy as np
 import pytest
 
+from tools.build_builtin_model.torch_checkpoint import parse_checkpoint, read_checkpoint
 from tools.errors import CheckpointError
-from tools.keras_models.torch_checkpoint import parse_checkpoint, read_checkpoint
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _SYSTEM = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
@@ -210,7 +210,7 @@ def test_the_malicious_pickle_is_one(tmp_path: Path) -> None:
         "collections OrderedDict.fromkeys",
         "builtins dict",
         "__main__ Net",
-        "tools.keras_models.torch_checkpoint _ALLOWED_GLOBALS",
+        "tools.build_builtin_model.torch_checkpoint _ALLOWED_GLOBALS",
     ],
 )
 def test_other_globals_are_refused_by_name(name: str) -> None:

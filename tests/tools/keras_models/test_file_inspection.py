@@ -13,7 +13,7 @@ import pytest
 from mobiclass.inspection.architectures import Convolution
 from tests.support.keras_models import write_keras_zip
 from tools.errors import KerasFileError
-from tools.keras_models.inspection import inspect_keras_file
+from tools.keras_models.file_inspection import inspect_keras_file
 
 CONV: dict[str, Any] = {"filters": 8, "kernel_size": [3, 3], "strides": [2, 2], "activation": "relu"}
 

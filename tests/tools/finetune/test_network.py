@@ -13,7 +13,7 @@ from tools.errors import TrainingError
 
 
 @pytest.fixture(scope="module")
-def transfer() -> Any:
+def networks() -> Any:
     """Give the module, with TensorFlow behind it."""
     from tools.dependencies import require_tensorflow
     from tools.errors import DependencyError
@@ -22,9 +22,9 @@ def transfer() -> Any:
         require_tensorflow()
     except DependencyError as error:
         pytest.skip(f"NOT TESTED: {error}")
-    from tools.finetune import transfer
+    from tools.finetune import network
 
-    return transfer
+    return network
 
 
 # The MobileNetV1 paper (arXiv 1704.04861), tables 6 and 7: millions of multiply-adds and of parameters.
@@ -46,64 +46,64 @@ def test_separable_convolutions_cost_what_the_formula_says() -> None:
 
 
 @pytest.mark.parametrize(("alpha", "millions"), [(1.0, 4.2), (0.75, 2.6), (0.5, 1.3), (0.25, 0.5)])
-def test_parameters_are_the_papers(transfer: Any, alpha: float, millions: float) -> None:
-    settings = transfer.NetworkSettings("mobilenet_v1", alpha, 128, weights="none")
-    model = transfer.build_network(settings, 1000)
-    transfer.thaw(model, "all")
-    assert round(transfer.count_trainable_parameters(model) / 1e6, 1) == millions
+def test_parameters_are_the_papers(networks: Any, alpha: float, millions: float) -> None:
+    settings = networks.NetworkSettings("mobilenet_v1", alpha, 128, weights="none")
+    model = networks.build_network(settings, 1000)
+    networks.thaw(model, "all")
+    assert round(networks.count_trainable_parameters(model) / 1e6, 1) == millions
 
 
-def test_the_half_width_network_for_32_pixels_and_ten_classes(transfer: Any) -> None:
-    model = transfer.build_network(transfer.NetworkSettings("mobilenet_v1", 0.5, 32, weights="none"), 10)
-    transfer.thaw(model, "all")
-    assert transfer.count_parameters(model) == 834_666
-    assert transfer.count_trainable_parameters(model) == 823_722
+def test_the_half_width_network_for_32_pixels_and_ten_classes(networks: Any) -> None:
+    model = networks.build_network(networks.NetworkSettings("mobilenet_v1", 0.5, 32, weights="none"), 10)
+    networks.thaw(model, "all")
+    assert networks.count_parameters(model) == 834_666
+    assert networks.count_trainable_parameters(model) == 823_722
     assert model.get_layer("conv_preds").kernel.shape == (1, 1, 512, 10)
     assert (model.input_shape, model.output_shape) == ((None, 32, 32, 3), (None, 10))
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v1", "mobilenet_v2", "mobilenet_v3_small"])
-def test_stages_thaw_head_first_and_leave_the_statistics_alone(transfer: Any, name: str) -> None:
+def test_stages_thaw_head_first_and_leave_the_statistics_alone(networks: Any, name: str) -> None:
     alpha = 1.0 if name == "mobilenet_v3_small" else 0.25 if name == "mobilenet_v1" else 0.35
-    model = transfer.build_network(transfer.NetworkSettings(name, alpha, 32, weights="none"), 3)
+    model = networks.build_network(networks.NetworkSettings(name, alpha, 32, weights="none"), 3)
     counts = {}
     for stage in ("head", "top", "all"):
-        transfer.thaw(model, stage)
-        counts[stage] = transfer.count_trainable_parameters(model)
+        networks.thaw(model, stage)
+        counts[stage] = networks.count_trainable_parameters(model)
         thawed = [layer for layer in model.layers if layer.trainable and "BatchNormalization" in type(layer).__name__]
         assert bool(thawed) == (stage == "all")
     assert 0 < counts["head"] < counts["top"] < counts["all"]
-    transfer.thaw(model, "head")
+    networks.thaw(model, "head")
     frozen = [layer for layer in model.layers if layer.weights and not layer.trainable]
     assert {type(layer).__name__ for layer in frozen} >= {"Conv2D", "DepthwiseConv2D", "BatchNormalization"}
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v1", "mobilenet_v2", "mobilenet_v3_small"])
 def test_the_backbone_of_a_file_is_taken_over_and_the_head_begins_anew(
-    transfer: Any, name: str, tmp_path: Path
+    networks: Any, name: str, tmp_path: Path
 ) -> None:
     alpha = 1.0 if name == "mobilenet_v3_small" else 0.25 if name == "mobilenet_v1" else 0.35
-    source = transfer.build_network(transfer.NetworkSettings(name, alpha, 32, weights="none"), 5)
+    source = networks.build_network(networks.NetworkSettings(name, alpha, 32, weights="none"), 5)
     generator = np.random.default_rng(0)
     source.set_weights([generator.uniform(0.1, 1, weight.shape).astype(np.float32) for weight in source.weights])
     path = tmp_path / "source.keras"
     source.save(path)
-    model = transfer.build_network(transfer.NetworkSettings(name, alpha, 64, weights=str(path)), 3)
+    model = networks.build_network(networks.NetworkSettings(name, alpha, 64, weights=str(path)), 3)
     assert (model.input_shape[1], model.output_shape[-1]) == (64, 3)
-    head = transfer._head_start(model)
+    head = networks._head_start(model)
     for ours, theirs in zip(model.layers[:head], source.layers[:head], strict=True):
         for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
             np.testing.assert_array_equal(one, other)
 
 
-def test_weights_of_another_width_or_architecture_are_refused(transfer: Any, tmp_path: Path) -> None:
+def test_weights_of_another_width_or_architecture_are_refused(networks: Any, tmp_path: Path) -> None:
     from mobiclass.errors import SetupError
 
     path = tmp_path / "source.keras"
-    transfer.build_network(transfer.NetworkSettings("mobilenet_v1", 0.25, 32, weights="none"), 5).save(path)
+    networks.build_network(networks.NetworkSettings("mobilenet_v1", 0.25, 32, weights="none"), 5).save(path)
     for name, alpha in (("mobilenet_v1", 0.5), ("mobilenet_v2", 0.35)):
         with pytest.raises(SetupError, match=r"source\.keras"):
-            transfer.build_network(transfer.NetworkSettings(name, alpha, 32, weights=str(path)), 3)
+            networks.build_network(networks.NetworkSettings(name, alpha, 32, weights=str(path)), 3)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_weights_of_another_width_or_architecture_are_refused(transfer: Any, tmp
 )
 def test_settings_of_no_network_are_refused(settings: Any, message: str) -> None:
     pytest.importorskip("ai_edge_litert", reason="NOT TESTED: ai-edge-litert is not installed")
-    from tools.finetune.transfer import NetworkSettings
+    from tools.finetune.network import NetworkSettings
 
     with pytest.raises(TrainingError, match=message):
         NetworkSettings(*settings).check()
@@ -126,7 +126,7 @@ def test_settings_of_no_network_are_refused(settings: Any, message: str) -> None
 def test_v3_normalizes_by_itself_and_the_others_are_fed_normalized_pixels() -> None:
     from PIL import Image
 
-    from tools.finetune.transfer import NetworkSettings
+    from tools.finetune.network import NetworkSettings
 
     white = Image.new("RGB", (64, 64), (255, 255, 255))
     for name, value in (("mobilenet_v1", 1.0), ("mobilenet_v2", 1.0), ("mobilenet_v3_large", 255.0)):

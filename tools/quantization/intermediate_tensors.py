@@ -1,4 +1,4 @@
-"""Runs a .tflite and reads tensors from inside it: `InnerTensors`, and `logits_index`, which finds the logits.
+"""Runs a .tflite and reads tensors from inside it: `IntermediateTensors`, and `logits_index`, which finds the logits.
 
 The tensors are made outputs of a copy of the model, not preserved by the interpreter: preserving them all would
 switch off the fast kernels, which are also the ones that users have. It changes no model.
@@ -30,7 +30,7 @@ _PASSED_THROUGH: Final = (
 )
 
 
-class InnerTensors:
+class IntermediateTensors:
     """A loaded model whose inner tensors can be read."""
 
     def __init__(self, model: bytes, indices: Sequence[int]) -> None:

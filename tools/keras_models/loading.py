@@ -1,7 +1,7 @@
 """Loads a Keras image classifier from a file, whichever Keras saved it, without running anything of the file's own.
 
 Keras 3 is tried first, then tf_keras (Keras 2), then a known architecture is built anew and given the file's weights.
-What may be loaded at all is decided in `tools.keras_models.inspection`. It converts nothing.
+What may be loaded at all is decided in `tools.keras_models.file_inspection`. It converts nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 from mobiclass.inspection import BackboneMatch, match_backbone
 from tools.errors import DependencyError, KerasFileError
 from tools.keras_models.architectures import ARCHITECTURES, build_keras, weights_file
-from tools.keras_models.inspection import KerasFile, inspect_keras_file
+from tools.keras_models.file_inspection import KerasFile, inspect_keras_file
 
 _ACTIVATIONS: Final = ("softmax", "sigmoid", "linear")
 

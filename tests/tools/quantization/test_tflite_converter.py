@@ -12,9 +12,7 @@ from tools.errors import CalibrationError, ConversionError
 
 QUANTIZE = 114  # in the schema's BuiltinOperator
 
-quantize = pytest.importorskip(
-    "tools.quantization.quantize", reason="NOT TESTED: ai-edge-litert, whose schema the tools use, is not installed"
-)
+converter = pytest.importorskip("tools.quantization.tflite_converter", reason="NOT TESTED: ai-edge-litert is missing")
 
 
 @pytest.fixture(scope="module")
@@ -53,37 +51,37 @@ def samples() -> list[np.ndarray]:
 
 
 def test_float_operators_are_found(make_model: Any) -> None:
-    assert quantize.float_operators(make_model("float32")) == ["RESHAPE"]
-    assert quantize.float_operators(make_model("uint8")) == []
-    assert quantize.float_operators(make_model("int8")) == []
+    assert converter.float_operators(make_model("float32")) == ["RESHAPE"]
+    assert converter.float_operators(make_model("uint8")) == []
+    assert converter.float_operators(make_model("int8")) == []
 
 
 def test_conversion_at_the_border_is_no_float_operator(make_model: Any) -> None:
-    assert quantize.float_operators(make_model("float32", QUANTIZE)) == []
-    assert quantize.float_operators(make_model("float32", DEQUANTIZE)) == []
+    assert converter.float_operators(make_model("float32", QUANTIZE)) == []
+    assert converter.float_operators(make_model("float32", DEQUANTIZE)) == []
 
 
 @pytest.mark.parametrize("io", ["uint8", "int8", "float32"])
 def test_the_ends_have_the_type_asked_for(function: Any, samples: list[np.ndarray], io: Any) -> None:
     from mobiclass.tflite.graph import read_graph
 
-    model = quantize.convert_int8(function, samples, io=io)
+    model = converter.convert_int8(function, samples, io=io)
     graph = read_graph(model, "converted")
     assert [tensor.dtype for tensor in (*graph.inputs, *graph.outputs)] == [io, io]
     assert graph.inputs[0].shape == (1, 8, 8, 3)
     assert graph.head == "SOFTMAX"
-    assert quantize.float_operators(model) == []
+    assert converter.float_operators(model) == []
 
 
 def test_the_same_calibration_gives_the_same_bytes(function: Any, samples: list[np.ndarray]) -> None:
-    assert quantize.convert_int8(function, samples) == quantize.convert_int8(function, samples)
+    assert converter.convert_int8(function, samples) == converter.convert_int8(function, samples)
 
 
 def test_the_quantized_model_agrees_with_the_float_one(function: Any, samples: list[np.ndarray]) -> None:
     from ai_edge_litert.interpreter import Interpreter
 
     outputs = []
-    for model in (quantize.convert_float32(function), quantize.convert_int8(function, samples, io="float32")):
+    for model in (converter.convert_float32(function), converter.convert_int8(function, samples, io="float32")):
         interpreter = Interpreter(model_content=model)
         interpreter.allocate_tensors()
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], samples[0])
@@ -93,26 +91,26 @@ def test_the_quantized_model_agrees_with_the_float_one(function: Any, samples: l
 
 
 def test_the_float_model_keeps_its_float_operators(function: Any) -> None:
-    assert "SOFTMAX" in quantize.float_operators(quantize.convert_float32(function))
+    assert "SOFTMAX" in converter.float_operators(converter.convert_float32(function))
 
 
 def test_nonsense_is_refused_before_the_converter_starts(function: Any, samples: list[np.ndarray]) -> None:
     with pytest.raises(CalibrationError, match="no calibration samples"):
-        quantize.convert_int8(function, [])
+        converter.convert_int8(function, [])
     with pytest.raises(CalibrationError, match=r"sample 0 .* \(1, 4, 4, 3\)"):
-        quantize.convert_int8(function, [sample[:, :4, :4] for sample in samples])
+        converter.convert_int8(function, [sample[:, :4, :4] for sample in samples])
     with pytest.raises(CalibrationError, match="uint8"):
-        quantize.convert_int8(function, [np.zeros((1, 8, 8, 3), np.uint8)])
+        converter.convert_int8(function, [np.zeros((1, 8, 8, 3), np.uint8)])
     with pytest.raises(CalibrationError, match="finite"):
-        quantize.convert_int8(function, [np.full((1, 8, 8, 3), np.nan, np.float32)])
+        converter.convert_int8(function, [np.full((1, 8, 8, 3), np.nan, np.float32)])
     with pytest.raises(ConversionError, match="int16"):
-        quantize.convert_int8(function, samples, io="int16")  # type: ignore[arg-type]
+        converter.convert_int8(function, samples, io="int16")  # type: ignore[arg-type]
 
 
 def test_a_float_operator_left_behind_is_an_error(function: Any, samples: list[np.ndarray], monkeypatch: Any) -> None:
-    monkeypatch.setattr("tools.quantization.quantize.float_operators", lambda model: ["EXP"])
+    monkeypatch.setattr("tools.quantization.tflite_converter.float_operators", lambda model: ["EXP"])
     with pytest.raises(ConversionError, match="float operators: EXP"):
-        quantize.convert_int8(function, samples)
+        converter.convert_int8(function, samples)
 
 
 def test_a_converter_that_fails_is_reported(tf: Any) -> None:
@@ -121,4 +119,4 @@ def test_a_converter_that_fails_is_reported(tf: Any) -> None:
         return tf.linalg.inv(image[..., :8, :8, 0])  # TFLite's builtin operators have no such function
 
     with pytest.raises(ConversionError, match="converter failed: .*TF Select ops: MatrixInverse"):
-        quantize.convert_float32(invert.get_concrete_function())
+        converter.convert_float32(invert.get_concrete_function())

@@ -24,7 +24,8 @@ from tools.raspberry_pi.recipes import Recipe
 
 PHOTOS: Final = "photos"
 _ROOT: Final = Path(__file__).resolve().parent.parent.parent
-_HELPERS: Final = ("fingerprints.py", "loaded_modules.py")
+_FINGERPRINTS: Final = Path(__file__).parent / "guest_scripts" / "fingerprints.py"
+_LOADED_MODULES: Final = _FINGERPRINTS.with_name("loaded_modules.py")
 _PROGRAM: Final = "venv/bin/mobiclass"
 _PYTHON: Final = "venv/bin/python"
 
@@ -81,7 +82,7 @@ def reference(folder: Path) -> Reference:
 
     python("-m", "mobiclass", "batch", "-q", PHOTOS, "-k", _LISTED, "-o", "here.jsonl")
     rows = read_rows((folder / "here.jsonl").read_text(encoding="utf-8"))
-    return Reference(rows, json.loads(python(str(Path(__file__).parent / _HELPERS[0]), *sorted(rows))))
+    return Reference(rows, json.loads(python(str(_FINGERPRINTS), *sorted(rows))))
 
 
 def examine(guest: Guest, recipe: Recipe, wheel: Path, here: Reference, progress: Progress) -> Findings:
@@ -109,8 +110,8 @@ def _install(guest: Guest, recipe: Recipe, wheel: Path, findings: Findings, prog
     compiler = guest.run("sh", "-c", "command -v cc gcc c++ clang")
     findings.expect(not compiler.stdout, f"the root has a compiler: {compiler.stdout.strip()}")
     guest.put(wheel, wheel.name)
-    for helper in _HELPERS:
-        guest.put(Path(__file__).parent / helper, helper)
+    for script in (_FINGERPRINTS, _LOADED_MODULES):
+        guest.put(script, script.name)
     progress.step("python3 -m venv")
     guest.install("python3", "-m", "venv", *(["--system-site-packages"] if recipe.system_packages else []), "venv")
     progress.step(f"pip install {wheel.name} (wheels alone)")
@@ -149,7 +150,7 @@ def _try_commands(guest: Guest, photo: str, findings: Findings) -> None:
 def _check_imports(guest: Guest, recipe: Recipe, photo: str, findings: Findings) -> None:
     with findings.isolated("what predict loads"):
         _done(
-            guest.run(_PYTHON, "loaded_modules.py", "predict", photo, variables={"MODULES": "modules.json"}), findings
+            guest.run(_PYTHON, _LOADED_MODULES.name, "predict", photo, variables={"MODULES": "modules.json"}), findings
         )
         loaded = json.loads((guest.home / "modules.json").read_text(encoding="utf-8"))
         runtime = recipe.runtime.replace("-", "_")
@@ -161,7 +162,7 @@ def _check_imports(guest: Guest, recipe: Recipe, photo: str, findings: Findings)
 
 def _check_fingerprints(guest: Guest, here: Reference, findings: Findings) -> None:
     with findings.isolated("what must be the same to the bit"):
-        there = json.loads(_done(guest.run(_PYTHON, "fingerprints.py", *sorted(here.rows)), findings).stdout)
+        there = json.loads(_done(guest.run(_PYTHON, _FINGERPRINTS.name, *sorted(here.rows)), findings).stdout)
         inputs = here.fingerprints["inputs"]
         different = [photo for photo, digest in inputs.items() if there["inputs"].get(photo) != digest]
         findings.expect(not different, f"the model is fed other pixels there: {', '.join(different)}")

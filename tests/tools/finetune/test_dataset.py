@@ -16,7 +16,7 @@ from mobiclass.tflite.info import Preprocessing, TensorSpec
 from tests.support.textures import CLASSES, write_textures
 from tools.errors import TrainingDataError
 from tools.finetune.batches import Photos, augment
-from tools.finetune.data import MIN_PHOTOS, find_photos, lay_out
+from tools.finetune.dataset import MIN_PHOTOS, find_photos, lay_out
 
 
 @pytest.fixture(scope="module")
