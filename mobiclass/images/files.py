@@ -40,6 +40,12 @@ class _LimitedFile(io.BufferedIOBase):
         """Let a decoder make `number` more calls."""
         self._reads_left += number
 
+    def content(self) -> bytes:
+        """Give the whole file, if it is no longer than an image may be, whatever has been read of it before."""
+        self.seek(0)
+        self._bytes_left, self._reads_left = _MAX_READ_BYTES, _MAX_READS
+        return self.read()
+
     def _clip(self, size: int | None) -> int:
         # One byte more than allowed shows that there is more.
         return size if size is not None and 0 <= size <= self._bytes_left else self._bytes_left + 1
