@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from os import PathLike, fspath
 from typing import Final, TypeAlias
 
@@ -18,9 +18,12 @@ from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
 from mobiclass.errors import ImageError
 from mobiclass.images.errors import HEIF_BRANDS, as_image_errors, is_truncation
-from mobiclass.images.files import ImageFile, ImageSource, open_image_file
+from mobiclass.images.files import ImageFile, ImageSource, TooLargeError, open_image_file
 from mobiclass.images.limits import MAX_DECODED_BYTES, check_image, check_jpeg, check_nested
+from mobiclass.images.raw.development import is_raw_readable, read_raw
+from mobiclass.images.raw.recognition import HEAD_BYTES, raw_format
 from mobiclass.images.rgb import exif_orientation, rgb_from_array, to_rgb, turn_upright, upright_rgb
+from mobiclass.images.side_data import without_side_data
 from mobiclass.images.truncation import leniently, strictly
 
 __all__ = ["MAX_DECODED_BYTES", "Classifiable", "ImageSource", "RgbImage", "load_image", "upright_image"]
@@ -39,8 +42,9 @@ _FORMATS: Final = {
 _COMMON_FORMATS: Final = ("PNG", "GIF", "BMP", "PPM")
 _LARGE_PIXELS: Final = 16_000_000
 # Workers decode large images one after the other: the memory for one is there, for one a core perhaps not.
-_large_images = threading.Lock()
+_large_images = threading.RLock()
 _JPEG_MAGIC: Final = b"\xff\xd8\xff"
+_LARGE_RAW_BYTES: Final = 16 << 20  # cameras write a byte a pixel and more
 
 
 def load_image(source: ImageSource, *, min_height: int, min_width: int, allow_truncated: bool = False) -> Image.Image:
@@ -88,34 +92,77 @@ def upright_image(
 
 
 def _decode(file: ImageFile, min_height: int, min_width: int) -> Image.Image:
+    """Decode `file`, and if that fails once more without the side data that may have been the reason."""
+    try:
+        return _decode_as_it_is(file, min_height, min_width)
+    except ImageError:  # a raw file's
+        raise
+    except Exception as error:
+        about_pixels = error
+        for cleaned in without_side_data(file.content()):
+            try:
+                with open_image_file(cleaned) as pixels:
+                    return _decode_as_it_is(pixels, min_height, min_width)
+            except Exception as next_error:  # noqa: BLE001 - decoders raise nearly anything
+                about_pixels = next_error
+        unidentified = isinstance(error, UnidentifiedImageError) and not is_truncation(about_pixels)
+        if about_pixels is error or isinstance(error, TooLargeError) or unidentified:
+            raise
+        raise about_pixels from error
+
+
+def _decode_as_it_is(file: ImageFile, min_height: int, min_width: int, orientation: int | None = None) -> Image.Image:
+    """Decode `file`; with an `orientation`, whatever it says of its own."""
     file.seek(0)
-    head = file.read(16)
+    head = file.read(HEAD_BYTES)
     file.seek(0)
     if head.startswith(_JPEG_MAGIC):
-        image: Image.Image = _open_jpeg(file, min_height, min_width)
+        image: Image.Image = _open_jpeg(file, min_height, min_width, orientation)
+    elif (name := raw_format(file, head)) is not None:
+        return _decode_raw(file, name, min_height, min_width)
     else:
         check_nested(file, head)
         image = _open_other(file, head)
         check_image(image, file)
     with _large_images if image.height * image.width > _LARGE_PIXELS else nullcontext():
         image.load()
-        orientation = exif_orientation(image)
+        orientation = orientation or exif_orientation(image)
         rgb = to_rgb(image)
         del image  # so that no more than two copies are held while the image is turned
         return turn_upright(rgb, orientation)
 
 
-def _open_jpeg(file: ImageFile, min_height: int, min_width: int) -> JpegImagePlugin.JpegImageFile:
+def _open_jpeg(
+    file: ImageFile, min_height: int, min_width: int, orientation: int | None
+) -> JpegImagePlugin.JpegImageFile:
     # Image.open() would refuse a 200-megapixel photo that is to be decoded at 1/8 of its scale, and would open
     # a stereo pair (MPO), of which nobody asked for more than the first picture.
     image = JpegImagePlugin.JpegImageFile(file, "")
     full_height, full_width = image.height, image.width
-    if exif_orientation(image) >= 5:  # lying on its side
+    if (orientation or exif_orientation(image)) >= 5:  # lying on its side
         min_height, min_width = min_width, min_height
     # draft() chooses the smallest scale whose image is no smaller than this.
     image.draft("RGB", (min_width, min_height))
     check_jpeg(image, file, full_height, full_width)
     return image
+
+
+def _decode_raw(file: ImageFile, name: str, min_height: int, min_width: int) -> Image.Image:
+    if not is_raw_readable():
+        raise ImageError(
+            f"a camera's raw file{f' ({name})' if name else ''}; use the camera's JPEG, or to read raw files: "
+            "pip install 'mobiclass[raw]'",
+            kind="unsupported",
+        )
+    content = file.content()
+    with _large_images if len(content) > _LARGE_RAW_BYTES else nullcontext():
+        picture = read_raw(content, min_height=min_height, min_width=min_width)
+        if not isinstance(picture, Image.Image):
+            with suppress(Exception), open_image_file(picture.content) as preview:
+                return _decode_as_it_is(preview, min_height, min_width, picture.orientation)
+            picture = read_raw(content, min_height=min_height, min_width=min_width, preview=False)
+        assert isinstance(picture, Image.Image)
+        return picture
 
 
 def _open_other(file: ImageFile, head: bytes) -> Image.Image:

@@ -28,7 +28,6 @@ _OTHER_KINDS: Final = (
     (rb"\s*(<\?xml.{0,40})?\s*<svg", f"an SVG drawing, not a photo; {_CONVERT}"),
     (rb"\xd7\xcd\xc6\x9a|\x01\0\0\0.{36} EMF", f"a Windows metafile, not a photo; {_CONVERT}"),
     (rb"\xff\x0a|\0\0\0\x0cJXL ", f"a JPEG XL image, which cannot be read; {_CONVERT}"),
-    (rb"....ftypcrx |FUJIFILMCCD-RAW|IIRO|IIU\0", f"a camera's raw file; {_CONVERT}"),
     (rb"....ftyp(isom|iso\d|mp4|avc1|M4V|qt  |3g)|\x1aE\xdf\xa3|RIFF....AVI ", "a video, not an image"),
 )
 _BEGINNINGS: Final = (
@@ -44,8 +43,8 @@ def as_image_errors(file: ImageFile, path: str | None, *, truncated_allowed: boo
     """Turn whatever decoding `file` raises into an `ImageError` about `path`."""
     try:
         yield
-    except ImageError:
-        raise
+    except ImageError as error:
+        raise ImageError(error.reason, kind=error.kind, path=path) from error
     except Exception as error:
         kind, reason = _diagnose(error, file)
         if kind == "truncated" and is_truncation(error) and not truncated_allowed:

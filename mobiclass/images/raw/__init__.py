@@ -1,0 +1,1 @@
+"""Cameras' raw files: recognized by their content, and decoded by LibRaw in a process of its own."""

@@ -1,0 +1,89 @@
+"""A raw file to a picture: LibRaw reads it in a child process, whose crash or hang is an outcome like any other.
+
+The camera's own preview is taken where it is large enough, because that is what the camera's JPEG would look like;
+else the file is developed. Which of them agrees with the JPEG is measured in `docs/photos.md`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+from typing import Any, Final, NamedTuple
+
+from PIL import Image
+
+from mobiclass._system import python_command
+from mobiclass.errors import ImageError
+from mobiclass.images.limits import MAX_DECODED_BYTES
+
+_TIMEOUT_SECONDS: Final = 120  # a Pi Zero needs some ten for 24 megapixels
+
+
+class Preview(NamedTuple):
+    """A JPEG that the camera put into its raw file.
+
+    Attributes:
+        content: the JPEG's bytes.
+        orientation: the Exif orientation, 1 to 8, that it is stored with, whatever it says itself.
+    """
+
+    content: bytes
+    orientation: int
+
+
+def is_raw_readable() -> bool:
+    """Whether rawpy is installed, the `raw` extra."""
+    return importlib.util.find_spec("rawpy") is not None
+
+
+def read_raw(content: bytes, *, min_height: int, min_width: int, preview: bool = True) -> Preview | Image.Image:
+    """Give the picture in a raw file.
+
+    Args:
+        content: the file's bytes.
+        min_height: pixels that the upright picture must have at least, if the file has them.
+        min_width: likewise.
+        preview: whether the camera's preview will do, if it is large enough.
+
+    Returns:
+        The preview, or a developed Pillow image of mode RGB, upright.
+
+    Raises:
+        ImageError: LibRaw cannot read it, crashes or hangs.
+    """
+    try:
+        child = subprocess.run(
+            python_command("mobiclass.images.raw.worker", json.dumps([min_height, min_width, preview])),
+            input=content,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # LibRaw's complaints about the file
+            env={**os.environ, "OMP_NUM_THREADS": "1"},  # a batch has a worker on every core already
+            start_new_session=True,  # so that Ctrl-C in a terminal lets it finish
+            timeout=_TIMEOUT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        reason = f"LibRaw does not end within {_TIMEOUT_SECONDS} s on this raw file; it seems damaged"
+        raise ImageError(reason, kind="unreadable") from error
+    except OSError as error:
+        reason = f"no process could be started to read this raw file ({error.strerror})"
+        raise ImageError(reason, kind="unreadable") from error
+    head, _, data = child.stdout.partition(b"\n")
+    try:
+        return _picture(json.loads(head), data)
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"LibRaw crashes on this raw file (status {child.returncode}); it seems damaged"
+        raise ImageError(reason, kind="unreadable") from error
+
+
+def _picture(head: dict[str, Any], data: bytes) -> Preview | Image.Image:
+    if "kind" in head:
+        raise ImageError(head["reason"], kind=head["kind"])
+    if "preview" in head:
+        return Preview(data, int(head["orientation"]))
+    height, width = int(head["height"]), int(head["width"])
+    if height * width * 4 > MAX_DECODED_BYTES:
+        raise ImageError(f"too large: {width}×{height} pixels; scale it down first", kind="too_large")
+    return Image.frombytes("RGB", (width, height), data)  # ValueError where it is not as long as that
