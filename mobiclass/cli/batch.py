@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mobiclass.cli.long_runs import check_files, for_throughput, run_until_signal, tell_how_to_go_on
+from mobiclass.cli.option_groups import GroupedCommand, option
 from mobiclass.cli.options import (
     ANY_PATH,
     ModelOptions,
@@ -29,20 +30,20 @@ if TYPE_CHECKING:
     from mobiclass.batch import BatchSummary, FileOutput
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=ANY_PATH)
-@click.option(
-    "-o", "--output", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+@option(
+    "Output", "-o", "--output", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
     help="Write the results to a .jsonl, .csv or .parquet file.  [default: stdout]",
 )  # fmt: skip
 @earlier_run_options
 @jobs_option
-@click.option("--no-recursive", is_flag=True, help="Stay out of subfolders.")
+@option("Sources", "--no-recursive", is_flag=True, help="Skip subfolders.")
 @all_files_option
-@click.option("-0", "--null", is_flag=True, help="Lists have a NUL between paths, not a line end.")
-@click.option(
-    "--report", metavar="FILE.html", type=click.Path(path_type=Path, dir_okay=False),
-    help="Also write a page to look at, with -o.",
+@option("Sources", "-0", "--null", is_flag=True, help="Expect NUL-separated paths in lists.")
+@option(
+    "Output", "--report", metavar="FILE.html", type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write an HTML report; needs -o.",
 )  # fmt: skip
 @model_options
 @prediction_options

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, get_args
 import click
 
 from mobiclass.choices import MAX_THREADS, Resize, RunOptions, RuntimeChoice, is_device
+from mobiclass.cli.option_groups import option
 from mobiclass.cli.signals import loaded
 from mobiclass.cli.terminal.text import echo_notice
 
@@ -85,96 +86,91 @@ def _per_channel(ctx: click.Context, param: click.Parameter, value: str | None) 
 
 
 _PREPROCESSING_OPTIONS = (
-    click.option(
-        "--resize", type=click.Choice(get_args(Resize)),
-        help="How an image meets the model's input.  [default: as the model says, else crop]",
+    option(
+        "Input preprocessing", "--resize", type=click.Choice(get_args(Resize)),
+        help="Resize mode: crop the centre, squash the aspect ratio, or pad.  [default: the model's own, else crop]",
     ),
-    click.option(
-        "--mean", callback=_per_channel, metavar="M[,M,M]",
-        help="Subtracted from pixels of 0-255: one value, or one a channel.  [default: the model's own]",
+    option(
+        "Input preprocessing", "--mean", callback=_per_channel, metavar="M[,M,M]",
+        help="Mean to subtract from pixels of 0-255, one value or one per channel.  [default: the model's own]",
     ),
-    click.option(
-        "--std", callback=_per_channel, metavar="S[,S,S]",
-        help="Then divides them; in the same units.  [default: the model's own]",
+    option(
+        "Input preprocessing", "--std", callback=_per_channel, metavar="S[,S,S]",
+        help="Standard deviation to divide by afterwards, in the same units.  [default: the model's own]",
     ),
 )  # fmt: skip
 
 _DEVICE_OPTIONS = (
-    click.option(
-        "--device", callback=_device, metavar="DEVICE", default=_DEFAULTS.device, show_default=True,
+    option(
+        "Execution", "--device", callback=_device, metavar="DEVICE", default=_DEFAULTS.device, show_default=True,
         envvar="MOBICLASS_DEVICE", show_envvar=True,
-        help="Where it runs: auto, cpu, or edgetpu[:usb|:pci][:N].",
+        help="Device: auto, cpu, or edgetpu[:usb|:pci][:N].",
     ),
-    click.option(
-        "--device-timeout", metavar="SECONDS", type=float, callback=_seconds,
-        default=_DEFAULTS.device_timeout, show_default=True,
-        help="How long an Edge TPU may take for one image before it is given up.",
+    option(
+        "Execution", "--device-timeout", metavar="SECONDS", type=float, callback=_seconds,
+        default=_DEFAULTS.device_timeout, show_default=True, help="Time limit for one image on an Edge TPU.",
     ),
-    click.option(
-        "--runtime", type=click.Choice(get_args(RuntimeChoice)), default=_DEFAULTS.runtime, show_default=True,
+    option(
+        "Execution", "--runtime", type=click.Choice(get_args(RuntimeChoice)), default=_DEFAULTS.runtime,
+        show_default=True,
         envvar="MOBICLASS_RUNTIME", show_envvar=True,
-        help="ai-edge-litert or tflite-runtime; auto takes LiteRT where it is installed.",
+        help="Runtime: ai-edge-litert or tflite-runtime; auto prefers LiteRT.",
     ),
-    click.option(
-        "--threads", "num_threads", metavar="N", type=click.IntRange(1, MAX_THREADS),
+    option(
+        "Execution", "--threads", "num_threads", metavar="N", type=click.IntRange(1, MAX_THREADS),
         envvar="MOBICLASS_THREADS", show_envvar=True,
-        help="Threads of the runtime.  [default: all cores; in batch and evaluate 1 a job]",
+        help="Interpreter threads.  [default: all cores; 1 per job in batch and evaluate]",
     ),
 )  # fmt: skip
 
 _MODEL_OPTIONS = (
-    click.option(
-        "-m", "--model", metavar="NAME|PATH", type=ANY_PATH, envvar="MOBICLASS_MODEL", show_envvar=True,
-        help="A known model's name, or any .tflite classifier.  [default: the built-in model]",
+    option(
+        "Model", "-m", "--model", metavar="NAME|PATH", type=ANY_PATH, envvar="MOBICLASS_MODEL", show_envvar=True,
+        help="Catalogue name, or path of any .tflite classifier.  [default: the built-in model]",
     ),
-    click.option(
-        "--labels", metavar="FILE", type=ANY_PATH, help="One label a line, UTF-8.  [default: the model's own]"
+    option(
+        "Model", "--labels", metavar="FILE", type=ANY_PATH,
+        help="Label file: one label per line, UTF-8.  [default: the model's own]",
     ),
     *_DEVICE_OPTIONS,
     *_PREPROCESSING_OPTIONS,
 )  # fmt: skip
 
-allow_truncated_option = click.option(
-    "--allow-truncated", is_flag=True, help="Take what there is of image files that were cut short."
+allow_truncated_option = option(
+    "Input preprocessing", "--allow-truncated", is_flag=True, help="Decode truncated images."
 )
 
-jobs_option = click.option(
-    "--jobs", metavar="N", type=click.IntRange(1, 256), help="Images classified at once.  [default: one a core]"
-)
+jobs_option = option(
+    "Execution", "--jobs", metavar="N", type=click.IntRange(1, 256),
+    help="Images classified in parallel.  [default: one per core]",
+)  # fmt: skip
 
-all_files_option = click.option("--all-files", is_flag=True, help="In folders, try files of any suffix.")
+all_files_option = option("Sources", "--all-files", is_flag=True, help="Try files of any suffix in folders.")
 
 _PREDICTION_OPTIONS = (
-    click.option(
-        "-k", "--top-k", metavar="N", type=click.IntRange(min=1), default=5, show_default=True,
-        help="Predictions an image.",
+    option(
+        "Predictions", "-k", "--top-k", metavar="N", type=click.IntRange(min=1), default=5, show_default=True,
+        help="Predictions per image.",
     ),
-    click.option(
-        "--threshold", metavar="P", type=float, callback=_fraction, default=0.0,
-        help="Drop predictions with a score under P (0-1).  [default: 0]",
+    option(
+        "Predictions", "--threshold", metavar="P", type=float, callback=_fraction, default=0.0,
+        help="Drop predictions with a score below P (0-1).  [default: 0]",
     ),
     allow_truncated_option,
-    click.option("--timing", is_flag=True, help="Say where each image's time went."),
+    option("Output", "--timing", is_flag=True, help="Include per-stage timings."),
 )  # fmt: skip
 
 _EARLIER_RUN_OPTIONS = (
-    click.option(
-        "--resume",
-        is_flag=True,
-        help="Go on with an earlier run's output, with its options: do what is new, changed or failed.",
+    option(
+        "Output", "--resume", is_flag=True,
+        help="Resume an earlier run with the same options: classify new, changed and failed images only.",
     ),
-    click.option("--overwrite", is_flag=True, help="Replace an earlier run's output."),
-)
+    option("Output", "--overwrite", is_flag=True, help="Replace the output of an earlier run."),
+)  # fmt: skip
 
-_VERBOSITY_OPTIONS = (
-    click.option("-q", "--quiet", is_flag=True, help="Nothing on stderr but what ends the program."),
-    click.option("-v", "--verbose", is_flag=True, help="Explain on stderr which model, runtime and preprocessing."),
-)
-
-
-format_option = click.option(
-    "--format", "output_format", type=click.Choice(("table", "json", "jsonl", "csv")),
-    help="Of the results on stdout.  [default: table on a terminal, else jsonl]",
+format_option = option(
+    "Output", "--format", "output_format", type=click.Choice(("table", "json", "jsonl", "csv")),
+    help="Output format on stdout.  [default: table on a terminal, else jsonl]",
 )  # fmt: skip
 
 
@@ -219,12 +215,22 @@ def earlier_run_options(command: Command) -> Command:
     return _with(_EARLIER_RUN_OPTIONS, command)
 
 
-def verbosity_options(command: Command) -> Command:
-    """Give `command` `quiet` and `verbose`."""
-    return _with(_VERBOSITY_OPTIONS, command)
-
-
 def _with(options: tuple[Callable[[Command], Command], ...], command: Command) -> Command:
-    for option in reversed(options):
-        command = option(command)
+    for decorate in reversed(options):
+        command = decorate(command)
     return command
+
+
+def verbosity(*, quiet: str, verbose: str) -> Callable[[Command], Command]:
+    """Make the decorator that gives a command `quiet` and `verbose`, with what the two do there as help texts."""
+    options = (
+        option("General", "-q", "--quiet", is_flag=True, help=quiet),
+        option("General", "-v", "--verbose", is_flag=True, help=verbose),
+    )
+    return functools.partial(_with, options)
+
+
+verbosity_options = verbosity(
+    quiet="Print nothing on stderr but fatal errors.",
+    verbose="Report the model, runtime, device and preprocessing on stderr.",
+)

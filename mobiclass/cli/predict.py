@@ -7,6 +7,7 @@ from typing import Final
 
 import click
 
+from mobiclass.cli.option_groups import GroupedCommand
 from mobiclass.cli.options import ModelOptions, format_option, model_options, prediction_options, verbosity_options
 from mobiclass.cli.output import StreamOutput, explain, row_writer
 from mobiclass.cli.terminal.streams import show_native_output
@@ -16,7 +17,7 @@ STDIN: Final = "-"
 _MAX_STDIN_BYTES: Final = 512 << 20  # no photo is larger; an endless stream must not fill the memory
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(readable=False))
 @model_options
 @prediction_options

@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from mobiclass.choices import MAX_THREADS, RunOptions
+from mobiclass.cli.option_groups import GroupedCommand, option
 from mobiclass.cli.options import ANY_PATH, device_options, verbosity_options
 from mobiclass.cli.signals import EXIT_INTERRUPTED, EXIT_TERMINATED, loaded
 from mobiclass.cli.terminal.text import fit_text, safe_text
@@ -38,30 +39,30 @@ def _thread_counts(ctx: click.Context, param: click.Parameter, value: str | None
     return counts
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("models", metavar="[MODEL]...", nargs=-1, type=ANY_PATH)
 @device_options
-@click.option(
-    "--sweep-threads", metavar="N,N,...", callback=_thread_counts,
-    help="Measure with each of these numbers of threads.",
+@option(
+    "Measurement", "--sweep-threads", metavar="N,N,...", callback=_thread_counts,
+    help="Measure with each of these thread counts.",
 )  # fmt: skip
-@click.option(
-    "--seconds", metavar="S", type=float, callback=_seconds,
-    help="Measure for this long.  [default: until the median is steady, 1 to 10 s]",
+@option(
+    "Measurement", "--seconds", metavar="S", type=float, callback=_seconds,
+    help="Duration of a measurement.  [default: until the median is steady, 1 to 10 s]",
 )  # fmt: skip
-@click.option(
-    "--image", metavar="PHOTO", type=ANY_PATH,
-    help="The photo whose way is timed.  [default: a made one of 500x375 pixels]",
+@option(
+    "Measurement", "--image", metavar="PHOTO", type=ANY_PATH,
+    help="Photo to time end to end.  [default: a synthetic one of 500x375 pixels]",
 )  # fmt: skip
-@click.option(
-    "--format", "output_format", type=click.Choice(("table", "json", "csv")), default="table", show_default=True,
-    help="Of the results on stdout.",
+@option(
+    "Output", "--format", "output_format", type=click.Choice(("table", "json", "csv")), default="table",
+    show_default=True, help="Output format on stdout.",
 )  # fmt: skip
-@click.option(
-    "--plot", metavar="FILE.png", type=click.Path(path_type=Path, dir_okay=False),
-    help="Also draw published accuracy over latency.",
+@option(
+    "Output", "--plot", metavar="FILE.png", type=click.Path(path_type=Path, dir_okay=False),
+    help="Also plot published accuracy over latency.",
 )  # fmt: skip
-@click.option("--overwrite", is_flag=True, help="Replace FILE.png if it is there.")
+@option("Output", "--overwrite", is_flag=True, help="Replace FILE.png if it exists.")
 @verbosity_options
 def benchmark(
     models: tuple[str, ...],

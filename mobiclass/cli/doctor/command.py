@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mobiclass.cli.option_groups import GroupedCommand, option
+
 if TYPE_CHECKING:
     from mobiclass.doctor import Option
 
 
-@click.command()
-@click.option(
-    "--format", "output_format", type=click.Choice(("table", "json")), default="table", show_default=True,
-    help="Of the report on stdout.",
+@click.command(cls=GroupedCommand)
+@option(
+    "Output", "--format", "output_format", type=click.Choice(("table", "json")), default="table", show_default=True,
+    help="Output format on stdout.",
 )  # fmt: skip
-@click.option(
-    "--timeout", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), default=30.0, show_default=True,
-    help="What a part of a check may take; slow machines may need more.",
+@option(
+    "Execution", "--timeout", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), default=30.0,
+    show_default=True, help="Time limit of each step of a check; raise it on slow machines.",
 )  # fmt: skip
-@click.option("-q", "--quiet", is_flag=True, help="No progress and no summary on stderr.")
+@option("General", "-q", "--quiet", is_flag=True, help="Print no progress and no summary on stderr.")
 def doctor(output_format: str, timeout: float, quiet: bool) -> None:
     """Examine this machine and this installation, and say what to do about what is wrong.
 
@@ -65,14 +67,14 @@ def _options_set() -> dict[str, Option]:
     judged = {}
     for command in (predict, batch):
         context = click.Context(command)
-        for option in command.params:
-            if not isinstance(option.envvar, str):
+        for param in command.params:
+            if not isinstance(param.envvar, str):
                 continue
             complaint = None
             try:
-                if value := os.environ.get(option.envvar):  # an empty one counts as not set
-                    option.process_value(context, value)
+                if value := os.environ.get(param.envvar):  # an empty one counts as not set
+                    param.process_value(context, value)
             except click.BadParameter as error:
                 complaint = error.message
-            judged[option.envvar] = Option(max(option.opts, key=len), complaint)
+            judged[param.envvar] = Option(max(param.opts, key=len), complaint)
     return judged

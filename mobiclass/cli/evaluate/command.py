@@ -17,6 +17,7 @@ from mobiclass.cli.evaluate.evaluated_models import (
     tell_what_is_left_out,
 )
 from mobiclass.cli.long_runs import check_files, for_throughput, run_until_signal, tell_how_to_go_on
+from mobiclass.cli.option_groups import GroupedCommand, option
 from mobiclass.cli.options import (
     ANY_PATH,
     ModelOptions,
@@ -38,37 +39,40 @@ if TYPE_CHECKING:
 _FILE: Final = click.Path(path_type=Path, dir_okay=False, readable=False)
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("folder", metavar="DIR", type=ANY_PATH)
-@click.option(
-    "--map", "map_file", metavar="FILE", type=_FILE,
-    help="Which class a folder is: folder,class a line, or a JSON object. The class is a label, a wnid or an index; an "
-    "empty one leaves the folder out.",
+@option(
+    "Sources", "--map", "map_file", metavar="FILE", type=_FILE,
+    help="Class map: folder,class per line, or a JSON object; a class is a label, a wnid or an index, an empty one "
+    "skips the folder.",
 )  # fmt: skip
-@click.option(
-    "--against", metavar="NAME|PATH", type=ANY_PATH,
-    help="Run a second model over the same photos, and compare.",
+@option(
+    "Comparison", "--against", metavar="NAME|PATH", type=ANY_PATH,
+    help="Second model to compare with on the same photos.",
 )  # fmt: skip
-@click.option("--against-labels", metavar="FILE", type=ANY_PATH, help="As --labels, for the second model.")
-@click.option(
-    "--against-map", metavar="FILE", type=_FILE, help="As --map, for the second model.  [default: that of --map]"
-)
-@click.option(
-    "--predictions", metavar="FILE", type=_FILE,
-    help="Keep the rows, in a .jsonl file with the truth, or as batch has them in a .csv or .parquet file.",
+@option(
+    "Comparison", "--against-labels", metavar="FILE", type=ANY_PATH, help="Label file of the second model."
 )  # fmt: skip
-@click.option(
-    "--report", metavar="FILE.html", type=_FILE,
-    help="Also write a page to look at: the truth beside each photo, and the mistakes first.",
+@option(
+    "Comparison", "--against-map", metavar="FILE", type=_FILE,
+    help="Class map of the second model.  [default: that of --map]",
+)  # fmt: skip
+@option(
+    "Output", "--predictions", metavar="FILE", type=_FILE,
+    help="Also write a row per photo: .jsonl with the true class, .csv or .parquet as batch writes them.",
+)  # fmt: skip
+@option(
+    "Output", "--report", metavar="FILE.html", type=_FILE,
+    help="Also write an HTML report: the true class beside each photo, mistakes first.",
 )  # fmt: skip
 @earlier_run_options
 @jobs_option
 @all_files_option
 @model_options
 @allow_truncated_option
-@click.option(
-    "--format", "output_format", type=click.Choice(("table", "json", "csv")), default="table", show_default=True,
-    help="Of the result on stdout; csv has a line a class.",
+@option(
+    "Output", "--format", "output_format", type=click.Choice(("table", "json", "csv")), default="table",
+    show_default=True, help="Output format on stdout; csv has one line per class.",
 )  # fmt: skip
 @verbosity_options
 def evaluate(

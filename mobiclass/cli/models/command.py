@@ -9,6 +9,7 @@ import click
 from mobiclass.cli.models.list import list_models
 from mobiclass.cli.models.pull import pull
 from mobiclass.cli.models.show import show
+from mobiclass.cli.option_groups import GroupedCommand
 
 
 @click.group()
@@ -21,7 +22,7 @@ models.add_command(pull)
 models.add_command(show)
 
 
-@models.command()
+@models.command(cls=GroupedCommand)
 @click.argument("name")
 def path(name: str) -> None:
     """Print the path of the model NAME, and nothing else.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from mobiclass.cli.option_groups import GroupedCommand, option
 from mobiclass.cli.terminal.text import fit_text, safe_text, terminal_width, text_width
 
 if TYPE_CHECKING:
@@ -22,8 +23,11 @@ _BESIDE_THE_NAME: Final = 2 + sum(_CELLS) + len(_CELLS)  # the mark, the columns
 _WIDEST_NAME: Final = 48
 
 
-@click.command("list")
-@click.option("--format", "output_format", type=click.Choice(("table", "json")), default="table", show_default=True)
+@click.command("list", cls=GroupedCommand)
+@option(
+    "Output", "--format", "output_format", type=click.Choice(("table", "json")), default="table", show_default=True,
+    help="Output format on stdout.",
+)  # fmt: skip
 def list_models(output_format: str) -> None:
     """List the known models: which are here, what they are, what they want.
 

@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mobiclass.cli.option_groups import GroupedCommand, option
 from mobiclass.cli.terminal.text import safe_text
 
 if TYPE_CHECKING:
     from mobiclass.hub import CatalogEntry
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
-@click.option("--edgetpu", is_flag=True, help="Fetch also the same model compiled for the Edge TPU.")
-@click.option("-q", "--quiet", is_flag=True, help="Nothing on stderr but what failed.")
+@option("Model", "--edgetpu", is_flag=True, help="Also fetch the variant compiled for the Edge TPU.")
+@option("General", "-q", "--quiet", is_flag=True, help="Print nothing on stderr but errors.")
 def pull(names: tuple[str, ...], edgetpu: bool, quiet: bool) -> None:
     """Fetch the models NAME... into the cache (MOBICLASS_CACHE), each verified by its SHA-256.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
+from mobiclass.cli.option_groups import GroupedCommand, option
 from mobiclass.cli.options import ANY_PATH, preprocessing_options
 from mobiclass.cli.terminal.text import safe_text, terminal_width
 
@@ -20,26 +21,26 @@ if TYPE_CHECKING:
 _ALL_COLUMNS: Final = 200  # into a file or a pipe
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("model", metavar="NAME|PATH", type=ANY_PATH)
-@click.option("--layers", is_flag=True, help="Also every layer: what it costs, and whether an Edge TPU can run it.")
-@click.option(
-    "--preprocess",
-    "photo",
-    metavar="PHOTO",
-    type=ANY_PATH,
-    help="Also write what the model will see of PHOTO, pixel by pixel, to -o FILE.png.",
-)
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE.png",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The picture that --preprocess writes.",
-)
-@click.option("--overwrite", is_flag=True, help="Replace an older picture.")
+@option(
+    "Output", "--layers", is_flag=True,
+    help="Also list every layer: shape, parameters, multiply-adds and Edge TPU support.",
+)  # fmt: skip
+@option(
+    "Output", "--preprocess", "photo", metavar="PHOTO", type=ANY_PATH,
+    help="Also write PHOTO as the model's input, pixel by pixel, to -o FILE.png.",
+)  # fmt: skip
+@option(
+    "Output", "-o", "--output", metavar="FILE.png", type=click.Path(path_type=Path, dir_okay=False),
+    help="Image file for --preprocess.",
+)  # fmt: skip
+@option("Output", "--overwrite", is_flag=True, help="Replace FILE.png if it exists.")
 @preprocessing_options
-@click.option("--format", "output_format", type=click.Choice(("table", "json")), default="table", show_default=True)
+@option(
+    "Output", "--format", "output_format", type=click.Choice(("table", "json")), default="table", show_default=True,
+    help="Output format on stdout.",
+)  # fmt: skip
 def show(
     model: str,
     layers: bool,
