@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         find_model,
         near_misses,
     )
-    from mobiclass.hub.download import pull, source_url
+    from mobiclass.hub.download import is_offline, pull, source_url
     from mobiclass.hub.entry import CatalogEntry
     from mobiclass.hub.inventory import KnownModel, known_models, needed_bytes
 
@@ -36,7 +36,7 @@ open_door(
             "find_model",
             "near_misses",
         ),
-        "download": ("pull", "source_url"),
+        "download": ("is_offline", "pull", "source_url"),
         "entry": ("CatalogEntry",),
         "inventory": ("KnownModel", "known_models", "needed_bytes"),
     },

@@ -66,6 +66,11 @@ def source_url(entry: CatalogEntry) -> str:
     return f"{mirror.rstrip('/')}/{urllib.parse.quote(entry.file)}"
 
 
+def is_offline() -> bool:
+    """Whether ``MOBICLASS_OFFLINE`` forbids the network; anything but ``0`` and an empty value does."""
+    return os.environ.get("MOBICLASS_OFFLINE", "0") not in ("", "0")
+
+
 def pull(entry: CatalogEntry, folder: Path, observer: Observer) -> Outcome:
     """Let `folder` hold the model of `entry`, verified; fetch it only where it is not there.
 
@@ -76,7 +81,7 @@ def pull(entry: CatalogEntry, folder: Path, observer: Observer) -> Outcome:
     if holds(path, entry.bytes, entry.sha256):
         return "present"
     url = source_url(entry)
-    if os.environ.get("MOBICLASS_OFFLINE", "0") not in ("", "0") and not url.startswith("file:"):
+    if is_offline() and not url.startswith("file:"):
         raise DownloadError(
             f"MOBICLASS_OFFLINE is set: {entry.name} is not fetched; it would come from {url} ({entry.bytes:,} bytes)"
         )

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from mobiclass.choices import MAX_THREADS, RunOptions
 from mobiclass.cli.option_groups import GroupedCommand, option
-from mobiclass.cli.options import ANY_PATH, device_options, verbosity_options
+from mobiclass.cli.options import ANY_PATH, device_options, verbosity
 from mobiclass.cli.signals import EXIT_INTERRUPTED, EXIT_TERMINATED, loaded
 from mobiclass.cli.terminal.text import fit_text, safe_text
 
@@ -63,7 +63,10 @@ def _thread_counts(ctx: click.Context, param: click.Parameter, value: str | None
     help="Also plot published accuracy over latency.",
 )  # fmt: skip
 @option("Output", "--overwrite", is_flag=True, help="Replace FILE.png if it exists.")
-@verbosity_options
+@verbosity(
+    quiet="Print nothing on stderr but errors.",
+    verbose="Report the runtime, the number of runs and whether the median is steady on stderr.",
+)
 def benchmark(
     models: tuple[str, ...],
     run: RunOptions,

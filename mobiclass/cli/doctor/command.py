@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import click
 
 from mobiclass.cli.option_groups import GroupedCommand, option
+from mobiclass.cli.options import verbosity
+from mobiclass.cli.terminal.text import safe_text
 
 if TYPE_CHECKING:
     from mobiclass.doctor import Option
@@ -23,8 +26,8 @@ if TYPE_CHECKING:
     "Execution", "--timeout", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), default=30.0,
     show_default=True, help="Time limit of each step of a check; raise it on slow machines.",
 )  # fmt: skip
-@option("General", "-q", "--quiet", is_flag=True, help="Print no progress and no summary on stderr.")
-def doctor(output_format: str, timeout: float, quiet: bool) -> None:
+@verbosity(quiet="Print no progress and no summary on stderr.", verbose="Report how long the checks took on stderr.")
+def doctor(output_format: str, timeout: float, quiet: bool, verbose: bool) -> None:
     """Examine this machine and this installation, and say what to do about what is wrong.
 
     Each line is ok, a warning (it works, but could work better), a problem (classifying fails; exit code 3), or
@@ -47,11 +50,20 @@ def doctor(output_format: str, timeout: float, quiet: bool) -> None:
     report = (JsonReport if output_format == "json" else TableReport)(sys.stdout)
     waiting = Waiting(sys.stderr, quiet=quiet)
     findings = []
+    seconds: dict[str, float] = {}
+    start = last = monotonic()
     for finding in examine(Environment(timeout_seconds=timeout), _options_set(), waiting.say):
         waiting.clear()
+        now = monotonic()
+        seconds[finding.name] = seconds.get(finding.name, 0) + now - last
+        last = now
         findings.append(finding)
         report.write(finding)
     report.close()
+    if verbose:
+        slowest = sorted((took, name) for name, took in seconds.items() if took >= 0.05)[::-1]
+        texts = [f"{last - start:.1f} s in all", *(f"{safe_text(name)} {took:.1f} s" for took, name in slowest)]
+        click.echo(f"checks took {', '.join(texts)}", err=True)
     if not quiet:
         click.echo(summary(findings), err=True)
     if any(finding.status == "problem" for finding in findings):

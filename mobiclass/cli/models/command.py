@@ -7,6 +7,7 @@ import os
 import click
 
 from mobiclass.cli.models.list import list_models
+from mobiclass.cli.models.location import explain_location, location_verbosity
 from mobiclass.cli.models.pull import pull
 from mobiclass.cli.models.show import show
 from mobiclass.cli.option_groups import GroupedCommand
@@ -24,7 +25,8 @@ models.add_command(show)
 
 @models.command(cls=GroupedCommand)
 @click.argument("name")
-def path(name: str) -> None:
+@location_verbosity
+def path(name: str, quiet: bool, verbose: bool) -> None:
     """Print the path of the model NAME, and nothing else.
 
     \b
@@ -33,5 +35,8 @@ def path(name: str) -> None:
     """
     from mobiclass.hub import find_model
 
+    found = find_model(name)
+    if verbose:
+        explain_location(found)
     # As the bytes that the file system has: a name that is not UTF-8 must still lead to the file.
-    click.echo(os.fsencode(find_model(name)))
+    click.echo(os.fsencode(found))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mobiclass.cli.option_groups import GroupedCommand, option
+from mobiclass.cli.options import verbosity
 from mobiclass.cli.terminal.text import fit_text, safe_text, terminal_width, text_width
 
 if TYPE_CHECKING:
@@ -28,7 +29,11 @@ _WIDEST_NAME: Final = 48
     "Output", "--format", "output_format", type=click.Choice(("table", "json")), default="table", show_default=True,
     help="Output format on stdout.",
 )  # fmt: skip
-def list_models(output_format: str) -> None:
+@verbosity(
+    quiet="Print the table without its legend.",
+    verbose="Report the cache folder, the download source and the free memory on stderr.",
+)
+def list_models(output_format: str, quiet: bool, verbose: bool) -> None:
     """List the known models: which are here, what they are, what they want.
 
     Models that lie in the cache (MOBICLASS_CACHE) under names of their own are listed too. Files there are hashed, and
@@ -43,12 +48,33 @@ def list_models(output_format: str) -> None:
     from mobiclass.hub import known_models
 
     models, available = known_models(), available_bytes()
+    if verbose:
+        _explain(available)
     if output_format == "json":
         import json
 
         click.echo(json.dumps([_json(model, available) for model in models], ensure_ascii=False, indent=2))
     else:
-        click.echo("\n".join(_table(models, available)))
+        click.echo("\n".join([*_table(models, available), *([] if quiet else ["", *_legend(models, available)])]))
+
+
+def _explain(available: int | None) -> None:
+    """Say on stderr where models are kept, where they would be fetched from, and how much memory is free."""
+    from mobiclass.errors import DownloadError
+    from mobiclass.hub import cache_folder, catalog_entries, is_offline, source_url
+
+    source = "the URLs in the catalogue"
+    if os.environ.get("MOBICLASS_MIRROR"):
+        try:
+            remote = next(entry for entry in catalog_entries().values() if entry.url)
+            source = f"{source_url(remote).rpartition('/')[0]} (MOBICLASS_MIRROR)"
+        except DownloadError as error:
+            source = str(error)
+    if is_offline():
+        source += "; MOBICLASS_OFFLINE is set"
+    memory = "unknown" if available is None else f"{available / 1e6:,.0f} MB"
+    for name, text in (("cache", os.fspath(cache_folder())), ("source", source), ("free memory", memory)):
+        click.echo(f"{name:<11}  {safe_text(text)}", err=True)
 
 
 def _json(model: KnownModel, available: int | None) -> dict[str, Any]:
@@ -82,7 +108,7 @@ def _table(models: list[KnownModel], available: int | None) -> list[str]:
         for model in members:
             sibling = compiled.get(model.entry.edgetpu or "") if model.entry else None
             lines.extend(_row(model, sibling, width, model.too_big(available)))
-    return [*lines, "", *_legend(models, available)]
+    return lines
 
 
 def _family(model: KnownModel) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mobiclass.cli.option_groups import GroupedCommand, option
+from mobiclass.cli.options import verbosity
 from mobiclass.cli.terminal.text import safe_text
 
 if TYPE_CHECKING:
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
 @click.command(cls=GroupedCommand)
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @option("Model", "--edgetpu", is_flag=True, help="Also fetch the variant compiled for the Edge TPU.")
-@option("General", "-q", "--quiet", is_flag=True, help="Print nothing on stderr but errors.")
-def pull(names: tuple[str, ...], edgetpu: bool, quiet: bool) -> None:
+@verbosity(
+    quiet="Print nothing on stderr but errors.", verbose="Report the source and the destination of each file on stderr."
+)
+def pull(names: tuple[str, ...], edgetpu: bool, quiet: bool, verbose: bool) -> None:
     """Fetch the models NAME... into the cache (MOBICLASS_CACHE), each verified by its SHA-256.
 
     What was interrupted goes on where it stopped. MOBICLASS_MIRROR is a base URL (http, https or file) to fetch from
@@ -37,7 +40,7 @@ def pull(names: tuple[str, ...], edgetpu: bool, quiet: bool) -> None:
     failed = False
     for entry in entries:
         try:
-            _pull(entry, quiet=quiet)
+            _pull(entry, quiet=quiet, verbose=verbose)
         except DownloadError as error:  # the others may do; all that is wrong is told
             failed = True
             click.echo(f"mobiclass: error: {safe_text(str(error))}", err=True)
@@ -65,9 +68,9 @@ def _wanted(names: tuple[str, ...], *, with_edgetpu: bool) -> list[CatalogEntry]
     return list(entries.values())
 
 
-def _pull(entry: CatalogEntry, *, quiet: bool) -> None:
+def _pull(entry: CatalogEntry, *, quiet: bool, verbose: bool) -> None:
     from mobiclass.cli.terminal.progress import DownloadProgress
-    from mobiclass.hub import BUILT_IN, cache_folder
+    from mobiclass.hub import BUILT_IN, cache_folder, source_url
     from mobiclass.hub import pull as fetch
 
     said = {
@@ -78,6 +81,8 @@ def _pull(entry: CatalogEntry, *, quiet: bool) -> None:
     }
     outcome = "built-in"
     if entry.name != BUILT_IN:
+        if verbose:
+            click.echo(f"{entry.name}: {safe_text(f'{source_url(entry)} -> {cache_folder() / entry.file}')}", err=True)
         progress = DownloadProgress(entry.name, entry.bytes, quiet=quiet)
         try:
             outcome = fetch(entry, cache_folder(), progress)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
+from mobiclass.cli.models.location import explain_location, location_verbosity
 from mobiclass.cli.option_groups import GroupedCommand, option
 from mobiclass.cli.options import ANY_PATH, preprocessing_options
 from mobiclass.cli.terminal.text import safe_text, terminal_width
@@ -41,6 +42,7 @@ _ALL_COLUMNS: Final = 200  # into a file or a pipe
     "Output", "--format", "output_format", type=click.Choice(("table", "json")), default="table", show_default=True,
     help="Output format on stdout.",
 )  # fmt: skip
+@location_verbosity
 def show(
     model: str,
     layers: bool,
@@ -48,6 +50,8 @@ def show(
     output: Path | None,
     overwrite: bool,
     output_format: str,
+    quiet: bool,
+    verbose: bool,
     **overrides: Any,
 ) -> None:
     """Show what a model says of itself, and where each fact comes from.
@@ -70,6 +74,8 @@ def show(
 
     _check_picture(photo, output, overwrite=overwrite)
     path = find_model(model)
+    if verbose:
+        explain_location(path)
     try:
         info = read_model(path, override_facts(**overrides))
     except SetupError as error:
@@ -79,7 +85,7 @@ def show(
     else:
         description = _describe_classifier(info)
         if photo is not None and output is not None:
-            _write_picture(info, photo, output)
+            _write_picture(info, photo, output, quiet=quiet)
     _print(description, output_format, layers=layers)
 
 
@@ -149,9 +155,10 @@ def _check_picture(photo: str | None, output: Path | None, *, overwrite: bool) -
         raise SetupError(f"{output}: there is a file already: --overwrite replaces it")
 
 
-def _write_picture(info: ModelInfo, photo: str, output: Path) -> None:
+def _write_picture(info: ModelInfo, photo: str, output: Path, *, quiet: bool) -> None:
     from mobiclass.images import write_preview
 
     write_preview(info, photo, output)
-    seen = f"the {info.width}×{info.height} pixels that {info.name} sees"
-    click.echo(f"mobiclass: {safe_text(str(output))} holds {safe_text(seen)}", err=True)
+    if not quiet:
+        size = f"{info.width}×{info.height} pixels"
+        click.echo(f"mobiclass: wrote {safe_text(str(output))}: the input of {safe_text(info.name)}, {size}", err=True)

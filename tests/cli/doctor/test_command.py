@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -119,6 +120,12 @@ def test_a_pipe_gets_plain_lines_with_the_fix_in_them() -> None:
 def test_quiet_is_quiet() -> None:
     outcome = run("doctor", "-q")
     assert (outcome.exit_code, outcome.stderr) == (0, "")
+
+
+def test_verbose_reports_how_long_the_checks_took() -> None:
+    first, last = run("doctor", "-v").stderr.splitlines()
+    assert re.fullmatch(r"checks took \d+\.\d s in all(, [\w-]+ \d+\.\d s)+", first)
+    assert last.startswith("classif")
 
 
 def test_without_packages_at_all_the_report_is_whole(tmp_path: Path) -> None:

@@ -93,6 +93,32 @@ def test_json_has_all_that_is_known(cache: Path) -> None:
     assert models[HOSTILE]["bytes"] == 1_260_000
 
 
+def test_quiet_leaves_the_legend_out(cache: Path) -> None:
+    whole, bare = table(), table("-q")
+    assert whole[: len(bare)] == bare
+    assert any(line.startswith("TPU: ") for line in whole[len(bare) :])
+    assert not any(line.startswith("TPU: ") for line in bare)
+
+
+@pytest.mark.parametrize(
+    ("settings", "source"),
+    [
+        ({}, "the URLs in the catalogue"),
+        ({"MOBICLASS_MIRROR": "https://mirror.example/tflite/"}, "https://mirror.example/tflite (MOBICLASS_MIRROR)"),
+        ({"MOBICLASS_MIRROR": "https://me:secret@mirror.example"}, "MOBICLASS_MIRROR must be a plain base URL, "),
+        ({"MOBICLASS_OFFLINE": "1"}, "the URLs in the catalogue; MOBICLASS_OFFLINE is set"),
+    ],
+)
+def test_verbose_reports_the_cache_and_the_source(settings: dict[str, str], source: str, cache: Path) -> None:
+    outcome = run("models", "list", "-v", env=settings)
+    cache_line, source_line, memory_line = outcome.stderr.splitlines()
+    assert cache_line == f"cache        {cache}"
+    assert source_line.startswith(f"source       {source}")
+    assert memory_line.startswith("free memory  ")
+    assert "secret" not in outcome.stderr
+    assert outcome.stdout == run("models", "list", env=settings).stdout
+
+
 def test_what_is_too_big_for_the_free_memory_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     from click.testing import CliRunner
 

@@ -166,6 +166,13 @@ def test_quiet_is_quiet(env: dict[str, str], server: FaultyServer) -> None:
     assert (outcome.exit_code, outcome.stdout, outcome.stderr) == (0, "", "")
 
 
+def test_verbose_reports_source_and_destination(env: dict[str, str], server: FaultyServer, cache: Path) -> None:
+    assert pull("-v", BIRDS, env=env).stderr.splitlines() == [
+        f"{BIRDS}: {server.url}/{BIRDS}.tflite -> {cache / BIRDS}.tflite",
+        f"{BIRDS} fetched and verified ({len(MODELS[BIRDS]):,} bytes)",
+    ]
+
+
 def test_another_attempt_is_told(env: dict[str, str], server: FaultyServer) -> None:
     server.faults = [faulty_server.cut_short]
     outcome = pull("big", env=env)

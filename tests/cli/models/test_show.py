@@ -264,7 +264,7 @@ def test_preprocess_writes_what_predict_sees(resize: str, photos: dict[str, Path
         "models", "show", "efficientnet_lite0", "--preprocess", photos["rocket.jpg"], "-o", picture, "--resize", resize
     )
     assert outcome.exit_code == 0
-    assert outcome.stderr == f"mobiclass: {picture} holds the 224×224 pixels that efficientnet_lite0 sees\n"
+    assert outcome.stderr == f"mobiclass: wrote {picture}: the input of efficientnet_lite0, 224×224 pixels\n"
     assert f"resize         {resize}" in outcome.stdout
     with Image.open(picture) as image:
         assert (image.size, image.mode) == ((224, 224), "RGB")
@@ -272,6 +272,13 @@ def test_preprocess_writes_what_predict_sees(resize: str, photos: dict[str, Path
     # It has the input's size already: squashing leaves it as it is.
     seen = json.loads(run("predict", picture, "--resize", "squash").stdout)["predictions"]
     assert seen == predicted
+
+
+def test_quiet_writes_the_picture_without_a_word(make_model: MakeModel, pictures: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "seen.png"
+    outcome = run("models", "show", "-q", make_model(), "--preprocess", pictures / "green.png", "-o", picture)
+    assert (outcome.exit_code, outcome.stderr) == (0, "")
+    assert picture.is_file()
 
 
 def test_mean_and_std_are_taken_with_it(make_model: MakeModel, pictures: Path, tmp_path: Path) -> None:
