@@ -101,6 +101,7 @@ HOMES: Final = {
     "PIL": {"images", "report"},
     "matplotlib": {"benchmark"},
     "pi_heif": {"images"},
+    "rawpy": {"images"},
     "pyarrow": {"batch"},
     "tomli": {"hub"},
     "platformdirs": {"hub"},
