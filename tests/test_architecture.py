@@ -69,7 +69,6 @@ TESTED_ELSEWHERE: Final = {
     "cli/output": "cli/test_predict",
     "cli/signals": "cli/test_predict",
     "cli/terminal/table": "cli/test_predict",
-    "doctor/environment": "cli/doctor/test_command",
     "doctor/files": "cli/doctor/test_command",
     "doctor/finding": "doctor/test_examination",
     "doctor/installed_runtimes": "cli/doctor/test_command",

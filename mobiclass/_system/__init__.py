@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mobiclass._system.doors import open_door
 
 if TYPE_CHECKING:
+    from mobiclass._system.child import private_stdout
     from mobiclass._system.files import atomic_write, open_locked
     from mobiclass._system.machine import (
         available_bytes,
@@ -16,13 +17,14 @@ if TYPE_CHECKING:
         read_number,
         read_text,
     )
-    from mobiclass._system.processes import cpu_seconds, peak_bytes, python_command
+    from mobiclass._system.processes import Child, cpu_seconds, describe_end, last_line, peak_bytes, run_child
 
 open_door(
     __name__,
     {
+        "child": ("private_stdout",),
         "files": ("open_locked", "atomic_write"),
         "machine": ("available_bytes", "available_cores", "read_limits", "read_memory", "read_number", "read_text"),
-        "processes": ("cpu_seconds", "peak_bytes", "python_command"),
+        "processes": ("Child", "cpu_seconds", "describe_end", "last_line", "peak_bytes", "run_child"),
     },
 )

@@ -6,11 +6,10 @@ It starts that process and reads what it says; the measuring is `mobiclass.bench
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import Any, Final, NamedTuple, NoReturn, TypeAlias
 
 from mobiclass import errors
-from mobiclass._system import python_command
+from mobiclass._system import run_child
 from mobiclass.choices import RunOptions
 from mobiclass.errors import ImageError, ModelError, SetupError
 
@@ -51,21 +50,10 @@ def measure(task: Task) -> Measurement:
         ImageError: the photo cannot be classified.
         RuntimeError: a bug; the message is the child's traceback.
     """
-    command = python_command("mobiclass.benchmark.worker", json.dumps(task._asdict()))
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        try:
-            assert child.stdout is not None
-            content = child.stdout.read()
-            status = child.wait()
-        except BaseException:
-            child.kill()
-            raise
-    if status != 0 or not content:
-        raise ModelError(
-            f"{task.model or 'the built-in model'}: the process that measured it ended with status {status}; "
-            "the runtime crashes on this model, or the memory does not suffice"
-        )
-    answer: Measurement = json.loads(content)
+    ended = run_child("mobiclass.benchmark.worker", json.dumps(task._asdict()), capture_stderr=False)
+    if ended.status != 0 or not ended.stdout:
+        raise ModelError(f"{task.model or 'the built-in model'}: the process that measured it {ended.ending}")
+    answer: Measurement = json.loads(ended.stdout)
     if "bug" in answer:
         raise RuntimeError(f"in the process that measured {task.model or 'the built-in model'}:\n{answer['bug']}")
     if "error" in answer:

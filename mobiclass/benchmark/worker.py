@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import sys
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +15,10 @@ from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
+from mobiclass._system import private_stdout
 from mobiclass.benchmark.measurement import Task
 from mobiclass.choices import RunOptions
+from mobiclass.errors import ImageError, MobiclassError
 
 if TYPE_CHECKING:
     from mobiclass.benchmark.latency import Latency
@@ -30,13 +30,7 @@ _THROUGHPUT_SECONDS: Final = 2.0
 
 def main(task: str) -> None:
     """Be the child: measure as `task` says, the JSON of a `mobiclass.benchmark.Task`."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us ends us
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 1)  # the runtimes write there
-    from mobiclass.errors import ImageError, MobiclassError
-
+    answers = os.fdopen(private_stdout(), "w", encoding="utf-8")
     try:
         fields = json.loads(task)
         answer = _measure(Task(**{**fields, "run": RunOptions(*fields["run"])}))
@@ -45,18 +39,12 @@ def main(task: str) -> None:
     except MobiclassError as error:
         answer = {"error": type(error).__name__, "message": str(error)}
     except MemoryError:
-        answer = {"error": "SetupError", "message": "the memory does not suffice to measure this model"}
+        answer = {"error": "SetupError", "message": "there is not enough memory to measure this model"}
     except Exception:  # noqa: BLE001 - whoever started us raises it again
         answer = {"bug": traceback.format_exc()}
     json.dump(answer, answers)
     answers.close()
     os._exit(0)  # an accelerator's process ends with its parent
-
-
-def _end_with_parent() -> None:
-    """Wait for the end of standard input: whoever started this process is gone then, however it ended."""
-    sys.stdin.buffer.read()
-    os._exit(1)
 
 
 def _measure(task: Task) -> dict[str, Any]:

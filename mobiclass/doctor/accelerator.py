@@ -30,7 +30,7 @@ def _check_library(environment: Environment, *, connected: bool) -> Finding:
     outcome = environment.probe("load_library", list(LIBRARIES))
     library = outcome.facts.get("library")
     if outcome.failure is not None:
-        text = f"{library or outcome.step} is there, but when it is loaded it {outcome.failure}"
+        text = f"{library or outcome.step} is installed but cannot be loaded: {outcome.failure}"
         return Finding(name, "warning", text, f"it does not fit this system: {INSTALL}")
     if library is not None:
         # "BuildLabel(COMPILER=…), RuntimeVersion(14)"

@@ -1,7 +1,13 @@
-"""`Environment`: the machine and the installation under examination, and what several checks want to know of them."""
+"""`Environment`: the machine and the installation under examination, and what several checks want to know of them.
+
+What may crash or hang is a probe (a function of `mobiclass.doctor.probes`) and runs in a child process: its death is
+then an outcome like any other.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import platform
 import sys
@@ -9,10 +15,10 @@ import sysconfig
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final, NamedTuple, get_args
 
+from mobiclass._system import last_line, run_child
 from mobiclass.choices import RuntimeChoice, RuntimeName
-from mobiclass.doctor.child import Outcome, run_probe
 from mobiclass.errors import ModelError, SetupError
 from mobiclass.hub import find_model
 from mobiclass.runtime import Runtime, choose_runtime
@@ -22,6 +28,46 @@ _LITERT_MACHINES: Final = {
     "Darwin": {"arm64"},
     "Windows": {"AMD64"},
 }
+
+
+_MAX_LAST_WORDS: Final = 300
+
+
+class Outcome(NamedTuple):
+    """How a probe ended.
+
+    Attributes:
+        facts: what it had found by then.
+        failure: why it did not finish, as a phrase without a subject (``crashed (SIGSEGV)``), or ``None``.
+        raised: the name of the exception that ended it; ``None`` where none did.
+    """
+
+    facts: dict[str, Any]
+    failure: str | None
+    raised: str | None = None
+
+    @property
+    def step(self) -> str:
+        """What it was about to do last."""
+        return str(self.facts.get("step", ""))
+
+    def __str__(self) -> str:
+        """The failure, and what it was about to do."""
+        return f"cannot {self.step}: {self.failure}" if self.step else str(self.failure)
+
+
+def run_probe(name: str, *arguments: Any, timeout_seconds: float) -> Outcome:
+    """Run the probe `name` with `arguments` (text, numbers, and lists of them) in a child process."""
+    ended = run_child("mobiclass.doctor.probes", name, json.dumps(arguments), timeout_seconds=timeout_seconds)
+    facts: dict[str, Any] = {}
+    for line in ended.stdout.splitlines():
+        with contextlib.suppress(ValueError, RecursionError):  # a line that was cut short by the end
+            found = json.loads(line)
+            facts |= found if isinstance(found, dict) else {}
+    if facts.get("ended"):
+        return Outcome(facts, facts.get("failure"), facts.get("raised"))
+    said = last_line(ended.stderr)[:_MAX_LAST_WORDS] if ended.status is not None else ""
+    return Outcome(facts, f"{ended.ending}{said and f': {said}'}")
 
 
 @dataclass

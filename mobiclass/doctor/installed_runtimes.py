@@ -36,7 +36,7 @@ def check_xnnpack(environment: Environment) -> Finding:
         return Finding("xnnpack", "info", f"not measured, {environment.unsupported_reason}")
     outcome = environment.probe("time_delegates", runtime.name, str(environment.builtin_model))
     if outcome.failure is not None:
-        return Finding("xnnpack", "info", f"not measured: {_at(outcome.step)}{outcome.failure}")
+        return Finding("xnnpack", "info", f"not measured: {outcome}")
     with_ms, without_ms = outcome.facts["with_ms"], outcome.facts["without_ms"]
     delegated = outcome.facts["delegated"]
     in_use = without_ms > with_ms * _CLEARLY if delegated is None else delegated
@@ -67,9 +67,9 @@ def _check_installed(environment: Environment, runtime: Runtime) -> Finding:
     if outcome.failure is None:
         return Finding(runtime.package, "ok", f"{name}, runs the built-in model")
     status: Status = "problem" if used else "warning"
-    text = f"{name}, {_at(outcome.step)}{outcome.failure}"
+    text = f"{name}, {outcome}"
     if runtime.name == "tflite" and (numpy := _numpy_version()).partition(".")[0] not in ("0", "1"):
-        text = f"{runtime.version} needs NumPy 1 and this is NumPy {numpy}: {_at(outcome.step)}{outcome.failure}"
+        text = f"{runtime.version} needs NumPy 1 and this is NumPy {numpy}: {outcome}"
         return Finding(runtime.package, status, text, _numpy_fix(environment))
     if outcome.raised == "ModuleNotFoundError" and "numpy" in outcome.failure:
         return Finding(runtime.package, status, f"{name}, not tried: NumPy is not installed", "pip install numpy")
@@ -98,10 +98,6 @@ def _how_to_get_one(environment: Environment) -> str:
     if platform.system() == "Linux" and not environment.is_64_bit:
         return "use a 64-bit system, or Python 3.11: no runtime has 32-bit wheels for newer ones"
     return f"no runtime has wheels for {platform.system()} on {platform.machine()}: use a 64-bit Arm or x86 machine"
-
-
-def _at(step: str) -> str:
-    return f"when it is to {step}: " if step else ""
 
 
 def _numpy_version() -> str:

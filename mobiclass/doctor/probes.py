@@ -1,24 +1,48 @@
 """What is tried in child processes: importing packages, running a model, loading libedgetpu.
 
-Each probe takes a `Report` first and reports before each step what it is about to do; a crash then says where.
+`mobiclass.doctor.environment` starts them. Each probe takes a `Report` first and reports what it finds as it goes, and
+before each step what it is about to do; after a crash it is known how far it came.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-import sys
+import json
+import os
+from collections.abc import Callable
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
+from mobiclass._system import peak_bytes, private_stdout
 from mobiclass.choices import RunOptions
+from mobiclass.errors import MobiclassError
 from mobiclass.runtime import RUNTIMES, Runtime, import_runtime, load_interpreter
 
 if TYPE_CHECKING:
     from mobiclass.choices import RuntimeName
-    from mobiclass.doctor.child import Report
 
+Report: TypeAlias = Callable[..., None]
+"""Takes what a probe found, name to value (JSON); ``step`` is what it does next."""
+
+_MAX_REASON: Final = 300
 _ROUNDS: Final = 5
 _MAX_SECONDS: Final = 1.0
+
+
+def main(name: str, arguments: str) -> NoReturn:
+    """Run the probe `name` with `arguments` (JSON), and report on standard output, a JSON object a line."""
+    stdout = private_stdout()
+
+    def report(**facts: Any) -> None:
+        os.write(stdout, f"\n{json.dumps(facts)}\n".encode())
+
+    try:
+        globals()[name](report, *json.loads(arguments))
+        report(ended=True)
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is the outcome
+        report(ended=True, failure=_reason(error), raised=type(error).__name__)
+    os._exit(0)  # what crashes while it is taken down has done its work
 
 
 def import_modules(report: Report, modules: list[str]) -> None:
@@ -84,8 +108,9 @@ def classify(report: Report, model: str | None, run: list[Any]) -> None:
         index=best.index,
         score=best.score,
         invoke_ms=result.timing and result.timing.invoke_ms,
-        peak_bytes=_peak_bytes(),
     )
+    with contextlib.suppress(ImportError):  # Windows does not tell
+        report(peak_bytes=peak_bytes())
 
 
 def time_delegates(report: Report, name: RuntimeName, model: str) -> None:
@@ -150,11 +175,9 @@ def _delegated(interpreter: Any) -> bool | None:
         return None
 
 
-def _peak_bytes() -> int | None:
-    """Give the most memory that this process has held at once; ``None`` where the system does not tell."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+def _reason(error: BaseException) -> str:
+    """Return the message of `error` on one line, with its type unless the message is made for people."""
+    message = " ".join(str(error).split())[:_MAX_REASON]
+    if isinstance(error, MobiclassError):
+        return message
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__

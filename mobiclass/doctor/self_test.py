@@ -24,8 +24,8 @@ def check_classification(environment: Environment) -> Finding:
         return Finding(name, "problem", f"not tried, {environment.unsupported_reason}")
     outcome = environment.probe("classify", str(environment.builtin_model), RunOptions("cpu", runtime.name, 1))
     if outcome.failure is not None:
-        text = f"when it is to {outcome.step}: {outcome.failure}"
-        return Finding(name, "problem", text, "put right what else is wrong here; if nothing is, report this output")
+        fix = "fix the other problems of this report first; if there are none, report this output"
+        return Finding(name, "problem", str(outcome), fix)
     label, score = outcome.facts["label"], outcome.facts["score"]
     expected = f"{known_picture.LABEL} {_percent(known_picture.SCORE)}"
     text = f"{label} {_percent(score)} (expected: {expected})"
@@ -36,7 +36,7 @@ def check_classification(environment: Environment) -> Finding:
             "and report it with this output",
         )  # fmt: skip
     text += f" in {outcome.facts['invoke_ms']:.0f} ms on one thread"
-    if outcome.facts["peak_bytes"]:
+    if "peak_bytes" in outcome.facts:
         text += f", with {outcome.facts['peak_bytes'] / _MEGABYTE:.0f} MB of memory"
     return Finding(name, "ok", text)
 

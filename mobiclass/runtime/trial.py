@@ -6,11 +6,10 @@ What loaded once is remembered by its SHA-256 in the cache folder. The model's p
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import sys
 from typing import Final
 
-from mobiclass._system import python_command
+from mobiclass._system import last_line, run_child
 from mobiclass.errors import ModelError
 from mobiclass.hub import cache_folder
 from mobiclass.runtime.backends import RUNTIMES, Runtime, load_interpreter
@@ -30,25 +29,14 @@ def require_loadable(model: ModelInfo, runtime: Runtime) -> None:
     with contextlib.suppress(OSError):  # a cache that cannot be looked into costs the trial again
         if marker.exists():
             return
-    try:
-        child = subprocess.run(
-            python_command("mobiclass.runtime.trial", runtime.name),
-            input=model.content,  # the bytes themselves, so that it tries what will be loaded here
-            capture_output=True,
-            timeout=_TIMEOUT_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
+    # The bytes themselves, so that it tries what will be loaded here.
+    ended = run_child("mobiclass.runtime.trial", runtime.name, stdin=model.content, timeout_seconds=_TIMEOUT_SECONDS)
+    if ended.status == _REFUSED:
+        raise ModelError(f"{model.path}: {last_line(ended.stderr)}")
+    if ended.status != 0:
         raise ModelError(
-            f"{model.path}: {runtime.package} did not load the model within {_TIMEOUT_SECONDS} s; it seems damaged"
-        ) from error
-    if child.returncode == _REFUSED:
-        reason = child.stderr.decode("utf-8", errors="replace").strip().rpartition("\n")[2]
-        raise ModelError(f"{model.path}: {reason}")
-    if child.returncode != 0:
-        raise ModelError(
-            f"{model.path}: {runtime.package} crashes on this model (a trial ended with status {child.returncode}); "
-            "it is damaged: copy or download it again"
+            f"{model.path}: {runtime.package} {ended.ending} when it loaded this model in a trial; the model seems "
+            "damaged: copy or download it again"
         )
     with contextlib.suppress(OSError):  # a cache that cannot be written only costs the trial again
         marker.parent.mkdir(parents=True, exist_ok=True)

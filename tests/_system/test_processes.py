@@ -1,9 +1,12 @@
-"""Processes of our own: their command, and what they took of the machine: real ones."""
+"""Processes of our own: how they start and end, and what they took of the machine: real ones."""
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +15,15 @@ from time import process_time
 import pytest
 
 from mobiclass._system import processes
-from mobiclass._system.processes import cpu_seconds, peak_bytes, python_command
+from mobiclass._system.processes import (
+    Child,
+    cpu_seconds,
+    describe_end,
+    last_line,
+    peak_bytes,
+    python_command,
+    run_child,
+)
 
 
 def test_the_function_is_called_with_its_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,6 +40,99 @@ def test_the_current_folder_is_not_searched(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(sys, "path", ["", *sys.path])
     done = subprocess.run(python_command("json.tool"), capture_output=True, input=b"{}", check=False)
     assert (done.returncode, done.stdout) == (0, b"{}\n")
+
+
+CHILDREN = """
+import ctypes, os, subprocess, sys, time
+def main(what):
+    if what == "echo":
+        os.write(2, b"first\\n last \\n\\n")
+        os.write(1, sys.stdin.buffer.read())
+        sys.exit(7)
+    if what == "crash":
+        ctypes.string_at(0)
+    if what == "hang with a child":
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(20)"])
+    print("begun", flush=True)
+    time.sleep(100)
+"""
+
+
+@pytest.fixture
+def children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Give the name of a module whose ``main`` does what it is told."""
+    (tmp_path / "children.py").write_text(CHILDREN)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    return "children"
+
+
+def test_a_child_is_given_its_input_and_gives_its_output(children: str) -> None:
+    ended = run_child(children, "echo", stdin=bytes(300_000))  # more than a pipe holds
+    assert (ended.status, ended.ending, len(ended.stdout)) == (7, "exited with status 7", 300_000)
+    assert last_line(ended.stderr) == "last"
+
+
+def test_a_child_that_crashes_is_told_by_its_signal(children: str) -> None:
+    ended = run_child(children, "crash")
+    assert (ended.status, ended.ending) == (-signal.SIGSEGV, "crashed (SIGSEGV)")
+
+
+def test_a_child_whose_time_is_up_is_ended_and_its_own_child_not_waited_for(children: str) -> None:
+    begin = time.monotonic()
+    ended = run_child(children, "hang with a child", timeout_seconds=3)
+    assert (ended.status, ended.ending, ended.stdout) == (None, "did not finish within 3 s", b"begun\n")
+    assert time.monotonic() - begin < 15
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (0, "exited with status 0"),
+        (-signal.SIGABRT, "aborted (SIGABRT)"),
+        (-signal.SIGILL, "used an instruction that this CPU lacks (SIGILL)"),
+        (-signal.SIGKILL, "was killed, perhaps because memory ran out (SIGKILL)"),
+        (-signal.SIGTERM, "was killed (SIGTERM)"),
+        (-250, "crashed (signal 250)"),
+    ],
+)
+def test_ends_have_words(status: int, words: str) -> None:
+    assert describe_end(status) == words
+
+
+def test_a_child_ends_with_whoever_drops_it(children: str) -> None:
+    child = Child(children, "hang")
+    process = child.process
+    assert process.stdout is not None and process.stdout.read(5) == b"begun"
+    assert process.poll() is None
+    del child
+    assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="NOT TESTED: only Linux sends SIGIO for a pipe")
+def test_a_child_ends_when_its_parent_is_killed(children: str) -> None:
+    program = (
+        f"import sys; sys.path[:] = {sys.path!r}\n"
+        "from mobiclass._system.processes import Child\n"
+        f"child = Child({children!r}, 'hang')\n"
+        "child.process.stdout.read(5)\nprint(child.process.pid, flush=True)\ninput()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        os.kill(pid, 0)
+        parent.kill()
+    deadline = time.monotonic() + 20
+    while _lives(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not _lives(pid)
+
+
+def _lives(pid: int) -> bool:
+    """Whether there is such a process, and not its corpse alone."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except OSError:
+        return False
 
 
 needs_proc = pytest.mark.skipif(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mobiclass._system import processes
 from mobiclass._system.processes import python_command
-from mobiclass.benchmark import measurement as benchmark
 from mobiclass.benchmark import worker as benchmark_child
 from mobiclass.benchmark.measurement import Task, measure
 from mobiclass.choices import RunOptions
@@ -77,11 +77,12 @@ def test_a_simulated_edge_tpu_is_measured(edge_tpu: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("program", "status"), [("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", -11), ("", 0)]
+    ("program", "ending"),
+    [("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", r"crashed \(SIGSEGV\)"), ("", "exited with status 0")],
 )
-def test_a_process_that_dies_is_the_models_error(program: str, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmark, "python_command", lambda *_: [sys.executable, "-c", program])
-    with pytest.raises(ModelError, match=f"status {status}"):
+def test_a_process_that_dies_is_the_models_error(program: str, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "python_command", lambda *_, **__: [sys.executable, "-c", program])
+    with pytest.raises(ModelError, match=f"the process that measured it {ending}"):
         measure(SHORT)
 
 
@@ -90,11 +91,11 @@ def test_a_bug_in_the_process_that_measures_is_a_bug_and_not_the_models_error(
 ) -> None:
     breakage = "import mobiclass.benchmark.latency as latency; latency.measure_latency = None"
 
-    def broken(module: str, *arguments: str) -> list[str]:
-        *python, program = python_command(module, *arguments)
-        return [*python, program.replace("; from ", f"; {breakage}; from ")]
+    def broken(module: str, *arguments: str, lifeline: int | None) -> list[str]:
+        *python, program = python_command(module, *arguments, lifeline=lifeline)
+        return [*python, program.replace("; from mobiclass.benchmark", f"; {breakage}; from mobiclass.benchmark")]
 
-    monkeypatch.setattr(benchmark, "python_command", broken)
+    monkeypatch.setattr(processes, "python_command", broken)
     with pytest.raises(RuntimeError, match="Traceback[^$]*'NoneType' object is not callable"):
         measure(SHORT._replace(model=str(make_model())))
 

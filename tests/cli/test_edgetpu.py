@@ -148,10 +148,10 @@ def test_the_library_is_asked_for_the_device(device: str, simulated: EdgeTpu, pi
 FAILURES = {
     "no device": ({"no_device": 1}, "finds no Edge TPU that it may use for --device edgetpu: "),
     "too old": ({"old_runtime": 1}, "is too old for"),
-    "crash at load": ({"crash": "load"}, "crashed while it was loaded (SIGSEGV)"),
+    "crash at load": ({"crash": "load"}, "failed while it was loaded: its process crashed (SIGSEGV)"),
     "ABI mismatch": ({"crash": "prepare"}, "it was probably built for another TFLite"),
-    "crash at create": ({"crash": "create"}, "crashed while it opened the device (SIGSEGV)"),
-    "abort": ({"abort": "create"}, "(SIGABRT; F simulated_driver.cc:1] transfer on tag 1 failed"),
+    "crash at create": ({"crash": "create"}, "failed while it opened the device: its process crashed (SIGSEGV)"),
+    "abort": ({"abort": "create"}, "(SIGABRT); F simulated_driver.cc:1] transfer on tag 1 failed"),
     "crash at the first invoke": ({"crash": 1}, "crashed while it ran the model for the first time"),
     "hang at load": ({"hang": "load"}, "gave no answer for 0.7 s while it was loaded"),
     "hang at create": ({"hang": "create"}, "gave no answer for 0.7 s while it opened the device"),

@@ -64,7 +64,7 @@ def test_a_library_without_version_is_one_too(library_folder: Path, tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("source", "death"),
-    [(CRASHES, "crashes (SIGSEGV)"), (CRASHES_WHEN_ASKED, "SIG"), (HANGS, "does not end within 3 s")],
+    [(CRASHES, "crashed (SIGSEGV)"), (CRASHES_WHEN_ASKED, "SIG"), (HANGS, "did not finish within 3 s")],
 )
 def test_a_library_that_crashes_or_hangs_is_a_line(
     source: str, death: str, library_folder: Path, tmp_path: Path

@@ -93,7 +93,9 @@ def _error(reason: str, next_step: str) -> DelegateError:
 
 
 def _crash(stage: Stage, said: str, run: RunOptions) -> DelegateError:
-    reason = f"{LIBRARIES[0]} crashed {_DOING[stage]} ({said})"
+    reason = f"{LIBRARIES[0]} failed {_DOING[stage]}: its process {said}"
+    if "SIGKILL" in said:
+        return _error(reason, f"end other programs if memory is short, {_OR_CPU}")
     # It aborts where the device does not do what it should; what else kills it is usually another layout of TFLite's
     # structures than the runtime has.
     if stage == "invoke" or "SIGABRT" in said:

@@ -15,7 +15,6 @@ import signal
 import subprocess
 import tempfile
 import threading
-import weakref
 from collections import deque
 from collections.abc import Sequence
 from math import prod
@@ -25,7 +24,7 @@ from typing import IO, Final, Literal, TypeAlias, cast
 import numpy as np
 import numpy.typing as npt
 
-from mobiclass._system import python_command
+from mobiclass._system import Child, describe_end, last_line
 from mobiclass.choices import RunOptions
 from mobiclass.runtime.edgetpu.worker import READY, REFUSED, STAGES, Stage, Task, output_offset
 from mobiclass.tflite import ModelInfo
@@ -72,7 +71,6 @@ class EdgeTpuProcess:
         self._timeout_seconds = run.device_timeout
         self._stage: Stage = "start"
         self._received = b""
-        lifeline, self._lifeline = os.pipe()
         try:
             with _SharedTensors(model) as self._tensors, _anonymous_file(model.content) as content:
                 task = Task(
@@ -84,20 +82,19 @@ class EdgeTpuProcess:
                     output_dtype=model.output.dtype,
                     model=content.fileno(),
                     tensors=self._tensors.fileno(),
-                    lifeline=lifeline,
                 )
-                self._child = _spawn(task)
+                self._child = Child(
+                    "mobiclass.runtime.edgetpu.worker",
+                    json.dumps(task._asdict()),
+                    pass_fds=(task.model, task.tensors),
+                )
         except OSError as error:
-            os.close(self._lifeline)
             raise ChildFailure("start", "died", str(error)) from error
-        finally:
-            os.close(lifeline)
-        self._commands, self._replies = cast("IO[bytes]", self._child.stdin), cast("IO[bytes]", self._child.stdout)
+        process = self._child.process
+        self._commands, self._replies = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
         self._poll = select.poll()
         self._poll.register(self._replies, select.POLLIN)
-        self._chatter = _Chatter(cast("IO[bytes]", self._child.stderr))
-        # Also at the end of the program; and without a reference to self, which would keep it alive.
-        self._end = weakref.finalize(self, _end, os.getpid(), self._child, self._lifeline)
+        self._chatter = _Chatter(cast("IO[bytes]", process.stderr))
         try:
             while (line := self._reply()) != READY:
                 self._stage = next((stage for stage in STAGES if stage == line), self._stage)
@@ -109,7 +106,7 @@ class EdgeTpuProcess:
     @property
     def pid(self) -> int:
         """The child's process id."""
-        return self._child.pid
+        return self._child.process.pid
 
     def invoke(self, tensor: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
         """Run the model on `tensor`, of the input's shape and dtype; returns the raw output (N,).
@@ -117,7 +114,7 @@ class EdgeTpuProcess:
         Raises:
             ChildFailure: there is no output.
         """
-        if not self._end.alive:
+        if not self._child.end.alive:
             raise ChildFailure("invoke", "died", "it was stopped")
         self._tensors.input[...] = tensor
         try:
@@ -140,12 +137,12 @@ class EdgeTpuProcess:
         with contextlib.suppress(OSError):
             self._commands.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._child.wait(_FAREWELL_SECONDS)
+            self._child.process.wait(_FAREWELL_SECONDS)
         self.kill()
 
     def kill(self) -> None:
         """End the child whatever it is at; nothing happens if it has ended."""
-        self._end()
+        self._child.end()
 
     def _reply(self) -> str:
         """Wait for a line from the child.
@@ -170,10 +167,12 @@ class EdgeTpuProcess:
 
     def _death(self) -> ChildFailure:
         try:
-            status = self._child.wait(_DEATH_SECONDS)
+            status = self._child.process.wait(_DEATH_SECONDS)
         except subprocess.TimeoutExpired:
             return ChildFailure(self._stage, "hung")
-        return ChildFailure(self._stage, "died", "; ".join(filter(None, (_ending(status), self._chatter.last_line()))))
+        return ChildFailure(
+            self._stage, "died", "; ".join(filter(None, (describe_end(status), self._chatter.last_line())))
+        )
 
 
 class _SharedTensors:
@@ -221,8 +220,7 @@ class _Chatter:
     def last_line(self) -> str:
         """Give the last line of a child that has ended."""
         self._thread.join(_FAREWELL_SECONDS)
-        lines = [line.decode("utf-8", errors="replace").strip() for line in self._lines]
-        return next((line for line in reversed(lines) if line), "")
+        return last_line(b"\n".join(self._lines))
 
 
 def _pass_on(pipe: IO[bytes], lines: deque[bytes]) -> None:
@@ -231,23 +229,6 @@ def _pass_on(pipe: IO[bytes], lines: deque[bytes]) -> None:
             lines.extend(block.splitlines())
             with contextlib.suppress(OSError):
                 os.write(2, block)
-
-
-def _spawn(task: Task) -> subprocess.Popen[bytes]:
-    """Start the child of `task`.
-
-    It inherits no lock and no stream of this process; and it is in a session of its own, so that Ctrl-C in a terminal
-    lets this process finish with it what is under way.
-    """
-    return subprocess.Popen(
-        python_command("mobiclass.runtime.edgetpu.worker", json.dumps(task._asdict())),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,
-        pass_fds=(task.model, task.tensors, task.lifeline),
-        start_new_session=True,
-    )
 
 
 def _anonymous_file(content: bytes) -> IO[bytes]:
@@ -260,26 +241,3 @@ def _anonymous_file(content: bytes) -> IO[bytes]:
     while view:
         view = view[file.write(view) :]
     return file
-
-
-def _end(parent: int, child: subprocess.Popen[bytes], lifeline: int) -> None:
-    if os.getpid() != parent:  # a fork of the parent, to which the child does not belong
-        return
-    child.kill()
-    os.close(lifeline)
-    for stream in (child.stdin, child.stdout):  # the chatter's reader closes stderr
-        if stream is not None:
-            with contextlib.suppress(OSError):
-                stream.close()
-    with contextlib.suppress(subprocess.TimeoutExpired):  # a driver may hold it in the kernel
-        child.wait(_DEATH_SECONDS)
-
-
-def _ending(status: int) -> str:
-    """Say how a process ended, by its return code."""
-    if status >= 0:
-        return f"status {status}"
-    try:
-        return signal.Signals(-status).name
-    except ValueError:
-        return f"signal {-status}"

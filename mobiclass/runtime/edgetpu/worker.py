@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import mmap
 import os
-import signal
 from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, Final, Literal, NamedTuple, NoReturn, TypeAlias, get_args
 
+from mobiclass._system import private_stdout
 from mobiclass.choices import RunOptions
 
 Stage: TypeAlias = Literal["start", "library", "runtime", "device", "model", "first invoke", "invoke"]
@@ -42,7 +42,6 @@ class Task(NamedTuple):
         output_dtype: NumPy's name of their dtype.
         model: a descriptor of a file with the model.
         tensors: a descriptor of the shared memory: the input, and from `output_offset` on the output.
-        lifeline: a descriptor on which nothing ever comes, and whose other end closes when the parent dies.
     """
 
     run: RunOptions
@@ -53,7 +52,6 @@ class Task(NamedTuple):
     output_dtype: str
     model: int
     tensors: int
-    lifeline: int
 
 
 def output_offset(input_bytes: int) -> int:
@@ -68,7 +66,6 @@ def main(task: str) -> NoReturn:
 
 
 def _run(task: Task) -> NoReturn:
-    _die_with_the_parent(task.lifeline)
     commands, replies = _take_over_streams()
     try:
         model = _Model(task, lambda stage: _reply(replies, stage))
@@ -133,31 +130,13 @@ class _Model:
         self.__dict__.pop("_interpreter", None)
 
 
-def _die_with_the_parent(lifeline: int) -> None:
-    """Have the kernel kill this process once the other end of `lifeline` is closed, whatever it hangs in then.
-
-    A thread that waits for that would not do: libedgetpu can hang while it holds Python's lock. Linux does kill; macOS
-    ignores the signal, and there the child notices the parent's death when it waits for the next tensor.
-    """
-    import fcntl
-    import select
-
-    signal.signal(signal.SIGIO, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGIO])
-    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
-    if select.select([lifeline], [], [], 0)[0]:  # it was closed before
-        os._exit(1)
-
-
 def _take_over_streams() -> tuple[int, int]:
     """Keep the pipes to and from the parent for us; what libraries write to stdout goes to stderr."""
-    commands, replies = os.dup(0), os.dup(1)
+    commands = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    os.dup2(2, 1)
-    return commands, replies
+    return commands, private_stdout()
 
 
 def _open_library(names: Sequence[str]) -> str:

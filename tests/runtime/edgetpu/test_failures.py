@@ -143,15 +143,20 @@ def test_a_hang_names_the_option_that_gives_more_time(model: ModelInfo) -> None:
 
 
 def test_a_crash_is_probably_another_tflite(model: ModelInfo) -> None:
-    message = str(explained(model, "model", "died", "SIGSEGV"))
+    message = str(explained(model, "model", "died", "crashed (SIGSEGV)"))
     package = choose_runtime().package
-    assert f"prepared the model (SIGSEGV): it was probably built for another TFLite than {package}" in message
+    assert "failed while it prepared the model: its process crashed (SIGSEGV): it was probably built for" in message
+    assert f"another TFLite than {package}" in message
 
 
 def test_an_abort_is_probably_the_device(model: ModelInfo, connected: list[EdgeTpuDevice]) -> None:
     connected.append(READY_STICK)
-    assert "disconnect the Edge TPU and connect it again" in str(explained(model, "device", "died", "SIGABRT; F usb"))
-    assert "disconnect the Edge TPU and connect it again" in str(explained(model, "invoke", "died", "SIGSEGV"))
+    assert "disconnect the Edge TPU and connect it again" in str(
+        explained(model, "device", "died", "aborted (SIGABRT); F usb")
+    )
+    assert "disconnect the Edge TPU and connect it again" in str(
+        explained(model, "invoke", "died", "crashed (SIGSEGV)")
+    )
 
 
 def test_an_unplugged_device_is_missed(model: ModelInfo, connected: list[EdgeTpuDevice]) -> None:

@@ -107,7 +107,7 @@ def test_a_new_process_must_prove_itself_before_there_is_another(
 
 def test_what_fails_at_the_start_is_not_tried_again(model: ModelInfo, simulator: Simulator) -> None:
     simulator.switch(crash="create")
-    with pytest.raises(DelegateError, match="crashed while it opened the device"), loaded(model):
+    with pytest.raises(DelegateError, match="failed while it opened the device: its process crashed"), loaded(model):
         pass
     assert len(simulator.pids()) == 1
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mobiclass.doctor.child import run_probe
-from mobiclass.doctor.environment import Environment
+from mobiclass.doctor.environment import Environment, run_probe
 from mobiclass.doctor.packages import NUMPY, Extra, Package, import_failures
 
 CRASH = "import ctypes\nctypes.string_at(0)\n"
@@ -50,12 +49,12 @@ def test_what_raises_is_told_on_one_line() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="NOT TESTED: Windows has no signals")
 def test_what_crashes_is_told_with_its_signal() -> None:
-    assert (probe("crashes") or "").startswith("crashes (SIGSEGV)")
-    assert (probe("aborts") or "").startswith("aborts (SIGABRT)")
+    assert (probe("crashes") or "").startswith("crashed (SIGSEGV)")
+    assert (probe("aborts") or "").startswith("aborted (SIGABRT)")
 
 
 def test_what_ends_the_process_is_told_with_its_last_words() -> None:
-    assert probe("ends") == "ends the process (status 7): out of luck"
+    assert probe("ends") == "exited with status 7: out of luck"
 
 
 def test_what_asks_to_leave_is_told() -> None:
@@ -70,7 +69,7 @@ def test_what_prints_does_not_disturb_the_report() -> None:
 @pytest.mark.parametrize("name", ["hangs", "hangs_with_child"])
 def test_what_hangs_is_given_up(name: str) -> None:
     begin = time.monotonic()
-    assert probe(name, timeout_seconds=3) == "does not end within 3 s"
+    assert probe(name, timeout_seconds=3) == "did not finish within 3 s"
     assert time.monotonic() - begin < 15  # and nobody waits for the child of the child
 
 
@@ -80,7 +79,7 @@ def test_a_package_that_crashes_does_not_take_the_others_with_it() -> None:
     failures = import_failures(Environment(timeout_seconds=5), packages)
     assert [failures[package] is None for package in packages] == [False, True, False, True, False, True]
     assert failures[packages[0]] == "cannot be imported: RuntimeError: no way"
-    assert "does not end within 5 s" in (failures[packages[4]] or "")
+    assert "did not finish within 5 s" in (failures[packages[4]] or "")
 
 
 def test_packages_that_are_missing_are_told_so() -> None:
