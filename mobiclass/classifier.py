@@ -1,4 +1,4 @@
-"""`Classifier`: a model, its preprocessing and its interpreter, composed. From a photo to its top-k labels."""
+"""`Classifier`: from a photo to its top-k labels."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ class Timing(NamedTuple):
 
 
 class ImageResult(NamedTuple):
-    """What became of one image of many.
+    """The result of one image.
 
     Attributes:
-        path: the image as it was given.
-        predictions: the best first; empty where there is an error.
+        path: the image's path as given.
+        predictions: best first; empty if there is an error.
         error: why the image could not be classified, or ``None``.
         device: where the model ran: ``cpu`` or ``edgetpu…``.
-        fallback: why the CPU stood in for an accelerator, or ``None``.
-        timing: where the time went; ``None`` where there is an error.
+        fallback: why the CPU took over from an accelerator, or ``None``.
+        timing: ``None`` if there is an error.
         model: the model that ran.
     """
 
@@ -55,12 +55,12 @@ class ImageResult(NamedTuple):
 
 
 class Classifier:
-    """An image classifier, loaded.
+    """A loaded image classifier.
 
-    Where an accelerator fails for good in the middle of the work, and a stand-in is there, the attributes change: every
-    `ImageResult` says what it was made with.
+    When an accelerator fails for good and a fallback on the CPU takes over, the attributes change; every `ImageResult`
+    says which model and device it is from.
 
-    Threads may share one, but on the CPU they would wait for each other: see `clone`.
+    Threads may share a classifier, but on the CPU they take turns; `clone` makes one for each.
     """
 
     def __init__(self, session: Session, fallback: Fallback | None = None) -> None:
@@ -71,12 +71,12 @@ class Classifier:
 
     @property
     def session(self) -> Session:
-        """The model on its device: what runs it, and what makes its input."""
+        """The model on its device: its interpreter and its preprocessor."""
         return self._session
 
     @property
     def model(self) -> ModelInfo:
-        """What is known of the model, and from which source."""
+        """What is known about the model, and from which source."""
         return self._session.model
 
     @property
@@ -86,7 +86,7 @@ class Classifier:
 
     @property
     def fallback(self) -> str | None:
-        """Why the CPU stands in for an accelerator, or ``None``."""
+        """Why the CPU took over from an accelerator, or ``None``."""
         return self._session.fallback
 
     @property
@@ -117,24 +117,24 @@ class Classifier:
         """Load a classifier, ready to run.
 
         Args:
-            model: a known model's name, or the path of any ``.tflite`` classifier; the built-in one by default.
+            model: a known model's name, or the path of any ``.tflite`` classifier; the built-in model by default.
             labels: a file with one label a line; the model's own labels by default.
-            device: ``auto``, ``cpu`` or ``edgetpu[:usb|:pci][:N]``; ``auto`` takes the Edge TPU for a model that
-                was compiled for it, and where that fails the model that it was compiled from, on the CPU.
+            device: ``auto``, ``cpu`` or ``edgetpu[:usb|:pci][:N]``; ``auto`` is the Edge TPU for a model that was
+                compiled for it, with the model that it was compiled from as the fallback on the CPU.
             runtime: ``auto`` (LiteRT where it is installed), ``litert`` or ``tflite``.
-            num_threads: threads for the CPU; all cores by default.
-            resize: overrides how the model says that images meet its input.
+            num_threads: CPU threads, 1 to 256; all cores by default.
+            resize: overrides the model's resize mode.
             mean: overrides the model's normalization: one value or one a channel, in pixel units of 0–255.
             std: likewise.
-            device_timeout: seconds after which an Edge TPU that gives no answer has failed.
-            notify: is told, by any thread, when an Edge TPU fails and how it goes on.
+            device_timeout: seconds after which an Edge TPU that does not answer has failed.
+            notify: called, by any thread, with a message when an Edge TPU fails.
 
         Raises:
-            ModelError: the model is missing, damaged or no image classifier.
+            ModelError: the model is missing, damaged or not an image classifier.
             LabelsError: the labels cannot be read or do not fit.
             DelegateError: the Edge TPU cannot be used.
             SetupError: the runtime is not installed.
-            ValueError: an argument is impossible.
+            ValueError: an argument is out of range.
         """
         run = RunOptions(device, runtime, num_threads, device_timeout).validated()
         overrides = override_facts(
@@ -147,18 +147,18 @@ class Classifier:
         return cls(*open_session(read_model(find_model(model), overrides), run, overrides, notify))
 
     def clone(self) -> Classifier:
-        """Make the classifier of one more worker: with an interpreter of its own, but on the same accelerator."""
+        """Make a classifier for another thread: it has its own interpreter on the CPU, and shares an accelerator."""
         return Classifier(self._session.clone(), self._fallback)
 
     def models(self) -> tuple[ModelInfo, ...]:
-        """Give each model whose results count as this classifier's: its own, and its stand-in's."""
+        """Return the models that results may come from: the loaded one, and its fallback."""
         models = [self.model]
         if self._fallback:
             models += filter(None, (self._fallback.compiled, self._fallback.model))
         return tuple(dict.fromkeys(models))
 
     def close(self) -> None:
-        """Give the accelerator back to other programs; the classifier cannot be used any more."""
+        """Release the accelerator to other programs; the classifier cannot be used afterwards."""
         self._session.interpreter.close()
 
     def classify(
@@ -170,10 +170,10 @@ class Classifier:
             image: a path, the bytes of an image file, a Pillow image, or RGB pixels (uint8, height × width × 3).
             top_k: the number of predictions, at least 1.
             threshold: predictions with a lower score (0–1) are dropped.
-            allow_truncated: take what there is of a file that was cut short.
+            allow_truncated: decode truncated files as far as they go.
 
         Returns:
-            The best predictions, best first; equal scores go by index.
+            At most `top_k` predictions, best first; equal scores in the order of their index.
 
         Raises:
             ImageError: the image cannot be found, read or decoded.
@@ -189,12 +189,12 @@ class Classifier:
         threshold: float = 0.0,
         allow_truncated: bool = False,
     ) -> Iterator[ImageResult]:
-        """Classify files one after the other, and give a result for each, in order, as it comes.
+        """Classify files one by one, and yield each result in turn.
 
-        A file that cannot be classified gives a result with an error, and the others go on.
+        A file that cannot be classified yields a result with an error.
 
         Raises:
-            ModelError: the model cannot be run: no image could be.
+            ModelError: the model cannot be run.
         """
         for image in images:
             yield self.result(
@@ -204,7 +204,7 @@ class Classifier:
     def result(
         self, path: str, image: Classifiable, *, top_k: int = 5, threshold: float = 0.0, allow_truncated: bool = False
     ) -> ImageResult:
-        """Classify `image` as `classify` does, and give the outcome, good or bad, under the name `path`."""
+        """Classify `image` as `classify` does; the result, or its error, is under the name `path`."""
         try:
             predictions, timing, ran = self._classify(image, top_k, threshold, allow_truncated)
         except ImageError as error:
@@ -229,12 +229,12 @@ class Classifier:
             raw = session.interpreter.invoke(tensor)
         except DelegateError as error:
             session = self._fall_back(session, error)
-            image = _decode(source, session, allow_truncated)  # which may want more of it
+            image = _decode(source, session, allow_truncated)  # at another scale, perhaps
             raw = session.interpreter.invoke(session.preprocessor(image))
         invoked = perf_counter()
         model = session.model
         if raw.dtype.kind == "f" and not np.isfinite(raw).all():
-            raise ModelError(f"{model.path}: the model's output is not a number; the model is damaged")
+            raise ModelError(f"{model.path}: the model's output is NaN or infinite; the model is damaged")
         predictions = predictions_from_output(
             raw, model.output.quantization, model.output_kind, model.labels, top_k, threshold
         )
@@ -243,10 +243,10 @@ class Classifier:
         return predictions, Timing(*(round(seconds * 1000, 3) for seconds in times)), session
 
     def _fall_back(self, failed: Session, error: DelegateError) -> Session:
-        """Let the stand-in take over from `failed`, unless that has happened already.
+        """Let the fallback take over from `failed`, unless another thread has done so.
 
         Raises:
-            DelegateError: nothing stands in.
+            DelegateError: there is no fallback.
         """
         if self._fallback is None:
             raise error
@@ -257,7 +257,7 @@ class Classifier:
 
 
 def _decode(source: Classifiable, session: Session, allow_truncated: bool) -> RgbImage:
-    """Give `source` as an upright RGB image, decoded at the smallest scale that serves `session`."""
+    """Decode `source` to an upright RGB image, at the smallest scale that suffices for the model."""
     wanted = session.preprocessor
     return upright_image(
         source, min_height=wanted.min_height, min_width=wanted.min_width, allow_truncated=allow_truncated

@@ -172,7 +172,7 @@ def test_a_bug_in_one_image_stops_the_run(classifier: Classifier, monkeypatch: p
 
 def test_an_output_that_is_not_a_number_is_a_model_error(make_model: MakeModel) -> None:
     classifier = Classifier.load(make_model(dtype="float32", gain=float("inf")), num_threads=1)
-    with pytest.raises(ModelError, match=r"colours\.tflite: the model's output is not a number"):
+    with pytest.raises(ModelError, match=r"colours\.tflite: the model's output is NaN or infinite"):
         classifier.classify(filled("red"))
 
 

@@ -1,7 +1,4 @@
-"""What else went on in the machine while something was measured: other programs, the clock, the heat.
-
-It reads what Linux tells in /proc and /sys, and says nothing where the system does not.
-"""
+"""What disturbs a measurement: other programs, a changing clock, heat. Known on Linux alone, from /proc and /sys."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final, NamedTuple
 
-from mobiclass._system import cpu_seconds
+from mobiclass._system import cpu_seconds, read_number, read_text
 
 _OTHERS_CORES: Final = 0.15  # of one core: more of that is noticed in the figures
 _CLOCK_CHANGE: Final = 0.1
@@ -21,13 +18,13 @@ _BUSY_FIELDS: Final = 8  # user … steal; what follows is counted in them alrea
 
 
 class MachineState(NamedTuple):
-    """What the machine was like at one moment; ``None`` where it does not tell.
+    """The machine at one moment; ``None`` where the system does not tell.
 
     Attributes:
         seconds: the moment.
-        own_seconds: the CPU time that this process and those below it have had.
-        busy_seconds: the CPU time that all processes have had, on all cores.
-        clock_khz: the clock of the fastest core: where the work is; idle ones save power.
+        own_seconds: the CPU time of this process and its descendants so far.
+        busy_seconds: the CPU time of all processes so far, on all cores.
+        clock_khz: the clock of the fastest core, which does the work; idle ones save power.
         celsius: the hottest sensor's temperature.
     """
 
@@ -39,9 +36,9 @@ class MachineState(NamedTuple):
 
 
 def machine_state(root: Path = Path("/")) -> MachineState:
-    """Look at the machine as it is now, in the /proc and /sys under `root`."""
-    clocks = _numbers(root, "sys/devices/system/cpu", "cpu[0-9]*/cpufreq/scaling_cur_freq")
-    heat = _numbers(root, "sys/class/thermal", "thermal_zone*/temp")
+    """Read the state of the machine from the /proc and /sys under `root`."""
+    clocks = _numbers(root / "sys/devices/system/cpu", "cpu[0-9]*/cpufreq/scaling_cur_freq")
+    heat = _numbers(root / "sys/class/thermal", "thermal_zone*/temp")
     return MachineState(
         seconds=perf_counter(),
         own_seconds=cpu_seconds(),
@@ -52,7 +49,7 @@ def machine_state(root: Path = Path("/")) -> MachineState:
 
 
 def noise(before: MachineState, after: MachineState, spread: float) -> list[str]:
-    """Say what makes figures doubtful that were taken between two states of the machine; empty if nothing does.
+    """List what makes figures doubtful that were measured between two states of the machine.
 
     `spread` is how far the 90th percentile lies above the median, as a fraction of the median.
     """
@@ -69,25 +66,16 @@ def noise(before: MachineState, after: MachineState, spread: float) -> list[str]
         if abs(change) > _CLOCK_CHANGE:
             notes.append(f"the clock changed by {change:+.0%}, to {after.clock_khz / 1e6:.2f} GHz")
     if before.celsius is not None and after.celsius is not None and after.celsius - before.celsius > _WARMER_CELSIUS:
-        notes.append(f"it grew warmer, from {before.celsius:.0f} to {after.celsius:.0f} °C")
+        notes.append(f"it warmed up from {before.celsius:.0f} to {after.celsius:.0f} °C")
     return notes
 
 
 def _busy_seconds(root: Path) -> float | None:
-    try:
-        line = (root / "proc/stat").read_text(encoding="ascii").partition("\n")[0]
-        ticks = [int(field) for field in line.split()[1 : 1 + _BUSY_FIELDS]]
-    except (OSError, ValueError):
-        return None
-    busy = sum(count for field, count in enumerate(ticks) if field not in _IDLE_FIELDS)
-    return busy / os.sysconf("SC_CLK_TCK")
+    fields = (read_text(root / "proc/stat") or "").partition("\n")[0].split()[1 : 1 + _BUSY_FIELDS]
+    busy = sum(int(ticks) for field, ticks in enumerate(fields) if field not in _IDLE_FIELDS)
+    return busy / os.sysconf("SC_CLK_TCK") if fields else None
 
 
-def _numbers(root: Path, folder: str, pattern: str) -> list[int]:
-    numbers = []
-    for file in sorted((root / folder).glob(pattern)):
-        try:
-            numbers.append(int(file.read_text(encoding="ascii")))
-        except (OSError, ValueError):  # a sensor that is off
-            continue
-    return numbers
+def _numbers(folder: Path, pattern: str) -> list[int]:
+    """Return the numbers in the files of `pattern`; a sensor that is off has none."""
+    return [number for file in folder.glob(pattern) if (number := read_number(file)) is not None]

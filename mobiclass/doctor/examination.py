@@ -90,7 +90,7 @@ def _in_isolation(check: _Check, environment: Environment, waiting_for: Callable
         waiting_for(check.name)
         thread.join(_PROBES_OF_A_CHECK * environment.timeout_seconds)
     if thread.is_alive():
-        complaints.append(f"does not end within {_PROBES_OF_A_CHECK * environment.timeout_seconds:g} s")
+        complaints.append(f"did not finish within {_PROBES_OF_A_CHECK * environment.timeout_seconds:g} s")
     if not complaints:
         return findings
     status: Status = "problem" if check.essential else "warning"

@@ -1,6 +1,6 @@
-"""The boundary to the TFLite runtimes: which are installed, importing one, constructing its interpreter.
+"""The TFLite runtimes: which are installed, importing one, constructing its interpreter.
 
-Nothing else imports them. What they raise becomes `SetupError` or `ModelError` here.
+Nothing else imports them, and what they raise becomes a `SetupError` or `ModelError` here.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from mobiclass.errors import ModelError, SetupError
 
 
 class Runtime(NamedTuple):
-    """One of the runtimes.
+    """A TFLite runtime.
 
     Attributes:
         name: what ``--runtime`` calls it.
         package: its name on PyPI.
         module: the module that holds its interpreter.
         install: the command that installs it.
-        crashes_on_damage: whether a damaged model can crash the process that loads it.
+        crashes_on_damage: whether loading a damaged model can crash the process.
     """
 
     name: RuntimeName
@@ -32,7 +32,7 @@ class Runtime(NamedTuple):
 
     @property
     def installed(self) -> bool:
-        """Whether its module can be found; it is not imported."""
+        """Whether its module can be found, without importing it."""
         return importlib.util.find_spec(self.module.partition(".")[0]) is not None
 
     @property
@@ -65,7 +65,7 @@ RUNTIMES: Final[dict[RuntimeName, Runtime]] = {
 
 
 def choose_runtime(choice: RuntimeChoice = "auto") -> Runtime:
-    """Find the runtime that `choice` asks for; ``auto`` takes LiteRT where it is installed.
+    """Return the runtime of `choice`; ``auto`` prefers LiteRT.
 
     Raises:
         SetupError: it is not installed; the message says how to install it.
@@ -93,7 +93,7 @@ def load_interpreter(
 ) -> Any:
     """Construct the runtime's own interpreter on the model `content` and allocate its tensors.
 
-    Without its `default_delegates` (XNNPACK) the runtime uses its builtin kernels.
+    Without `default_delegates` (XNNPACK) the runtime uses its builtin kernels.
 
     Raises:
         SetupError: the runtime cannot be imported.
@@ -113,7 +113,7 @@ def load_interpreter(
         interpreter.allocate_tensors()
     except (MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise ModelError(
-            f"{file}: {runtime.package} cannot load the model ({one_line(error)}); it is damaged, or was made for "
+            f"{file}: {runtime.package} cannot load the model ({one_line(error)}); it is damaged, or made for "
             "another runtime"
         ) from error
     return interpreter
@@ -123,12 +123,12 @@ def import_runtime(runtime: Runtime) -> Any:
     """Import the module of `runtime`.
 
     Raises:
-        SetupError: it is not installed whole, or this NumPy is too new for it.
+        SetupError: its installation is incomplete, or this NumPy is too new for it.
     """
     import numpy as np
 
     if runtime.name == "tflite" and int(np.__version__.partition(".")[0]) >= 2:
-        # Its compiled module dies in NumPy 2 with a message about _ARRAY_API, and its metadata do not say so.
+        # Its compiled module fails in NumPy 2 with a message about _ARRAY_API; its metadata do not exclude NumPy 2.
         raise SetupError(
             f"{runtime.package} needs NumPy 1 and this is NumPy {np.__version__}: pip install 'numpy<2', "
             f"or use --runtime litert"
@@ -142,5 +142,5 @@ def import_runtime(runtime: Runtime) -> Any:
 
 
 def one_line(error: BaseException) -> str:
-    """Give the message of a runtime's `error` on one line."""
+    """Return the message of a runtime's `error` on one line."""
     return " ".join(str(error).split()) or type(error).__name__

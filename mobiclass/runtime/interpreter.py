@@ -1,7 +1,7 @@
-"""One model, loaded and ready to run on the CPU: `Interpreter`. It takes tensors and gives tensors, not images.
+"""`Interpreter`: one model, loaded on the CPU. Tensors in, tensors out.
 
-LiteRT refuses a damaged model with an error. tflite-runtime crashes on some, so that a model which it has never
-loaded before is loaded in a child process first (`mobiclass.runtime.trial`).
+LiteRT refuses a damaged model with an error. tflite-runtime crashes on some, so a model that it has never loaded before
+is loaded in a child process first (`mobiclass.runtime.trial`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mobiclass.tflite import ModelInfo
 
 
 class Interpreter:
-    """One loaded model. Threads may share it, one `invoke` at a time; each had better have its own.
+    """One loaded model. Threads that share it take turns; one each is faster.
 
     Attributes:
         runtime: the runtime that runs it.
@@ -39,7 +39,7 @@ class Interpreter:
         self.runtime: Runtime = choose_runtime(run.runtime)
         self.num_threads = run.num_threads or available_cores()
         self._model = model
-        import_runtime(self.runtime)  # what is wrong with the runtime itself must not be laid to the model
+        import_runtime(self.runtime)  # first, so that the model is not blamed for a broken runtime
         if self.runtime.crashes_on_damage:
             require_loadable(model, self.runtime)
         self._lock = threading.Lock()
@@ -60,13 +60,13 @@ class Interpreter:
             output: npt.NDArray[np.generic] = self._interpreter.get_tensor(self._output)
         if output.size != self._model.classes:
             raise ModelError(
-                f"{self._model.path}: the model is damaged: it says that it has {self._model.classes} outputs and "
-                f"gives {output.size}"
+                f"{self._model.path}: the model is damaged: it declares {self._model.classes} outputs and returns "
+                f"{output.size}"
             )
         return output.reshape(-1)
 
     def close(self) -> None:
-        """Do nothing: the CPU is not kept from others."""
+        """Do nothing: only an Edge TPU must be released."""
 
     @contextmanager
     def _as_model_errors(self) -> Iterator[None]:

@@ -1,6 +1,6 @@
-"""Load a model in a child process before this process does: if the runtime crashes on it, the child dies.
+"""Load a model in a child process first: if the runtime crashes on it, the child dies and this process does not.
 
-What loaded once is remembered by its SHA-256 in the cache folder. The model's path, labels and images play no part.
+The SHA-256 of a model that loaded is remembered in the cache folder, so that each model is tried once.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from mobiclass.hub import cache_folder
 from mobiclass.runtime.backends import RUNTIMES, Runtime, load_interpreter
 from mobiclass.tflite import ModelInfo
 
-_TIMEOUT_SECONDS: Final = 120  # a Pi Zero needs some ten for its largest models
+_TIMEOUT_SECONDS: Final = 120  # a Pi Zero needs about 10 for its largest models
 _REFUSED: Final = 3
 
 
 def require_loadable(model: ModelInfo, runtime: Runtime) -> None:
-    """Load `model` and run it once in a child process, unless the same bytes have been through that before.
+    """Load `model` and run it once in a child process, unless the same bytes have passed that before.
 
     Raises:
-        ModelError: the child crashed, hung, or was refused the model.
+        ModelError: the runtime refused the model, crashed or hung.
     """
     marker = cache_folder() / "loaded" / f"{runtime.package}-{runtime.version}" / model.sha256
-    with contextlib.suppress(OSError):  # a cache that cannot be looked into costs the trial again
+    with contextlib.suppress(OSError):  # a cache that cannot be read costs the trial again
         if marker.exists():
             return
-    # The bytes themselves, so that it tries what will be loaded here.
+    # The bytes, not the path: exactly what will be loaded here.
     ended = run_child("mobiclass.runtime.trial", runtime.name, stdin=model.content, timeout_seconds=_TIMEOUT_SECONDS)
     if ended.status == _REFUSED:
         raise ModelError(f"{model.path}: {last_line(ended.stderr)}")
@@ -38,13 +38,13 @@ def require_loadable(model: ModelInfo, runtime: Runtime) -> None:
             f"{model.path}: {runtime.package} {ended.ending} when it loaded this model in a trial; the model seems "
             "damaged: copy or download it again"
         )
-    with contextlib.suppress(OSError):  # a cache that cannot be written only costs the trial again
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs the trial again
         marker.parent.mkdir(parents=True, exist_ok=True)
         marker.touch()
 
 
 def main(runtime_name: str) -> None:
-    """Be the child: load the model on standard input, run it on zeros, exit 0, or 3 with the reason."""
+    """Load the model on standard input and run it on zeros; exit with 0, or with 3 and the reason on stderr."""
     import numpy as np
 
     content = sys.stdin.buffer.read()

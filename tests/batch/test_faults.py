@@ -303,7 +303,7 @@ c.upright_image = replaced
             Image.new("RGB", (16, 16), (127, 127, 127)).save(tmp_path / f"grey{number:02}.png")
         outcome = batch("*.png", "red", "-m", model, "-o", OUT)
         assert outcome.exit_code == 3
-        assert "the model's output is not a number" in outcome.stderr
+        assert "the model's output is NaN or infinite" in outcome.stderr
         rows = read_rows(OUT)
         assert len(rows) == 30
         assert all(row["error"] is None for row in rows)

@@ -25,7 +25,7 @@ def test_a_quiet_machine_is_not_spoken_of() -> None:
         (later(), 0.4, "one run in ten took at least 40% longer than the median"),
         (later(busy_seconds=119.0), 0.0, "other programs kept 1.0 cores busy"),
         (later(clock_khz=600_000.0), 0.0, "the clock changed by -60%, to 0.60 GHz"),
-        (later(celsius=82.0), 0.0, "it grew warmer, from 50 to 82 °C"),
+        (later(celsius=82.0), 0.0, "it warmed up from 50 to 82 °C"),
     ],
 )
 def test_what_spoils_figures_is_said(after: MachineState, spread: float, said: str) -> None:

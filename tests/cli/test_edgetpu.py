@@ -146,18 +146,18 @@ def test_the_library_is_asked_for_the_device(device: str, simulated: EdgeTpu, pi
 
 
 FAILURES = {
-    "no device": ({"no_device": 1}, "finds no Edge TPU that it may use for --device edgetpu: "),
+    "no device": ({"no_device": 1}, "finds no usable Edge TPU for --device edgetpu: "),
     "too old": ({"old_runtime": 1}, "is too old for"),
     "crash at load": ({"crash": "load"}, "failed while it was loaded: its process crashed (SIGSEGV)"),
     "ABI mismatch": ({"crash": "prepare"}, "it was probably built for another TFLite"),
     "crash at create": ({"crash": "create"}, "failed while it opened the device: its process crashed (SIGSEGV)"),
     "abort": ({"abort": "create"}, "(SIGABRT); F simulated_driver.cc:1] transfer on tag 1 failed"),
-    "crash at the first invoke": ({"crash": 1}, "crashed while it ran the model for the first time"),
-    "hang at load": ({"hang": "load"}, "gave no answer for 0.7 s while it was loaded"),
-    "hang at create": ({"hang": "create"}, "gave no answer for 0.7 s while it opened the device"),
-    "hang at prepare": ({"hang": "prepare"}, "gave no answer for 0.7 s while it prepared the model"),
+    "crash at the first invoke": ({"crash": 1}, "failed while it ran the model for the first time: its process crashed"),
+    "hang at load": ({"hang": "load"}, "did not answer for 0.7 s while it was loaded"),
+    "hang at create": ({"hang": "create"}, "did not answer for 0.7 s while it opened the device"),
+    "hang at prepare": ({"hang": "prepare"}, "did not answer for 0.7 s while it prepared the model"),
     "failing at the first invoke": ({"fail": 1}, "cannot run"),
-    "gone after the first image": ({"gone": 3}, "finds no Edge TPU"),
+    "gone after the first image": ({"gone": 3}, "finds no usable Edge TPU"),
 }
 
 
@@ -223,7 +223,7 @@ def test_another_library_under_its_name(tmp_path: Path, pictures: Path, monkeypa
     model = tmp_path / "swift_edgetpu.tflite"
     model.write_bytes(edgetpu_model())
     done = run("predict", "-m", model, "--device", "edgetpu", pictures / "red.png")
-    check_failure(done, "is no libedgetpu, or one from before 2019")
+    check_failure(done, "is not libedgetpu, or is older than 2019")
 
 
 def test_a_model_that_is_not_compiled(colours: Path, pictures: Path) -> None:

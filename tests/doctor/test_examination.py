@@ -45,6 +45,6 @@ def test_no_check_is_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
         ("half", "ok"), ("broken", "warning"), ("hanging", "problem"), ("leaving", "warning"), ("fine", "ok"),
     ]  # fmt: skip
     assert found[1].text == "cannot be examined: ValueError: a bug"
-    assert found[2].text == "cannot be examined: does not end within 0.8 s"
+    assert found[2].text == "cannot be examined: did not finish within 0.8 s"
     assert found[3].text == "cannot be examined: SystemExit: 5"
     assert waited_for == ["hanging"]

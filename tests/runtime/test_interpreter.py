@@ -46,7 +46,7 @@ def test_a_model_that_gives_other_outputs_than_it_says_is_damaged(make_model: Ma
     info = read_model(make_model(classes=4, labels=None))
     lying = dataclasses.replace(info, output=info.output._replace(shape=(1, 3)))
     interpreter = Interpreter(lying, RunOptions())
-    with pytest.raises(ModelError, match="says that it has 3 outputs and gives 4"):
+    with pytest.raises(ModelError, match="declares 3 outputs and returns 4"):
         interpreter.invoke(np.zeros((1, 8, 8, 3), np.uint8))
 
 

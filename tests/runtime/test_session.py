@@ -78,7 +78,7 @@ def test_an_edge_tpu_that_was_asked_for_by_name_has_no_stand_in(make_model: Make
 
 def test_a_system_without_the_means_is_told_so(make_model: MakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(edgetpu_process, "_SUPPORTED", False)
-    with pytest.raises(DelegateError, match="libedgetpu.*is used on Linux and macOS alone.*use --device cpu"):
+    with pytest.raises(DelegateError, match="libedgetpu.*works on Linux and macOS only.*use --device cpu"):
         Classifier.load(compiled(make_model), device="edgetpu")
 
 

@@ -1,7 +1,7 @@
-"""Coral Edge TPUs: libedgetpu by name, the devices that the system sees, and what keeps one from being used.
+"""Coral Edge TPUs: the names of libedgetpu, the devices that the system sees, and what keeps one from being used.
 
-It opens no device and loads no library: it costs some file reads, and only where it is called.
-Ids, groups and files are those of Coral's documentation and of its driver (gasket, apex).
+It opens no device and loads no library. Ids, groups and files are those of Coral's documentation and of its driver
+(gasket, apex).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from mobiclass._system import read_text
 from mobiclass.choices import EDGETPU_PATTERN
 
 _LIBRARIES: Final = {
@@ -38,7 +39,7 @@ UPDATE: Final = _UPDATE.get(sys.platform, "https://coral.ai/software")
 DeviceKind: TypeAlias = Literal["usb", "pci"]
 
 USB_ID_BEFORE_USE: Final = "1a6e:089a"
-"""Of the boot loader, until a program has uploaded the firmware."""
+"""The boot loader's, until a program has uploaded the firmware."""
 USB_ID_AFTER_USE: Final = "18d1:9302"
 PCI_ID: Final = "1ac1:089a"
 
@@ -59,12 +60,12 @@ class EdgeTpuDevice:
     Attributes:
         kind: how it is connected.
         place: its place on the bus (``1-1.3``, ``0000:01:00.0``), or ``apex_N`` where that is not known.
-        node: the device file through which it is used, whether or not it exists; ``None`` for a PCIe device without
+        node: its device file, whether or not that exists; ``None`` for a PCIe device without
             driver.
         initialized: whether it is ready: a USB device has its firmware, a PCIe device its driver.
         accessible: whether this user may open `node` to read and write.
         group: the group that owns `node`; ``None`` where it does not exist.
-        usb_megabits: the speed of its USB connection in Mbit/s (480 is USB 2, 5000 is USB 3), ``None`` if unknown.
+        usb_megabits: the speed of its USB connection in Mbit/s (480: USB 2, 5000: USB 3), ``None`` if unknown.
         temperature_celsius: of a PCIe device, ``None`` if unknown.
     """
 
@@ -78,7 +79,7 @@ class EdgeTpuDevice:
     temperature_celsius: float | None = None
 
     def __str__(self) -> str:
-        """Describe it in a few words: ``a USB Edge TPU (1-1.3, after first use, USB 3)``."""
+        """Describe it: ``a USB Edge TPU (1-1.3, after first use, USB 3)``."""
         facts = [self.place]
         if self.kind == "usb":
             facts.append("after first use" if self.initialized else "before first use")
@@ -90,13 +91,12 @@ class EdgeTpuDevice:
 
 
 class Advice(NamedTuple):
-    """What was seen, and the next step; as text, one sentence of both."""
+    """What was seen, and the next step; as text, both in one sentence without a full stop."""
 
     seen: str
     next_step: str
 
     def __str__(self) -> str:
-        """Give both as one sentence without a full stop."""
         return f"{self.seen}: {self.next_step}"
 
 
@@ -117,7 +117,7 @@ def find_devices(root: Path = Path("/")) -> tuple[EdgeTpuDevice, ...] | None:
     """List the Edge TPUs that the system under `root` sees, those on USB first.
 
     Returns:
-        The devices; ``None`` where the system has no sysfs to look into: macOS, Windows, some containers.
+        The devices; ``None`` where the system has no sysfs: macOS, Windows, some containers.
     """
     if not (root / "sys/bus").is_dir():
         return None
@@ -125,34 +125,34 @@ def find_devices(root: Path = Path("/")) -> tuple[EdgeTpuDevice, ...] | None:
 
 
 def advise(devices: Sequence[EdgeTpuDevice] | None, kind: DeviceKind | None = None) -> Advice:
-    """Say what of `devices` (of `find_devices`) keeps a program from using an Edge TPU, and what to do.
+    """Say what keeps a program from using one of `devices` (of `find_devices`), and what to do.
 
-    `kind` is the connection that was asked for, ``None`` for any.
+    `kind` is the connection asked for, ``None`` for any.
     """
     if devices is None:
         return Advice(
-            "whether an Edge TPU is connected cannot be seen on this system",
-            "make sure that it is plugged in and that no other program uses it",
+            "this system does not tell whether an Edge TPU is connected",
+            "check that it is plugged in and that no other program uses it",
         )
     wanted = [device for device in devices if kind in (None, device.kind)]
     if not wanted:
         return _advise_without(devices, kind)
-    # The one that is nearest to working is the one to put right.
+    # Advise on the one that is nearest to working.
     device = max(wanted, key=lambda one: (one.accessible, one.node is not None, one.initialized))
     seen = f"{device} is connected"
     if device.accessible:
         return Advice(
             f"{seen} and this user may use it",
-            "let no other program use it, also not in a container; otherwise connect it again and look at `dmesg`",
+            "end other programs that use it, in containers too; otherwise connect it again and look at `dmesg`",
         )
     if device.kind == "pci" and device.node is None:
         return Advice(
             f"{seen}, but its driver is not loaded (there is no /dev/apex_0)",
-            "`sudo modprobe apex`, after installing Coral's driver package gasket-dkms where that fails",
+            "`sudo modprobe apex`, after installing Coral's driver package gasket-dkms if that fails",
         )
     if device.group is None:
         return Advice(
-            f"{seen}, but its device file{f' {device.node}' if device.node else ''} is not here",
+            f"{seen}, but its device file{f' {device.node}' if device.node else ''} is missing",
             "give it to the container (docker run --device /dev/apex_0, or -v /dev/bus/usb:/dev/bus/usb --privileged), "
             "or connect it again",
         )
@@ -171,12 +171,12 @@ def _advise_without(devices: Sequence[EdgeTpuDevice], kind: DeviceKind | None) -
 
 
 def _how_to_access(device: EdgeTpuDevice, group: str) -> str:
-    """Say how this user gets at a device file that `group` owns."""
+    """Say how this user gets access to a device file that `group` owns."""
     usual = _GROUPS[device.kind]
     if group != usual:
         return (
-            f"it belongs to the group {group} for want of a udev rule: install one that gives it to {usual} (Debian's "
-            "libedgetpu1-std brings that for USB), `sudo udevadm control --reload`, connect it again"
+            f"it belongs to the group {group} because a udev rule is missing: install one that gives it to {usual} "
+            "(Debian's libedgetpu1-std brings that for USB), `sudo udevadm control --reload`, connect it again"
         )
     if _joined_since_login(group):
         return f"this user has joined the group {group} since logging in: log out and in again"
@@ -184,7 +184,7 @@ def _how_to_access(device: EdgeTpuDevice, group: str) -> str:
 
 
 def _joined_since_login(group: str) -> bool:
-    """Whether this user is a member of `group` of which this process knows nothing yet."""
+    """Whether this user has become a member of `group` since this session began."""
     with contextlib.suppress(ImportError, KeyError):
         import grp
         import pwd
@@ -196,7 +196,7 @@ def _joined_since_login(group: str) -> bool:
 
 def _usb_devices(root: Path) -> Iterator[EdgeTpuDevice]:
     for folder in sorted((root / "sys/bus/usb/devices").glob("*")):
-        usb_id = f"{_text(folder / 'idVendor')}:{_text(folder / 'idProduct')}".lower()
+        usb_id = f"{read_text(folder / 'idVendor')}:{read_text(folder / 'idProduct')}".lower()
         if usb_id not in (USB_ID_BEFORE_USE, USB_ID_AFTER_USE):
             continue
         bus, number = _number(folder / "busnum"), _number(folder / "devnum")
@@ -208,7 +208,7 @@ def _usb_devices(root: Path) -> Iterator[EdgeTpuDevice]:
 
 
 def _pci_devices(root: Path) -> Iterator[EdgeTpuDevice]:
-    """Give the devices that have a driver, then those on the bus that have none."""
+    """Yield the devices that have a driver, then those on the bus that have none."""
     with_driver = set()
     for node in sorted((root / "dev").glob("apex_*")):
         if not re.fullmatch(r"apex_\d+", node.name):
@@ -222,7 +222,7 @@ def _pci_devices(root: Path) -> Iterator[EdgeTpuDevice]:
             temperature_celsius=None if millidegrees is None else millidegrees / 1000,
         )  # fmt: skip
     for folder in sorted((root / "sys/bus/pci/devices").glob("*")):
-        pci_id = ":".join(_text(folder / name).lower().removeprefix("0x") for name in ("vendor", "device"))
+        pci_id = ":".join(str(read_text(folder / name)).lower().removeprefix("0x") for name in ("vendor", "device"))
         known = folder.name in with_driver or any(address.startswith("apex_") for address in with_driver)
         if pci_id == PCI_ID and not known:
             yield EdgeTpuDevice("pci", folder.name, None, False, False)
@@ -245,15 +245,8 @@ def _access(node: Path | None) -> tuple[bool, str | None]:
     return os.access(node, os.R_OK | os.W_OK, effective_ids=effective), group
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:  # a device may vanish while it is looked at
-        return ""
-
-
 def _number(path: Path) -> int | None:
     try:
-        return int(float(_text(path)))  # the slowest speed of USB is 1.5
+        return int(float(read_text(path) or ""))  # the slowest speed of USB is 1.5
     except (OverflowError, ValueError):
         return None

@@ -1,7 +1,4 @@
-"""The Coral Edge TPU in words: which device is meant, where its library is, and what to do about each failure.
-
-It loads nothing and starts nothing: the library lives in a child process (`mobiclass.runtime.edgetpu.process`).
-"""
+"""What each failure of an Edge TPU means, and what to do about it. It loads no library and starts no process."""
 
 from __future__ import annotations
 
@@ -27,60 +24,61 @@ from mobiclass.tflite import ModelInfo
 _OR_CPU: Final = "or use --device cpu with a model for the CPU"
 _RECONNECT: Final = "disconnect the Edge TPU and connect it again, on a port and with a cable that give enough power"
 _DOING: Final[dict[Stage, str]] = {
-    "start": "while its process was started",
+    "start": "while its process started",
     "library": "while it was loaded",
-    "runtime": "while the TFLite runtime was loaded beside it",
+    "runtime": "while the TFLite runtime was loaded",
     "device": "while it opened the device",
     "model": "while it prepared the model",
     "first invoke": "while it ran the model for the first time",
     "invoke": "while it ran the model",
 }
 _NO_DELEGATE: Final = re.compile(r"Failed to load delegate from \S+ ?(.*)")
-"""The runtimes' words where libedgetpu gives no delegate, and libedgetpu's, which are mostly none."""
+"""What the runtimes say where libedgetpu creates no delegate, then what libedgetpu says, mostly nothing."""
 
 _TOO_OLD: Final = re.compile(r"requires runtime version \((\d+)\).*this runtime version \((\d+)\)")
 
 
 def explain_failure(failure: ChildFailure, model: ModelInfo, run: RunOptions) -> SetupError:
-    """Say what `failure` means for a user who wanted `model` to run as `run` says, and what to do about it."""
+    """Say what `failure` means for `model`, run with the options `run`, and what to do about it."""
     library, said = LIBRARIES[0], failure.detail
     if match := _TOO_OLD.search(said):
         wanted, have = match.groups()
         return _error(
-            f"{library} is too old for {model.path}, which needs its runtime version {wanted} and finds {have}",
+            f"{library} is too old for {model.path}: the model needs runtime version {wanted}, and this is {have}",
             f"update it ({UPDATE}), or compile the model again with `edgetpu_compiler -m {have}`",
         )
     match failure.cause, failure.stage:
         case "hung", "start" | "runtime":
             return _error(
-                f"the process for {library} did not start in time", f"try again when the machine is idle, {_OR_CPU}"
+                f"the process for {library} did not start in time",
+                f"try again when the machine is less busy, {_OR_CPU}",
             )
         case "hung", stage:
             return _error(
-                f"{library} gave no answer for {run.device_timeout:g} s {_DOING[stage]}",
-                f"{_RECONNECT}; give a slow one more time with --device-timeout; {_OR_CPU}",
+                f"{library} did not answer for {run.device_timeout:g} s {_DOING[stage]}",
+                f"{_RECONNECT}; if it is only slow, raise --device-timeout; {_OR_CPU}",
             )
         case "refused", "library" if said == MISSING:
             return _error(f"the Edge TPU's library {library} is not installed", f"{INSTALL}, {_OR_CPU}")
         case "refused", "library":
             return _error(
-                f"the Edge TPU's library {library} is there but cannot be loaded ({said})",
-                f"install what it needs, or a libedgetpu for this system and processor ({INSTALL}), {_OR_CPU}",
+                f"the Edge TPU's library {library} is installed but cannot be loaded ({said})",
+                f"install what it depends on, or a libedgetpu for this system and processor ({INSTALL}), {_OR_CPU}",
             )
         case "refused", "runtime":
             return SetupError(said)
         case "refused", "device" if "undefined symbol" in said or "symbol not found" in said:
-            return _error(f"{library} is no libedgetpu, or one from before 2019 ({said})", f"{INSTALL}, {_OR_CPU}")
+            return _error(f"{library} is not libedgetpu, or is older than 2019 ({said})", f"{INSTALL}, {_OR_CPU}")
         case "refused", "device" if match := _NO_DELEGATE.fullmatch(said):
             return _no_device(run.device, match[1])
         case "refused", "model" | "first invoke":
             return _error(
                 f"{library} cannot run {model.path} ({said})",
-                "copy the model again if it was damaged on the way, or compile it again with `edgetpu_compiler`; "
+                "copy the model again in case it is damaged, or compile it again with `edgetpu_compiler`; "
                 f"if other models fail too, {_RECONNECT}; {_OR_CPU}",
             )
         case "refused", "start":
-            return _error(f"{library} is used on Linux and macOS alone ({said})", _OR_CPU.removeprefix("or "))
+            return _error(f"{library} works on Linux and macOS only ({said})", _OR_CPU.removeprefix("or "))
         case "died", "start":
             return _error(f"the process for {library} could not be started ({said})", _OR_CPU.removeprefix("or "))
         case "died", stage:
@@ -96,8 +94,8 @@ def _crash(stage: Stage, said: str, run: RunOptions) -> DelegateError:
     reason = f"{LIBRARIES[0]} failed {_DOING[stage]}: its process {said}"
     if "SIGKILL" in said:
         return _error(reason, f"end other programs if memory is short, {_OR_CPU}")
-    # It aborts where the device does not do what it should; what else kills it is usually another layout of TFLite's
-    # structures than the runtime has.
+    # It aborts where the device misbehaves; other crashes are usually due to TFLite structures with another layout than
+    # the runtime has.
     if stage == "invoke" or "SIGABRT" in said:
         return _error(reason, f"{_connected(run.device)}; {_OR_CPU}")
     runtime = choose_runtime(run.runtime)
@@ -122,20 +120,19 @@ def _no_device(device: str, said: str) -> DelegateError:
     matching = [one for one in devices or () if kind in (None, one.kind)]
     if matching and number >= len(matching):
         return _error(
-            f"{LIBRARIES[0]} is there but finds no Edge TPU for --device {device}: the last one that is connected has "
-            f"the number {len(matching) - 1}",
-            f"use --device {device.removesuffix(f':{number}')}, or connect more of them",
+            f"{LIBRARIES[0]} finds no Edge TPU for --device {device}: the last one connected is number "
+            f"{len(matching) - 1}",
+            f"use --device {device.removesuffix(f':{number}')}, or connect another",
         )
     advice = advise(devices, kind)
     return _error(
-        f"{LIBRARIES[0]} is there but finds no Edge TPU that it may use for --device {device}: {advice.seen}"
-        f"{said and f' ({said})'}",
+        f"{LIBRARIES[0]} finds no usable Edge TPU for --device {device}: {advice.seen}{said and f' ({said})'}",
         f"{advice.next_step}; {_OR_CPU}",
     )
 
 
 def _connected(device: str) -> str:
-    """Say what to do about a device that worked before."""
+    """Say what to do about a device that used to work."""
     kind, devices = _kind(device), find_devices()
     if devices is None or any(one.accessible and kind in (None, one.kind) for one in devices):
         return _RECONNECT

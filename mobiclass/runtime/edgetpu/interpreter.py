@@ -1,6 +1,6 @@
 """A model on an Edge TPU: what `Interpreter` is for the CPU, with a child process behind it.
 
-It decides when a failed child gets a successor. What happens without an Edge TPU is `Classifier`'s business.
+It decides when a failed child is replaced. What happens without an Edge TPU is decided in `mobiclass.runtime.session`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mobiclass.runtime.edgetpu.process import ChildFailure, EdgeTpuProcess
 from mobiclass.tflite import ModelInfo
 
 _PROVEN_INVOKES: Final = 100
-"""So many tensors a restarted child must have run before another restart is worth the wait."""
+"""Tensors that a restarted child must run before another restart is worth the wait."""
 
 
 class EdgeTpuInterpreter:
@@ -36,7 +36,7 @@ class EdgeTpuInterpreter:
     def __init__(self, model: ModelInfo, run: RunOptions, notify: Callable[[str], None] | None = None) -> None:
         """Load `model` on the device of `run`, an ``edgetpu…``; each step may take its timeout.
 
-        `notify` is told, by any thread, of what went wrong and was mended.
+        `notify` is told, by any thread, of a failure that led to a restart.
 
         Raises:
             DelegateError: libedgetpu or the device cannot be used, or not for this model.
@@ -59,7 +59,7 @@ class EdgeTpuInterpreter:
         """Run the model on `tensor` (1, height, width, 3) of its dtype; returns the raw output (N,).
 
         Raises:
-            DelegateError: the Edge TPU failed, and again after a restart; it is not tried any more.
+            DelegateError: the Edge TPU failed, and again after a restart; it is not tried again.
         """
         with self._lock:
             if self._given_up:
@@ -72,7 +72,6 @@ class EdgeTpuInterpreter:
             return output
 
     def close(self) -> None:
-        """Close the device."""
         with self._lock:
             self._process.close()
 

@@ -1,6 +1,6 @@
-"""One child process that owns an Edge TPU, seen from its parent: start it, give it tensors, notice its end.
+"""The child process that owns an Edge TPU, seen from its parent: start it, send it tensors, notice its end.
 
-Every answer has a time limit. It decides nothing: whoever gets a `ChildFailure` may start another child.
+Every reply has a time limit. It decides nothing: whoever gets a `ChildFailure` may start another child.
 The child's side is `mobiclass.runtime.edgetpu.worker`.
 """
 
@@ -42,13 +42,12 @@ class ChildFailure(Exception):
     """The child refused, died or hung.
 
     Attributes:
-        stage: what it was at.
+        stage: what it was doing.
         cause: which of the three.
-        detail: what it said, or how it ended; empty if it hung.
+        detail: its reason, or how it ended; empty if it hung.
     """
 
     def __init__(self, stage: Stage, cause: Cause, detail: str = "") -> None:
-        """Describe what the child was at and what became of it."""
         super().__init__(f"{cause} at {stage}{detail and f': {detail}'}")
         self.stage: Stage = stage
         self.cause: Cause = cause
@@ -59,15 +58,15 @@ class EdgeTpuProcess:
     """A child process with one model on one Edge TPU. One thread at a time may use it."""
 
     def __init__(self, model: ModelInfo, run: RunOptions, libraries: Sequence[str]) -> None:
-        """Start the child with the first of the `libraries` that there is, and wait until it has run `model` once.
+        """Start the child with the first of `libraries` that is installed, and wait until it has run `model` once.
 
-        Every single stage on the device may take the timeout of `run`, and every invoke.
+        The timeout of `run` applies to each stage on the device, and to each invoke.
 
         Raises:
-            ChildFailure: it did not come to that.
+            ChildFailure: it did not get that far.
         """
         if not _SUPPORTED:
-            raise ChildFailure("start", "refused", "this system lacks what keeps its process in check")
+            raise ChildFailure("start", "refused", "this system cannot watch over its process")
         self._timeout_seconds = run.device_timeout
         self._stage: Stage = "start"
         self._received = b""
@@ -105,7 +104,6 @@ class EdgeTpuProcess:
 
     @property
     def pid(self) -> int:
-        """The child's process id."""
         return self._child.process.pid
 
     def invoke(self, tensor: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
@@ -126,14 +124,14 @@ class EdgeTpuProcess:
             if failure.cause == "hung":
                 self.kill()
             raise
-        except BaseException:  # Ctrl-C: its late answer must not be taken for that to the next question
+        except BaseException:  # Ctrl-C: a late reply must not be taken for the next one
             self.kill()
             raise
         output: npt.NDArray[np.generic] = self._tensors.output.copy()  # the next invoke overwrites it
         return output
 
     def close(self) -> None:
-        """Let the child close the device and end."""
+        """Have the child close the device and exit."""
         with contextlib.suppress(OSError):
             self._commands.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -141,18 +139,18 @@ class EdgeTpuProcess:
         self.kill()
 
     def kill(self) -> None:
-        """End the child whatever it is at; nothing happens if it has ended."""
+        """End the child whatever it is doing; does nothing if it has ended."""
         self._child.end()
 
     def _reply(self) -> str:
         """Wait for a line from the child.
 
         Raises:
-            ChildFailure: it is a refusal, or none came.
+            ChildFailure: it refused, died or hung.
         """
         deadline = monotonic() + (_START_SECONDS if self._stage in ("start", "runtime") else self._timeout_seconds)
         while b"\n" not in self._received:
-            # Its own clock may have stood still (Ctrl-Z), but what has come meanwhile counts.
+            # This process may have been stopped (Ctrl-Z) past the deadline; a reply that came meanwhile counts.
             if not self._poll.poll(max(0.0, deadline - monotonic()) * 1000):
                 raise ChildFailure(self._stage, "hung")
             block = os.read(self._replies.fileno(), 4096)
@@ -176,7 +174,7 @@ class EdgeTpuProcess:
 
 
 class _SharedTensors:
-    """The memory that the two processes share. At the end of its block it can be given to no further process.
+    """The memory that the two processes share. At the end of its block its descriptor is closed; the memory stays.
 
     Attributes:
         input: the model's input.
@@ -184,7 +182,6 @@ class _SharedTensors:
     """
 
     def __init__(self, model: ModelInfo) -> None:
-        """Allocate both tensors of `model`."""
         input_bytes = prod(model.input.shape) * np.dtype(model.input.dtype).itemsize
         offset = output_offset(input_bytes)
         self._file = _anonymous_file(bytes(offset + model.classes * np.dtype(model.output.dtype).itemsize))
@@ -193,32 +190,28 @@ class _SharedTensors:
         self.output: npt.NDArray[np.generic] = np.ndarray((model.classes,), model.output.dtype, memory, offset)
 
     def fileno(self) -> int:
-        """Give the descriptor to share."""
         return self._file.fileno()
 
     def __enter__(self) -> _SharedTensors:
-        """Be closed at the end of a block."""
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Close the descriptor; the memory stays."""
         self._file.close()
 
 
 class _Chatter:
-    """Passes on what the child writes to stderr to this process's descriptor 2, and remembers the last lines.
+    """Copies the child's stderr to descriptor 2, and remembers the last lines.
 
-    In the program, that descriptor leads nowhere, or to stderr with ``-v`` (`mobiclass.cli.terminal.streams`).
+    In the program, descriptor 2 is silenced, or is stderr with ``-v`` (`mobiclass.cli.terminal.streams`).
     """
 
     def __init__(self, pipe: IO[bytes]) -> None:
-        """Begin to read `pipe`, in a thread, until its end."""
         self._lines: deque[bytes] = deque(maxlen=_REMEMBERED_LINES)
         self._thread = threading.Thread(target=_pass_on, args=(pipe, self._lines), name="chatter", daemon=True)
         self._thread.start()
 
     def last_line(self) -> str:
-        """Give the last line of a child that has ended."""
+        """Return the last line of a child that has ended."""
         self._thread.join(_FAREWELL_SECONDS)
         return last_line(b"\n".join(self._lines))
 
@@ -232,7 +225,7 @@ def _pass_on(pipe: IO[bytes], lines: deque[bytes]) -> None:
 
 
 def _anonymous_file(content: bytes) -> IO[bytes]:
-    """Make a file without a name that holds `content`; in memory, where the system can."""
+    """Make a file without a name that holds `content`, in memory where the system supports that."""
     if hasattr(os, "memfd_create"):
         file = cast("IO[bytes]", open(os.memfd_create("mobiclass"), "r+b", buffering=0))  # noqa: PTH123, SIM115
     else:

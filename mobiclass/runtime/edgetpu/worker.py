@@ -1,8 +1,7 @@
 """The process that owns an Edge TPU: it loads libedgetpu and the model, and runs one tensor after the other.
 
-This is the child's side; the parent's is `process`. Whatever the library does (hang, crash, write to any stream) it
-does here. Tensors come and go in shared memory; on the pipes are one byte for each tensor to run,
-and lines of text back: the name of each stage as it begins, ``ready``, or ``refused`` and the reason.
+This is the child's side; the parent's is `process`. Tensors are exchanged in shared memory. The pipes carry one byte
+for each tensor to run, and lines of text back: each stage as it begins, ``ready``, or ``refused`` and the reason.
 """
 
 from __future__ import annotations
@@ -18,24 +17,24 @@ from mobiclass._system import private_stdout
 from mobiclass.choices import RunOptions
 
 Stage: TypeAlias = Literal["start", "library", "runtime", "device", "model", "first invoke", "invoke"]
-"""What the child is at: starting Python, opening libedgetpu, importing the runtime, opening the device, preparing the
-model, running it once on zeros (which uploads it to the device), and running it on the parent's tensors."""
+"""What the child is doing: starting Python, opening libedgetpu, importing the runtime, opening the device, preparing
+the model, running it once on zeros (which uploads it to the device), and running it on the parent's tensors."""
 
 STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 READY: Final = "ready"
 REFUSED: Final = "refused"
 MISSING: Final = "not found"
-"""The reason of a refusal where no library is installed."""
+"""The reason it refuses where no library is installed."""
 
-_ALIGNMENT: Final = 64  # bytes; the output's place in the shared memory
+_ALIGNMENT: Final = 64  # bytes, of the output in the shared memory
 
 
 class Task(NamedTuple):
-    """What the child is to do, as the parent tells it.
+    """What the parent tells the child to do.
 
     Attributes:
-        run: which Edge TPU, which runtime, and the threads for what the model computes on the CPU.
-        libraries: file names of libedgetpu, the first that can be opened is used.
+        run: the Edge TPU, the runtime, and the threads for what the model computes on the CPU.
+        libraries: file names of libedgetpu; the first that can be opened is used.
         input_shape: shape of the model's input.
         input_dtype: NumPy's name of its dtype.
         classes: the number of the model's outputs.
@@ -55,12 +54,12 @@ class Task(NamedTuple):
 
 
 def output_offset(input_bytes: int) -> int:
-    """Give the place of the output in the shared memory, in bytes from its beginning."""
+    """Return the offset of the output in the shared memory, in bytes."""
     return -(-input_bytes // _ALIGNMENT) * _ALIGNMENT
 
 
 def main(task: str) -> NoReturn:
-    """Be the child: do `task`, a `Task` as JSON, until the parent closes standard input or dies."""
+    """Run `task`, a `Task` as JSON, until the parent closes standard input."""
     fields = json.loads(task)
     _run(Task(**{**fields, "run": RunOptions(*fields["run"])}))
 
@@ -86,10 +85,10 @@ def _run(task: Task) -> NoReturn:
 
 
 class _Model:
-    """The model on the device, between the shared memory's two tensors."""
+    """The model on the device, and the two tensors in shared memory."""
 
     def __init__(self, task: Task, begin: Callable[[Stage], None]) -> None:
-        """Load it as `task` says, and run it once; tell `begin` of each stage."""
+        """Load the model and run it once; `begin` is called with each stage."""
         begin("library")
         library = _open_library(task.libraries)
         begin("runtime")
@@ -117,21 +116,19 @@ class _Model:
         self.invoke()  # on zeros
 
     def invoke(self) -> None:
-        """Run the input, and leave the output."""
         self._interpreter.set_tensor(self._image, self._input)
         self._interpreter.invoke()
         raw = self._interpreter.get_tensor(self._scores)
         if raw.size != self._output.size:
-            raise ValueError(f"it says that it has {self._output.size} outputs and gives {raw.size}")
+            raise ValueError(f"the model declares {self._output.size} outputs and returns {raw.size}")
         self._output[:] = raw.reshape(-1)
 
     def __del__(self) -> None:
-        """Free the interpreter before the delegate."""
-        self.__dict__.pop("_interpreter", None)
+        self.__dict__.pop("_interpreter", None)  # before the delegate
 
 
 def _take_over_streams() -> tuple[int, int]:
-    """Keep the pipes to and from the parent for us; what libraries write to stdout goes to stderr."""
+    """Return private descriptors of the pipes from and to the parent; libraries find others at 0 and 1."""
     commands = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -140,7 +137,7 @@ def _take_over_streams() -> tuple[int, int]:
 
 
 def _open_library(names: Sequence[str]) -> str:
-    """Give the first of `names` that can be opened.
+    """Return the first of `names` that can be opened.
 
     Raises:
         OSError: none can; `MISSING` if none is there.
@@ -149,7 +146,7 @@ def _open_library(names: Sequence[str]) -> str:
 
     broken = None
     for name in names:
-        # Before the runtime does: of what is missing it makes an exception inside a destructor.
+        # Before the runtime tries: for a missing library it raises inside a destructor.
         try:
             ctypes.CDLL(name)
         except OSError as error:
@@ -172,7 +169,7 @@ def _content(descriptor: int) -> bytes:
 
 
 def _reason(error: BaseException) -> str:
-    """Say on one line what the runtime or the library said."""
+    """Return the message of the runtime or the library on one line."""
     origin: Any = error.__cause__ or error
     return " ".join(str(origin).split()) or type(origin).__name__
 

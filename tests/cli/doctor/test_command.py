@@ -354,7 +354,7 @@ def test_a_libedgetpu_that_crashes_is_a_line(tmp_path: Path, simulator: Simulato
     simulator.switch(crash="load")
     checks = doctor()
     assert checks["libedgetpu"]["status"] == "warning"
-    assert "is there, but when it is loaded it " in checks["libedgetpu"]["text"]
+    assert "is installed but cannot be loaded: " in checks["libedgetpu"]["text"]
     assert "problem" not in statuses(checks).values()
 
 

@@ -91,14 +91,14 @@ def test_a_missing_library(model: ModelInfo, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_library_that_lacks_something(model: ModelInfo) -> None:
     error = explained(model, "library", "refused", "libusb-1.0.so.0: cannot open shared object file")
-    assert "is there but cannot be loaded (libusb-1.0.so.0: cannot" in str(error)
+    assert "is installed but cannot be loaded (libusb-1.0.so.0: cannot" in str(error)
     error = explained(model, "device", "refused", "libedgetpu.so.1: undefined symbol: tflite_plugin_create_delegate")
-    assert "is no libedgetpu" in str(error)
+    assert "is not libedgetpu" in str(error)
 
 
 def test_no_device(model: ModelInfo, connected: list[EdgeTpuDevice]) -> None:
     message = str(explained(model, "device", "refused", NO_DELEGATE, device="edgetpu:usb"))
-    assert "finds no Edge TPU that it may use for --device edgetpu:usb: no USB Edge TPU is connected: " in message
+    assert "finds no usable Edge TPU for --device edgetpu:usb: no USB Edge TPU is connected: " in message
     assert "1a6e:089a" in message and "18d1:9302" in message and "power" in message
     message = str(explained(model, "device", "refused", NO_DELEGATE))
     assert "USB: " in message and "PCIe: " in message
@@ -115,10 +115,10 @@ def test_no_permission(model: ModelInfo, connected: list[EdgeTpuDevice]) -> None
 
 def test_a_device_that_is_busy_or_has_another_number(model: ModelInfo, connected: list[EdgeTpuDevice]) -> None:
     connected.append(READY_STICK)
-    assert "let no other program use it" in str(explained(model, "device", "refused", NO_DELEGATE))
-    assert "let no other" in str(explained(model, "device", "refused", NO_DELEGATE, device="edgetpu:usb:0"))
+    assert "end other programs that use it" in str(explained(model, "device", "refused", NO_DELEGATE))
+    assert "end other programs" in str(explained(model, "device", "refused", NO_DELEGATE, device="edgetpu:usb:0"))
     message = str(explained(model, "device", "refused", NO_DELEGATE, device="edgetpu:usb:1"))
-    assert "the last one that is connected has the number 0: use --device edgetpu:usb, or connect more" in message
+    assert "the last one connected is number 0: use --device edgetpu:usb, or connect another" in message
     assert "but a USB Edge TPU" in str(explained(model, "device", "refused", NO_DELEGATE, device="edgetpu:pci"))
 
 
@@ -132,13 +132,13 @@ def test_a_library_that_is_too_old(model: ModelInfo) -> None:
     said = "Internal: Package requires runtime version (14), which is newer than this runtime version (13). Node number"
     for stage in ("model", "first invoke"):
         message = str(explained(model, stage, "refused", said))
-        assert f"too old for {model.path}, which needs its runtime version 14 and finds 13: update it" in message
+        assert f"too old for {model.path}: the model needs runtime version 14, and this is 13: update it" in message
         assert "`edgetpu_compiler -m 13`" in message
 
 
 def test_a_hang_names_the_option_that_gives_more_time(model: ModelInfo) -> None:
     message = str(explained(model, "device", "hung"))
-    assert "gave no answer for 2.5 s while it opened the device" in message
+    assert "did not answer for 2.5 s while it opened the device" in message
     assert "--device-timeout" in message
 
 

@@ -72,9 +72,9 @@ def test_a_process_that_was_killed_gets_a_successor(model: ModelInfo, simulator:
 
 
 @pytest.mark.parametrize(("switches", "message"), [
-    ({"gone": 3}, "finds no Edge TPU"),
-    ({"hang_from": 3}, "gave no answer for 1 s while it ran the model for the first time"),
-    ({"fail": 3, "hang": 5}, "gave no answer for 1 s while it ran the model: "),
+    ({"gone": 3}, "finds no usable Edge TPU"),
+    ({"hang_from": 3}, "did not answer for 1 s while it ran the model for the first time"),
+    ({"fail": 3, "hang": 5}, "did not answer for 1 s while it ran the model: "),
 ])  # fmt: skip
 def test_what_fails_again_is_given_up_for_good(
     switches: dict[str, int], message: str, model: ModelInfo, simulator: Simulator
