@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import process_time
 from typing import Final, NamedTuple
@@ -45,9 +45,16 @@ class Child:
     """
 
     def __init__(
-        self, module: str, *arguments: str, stderr: int | None = subprocess.PIPE, pass_fds: Sequence[int] = ()
+        self,
+        module: str,
+        *arguments: str,
+        stderr: int | None = subprocess.PIPE,
+        pass_fds: Sequence[int] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Call ``main`` of `module` with `arguments` in a new process; `stderr` and `pass_fds` as of `Popen`.
+        """Call ``main`` of `module` with `arguments` in a new process.
+
+        `stderr` and `pass_fds` are `Popen`'s; `environment` is added to this process's.
 
         Raises:
             OSError: it cannot be started.
@@ -61,6 +68,7 @@ class Child:
                 stderr=stderr,
                 bufsize=0,
                 pass_fds=(*pass_fds, lifeline) if _HAS_LIFELINE else (),
+                env={**os.environ, **environment} if environment else None,
                 start_new_session=True,
             )
         except BaseException:
@@ -93,13 +101,14 @@ def run_child(
     stdin: bytes = b"",
     timeout_seconds: float | None = None,
     capture_stderr: bool = True,
+    environment: Mapping[str, str] | None = None,
 ) -> Ended:
     """Call ``main`` of `module` with `arguments` in a new process, and wait for its end.
 
     Raises:
         OSError: it cannot be started.
     """
-    child = Child(module, *arguments, stderr=subprocess.PIPE if capture_stderr else None)
+    child = Child(module, *arguments, stderr=subprocess.PIPE if capture_stderr else None, environment=environment)
     try:
         stdout, stderr = child.process.communicate(stdin, timeout_seconds)
     except subprocess.TimeoutExpired as error:

@@ -152,7 +152,10 @@ FAILURES = {
     "ABI mismatch": ({"crash": "prepare"}, "it was probably built for another TFLite"),
     "crash at create": ({"crash": "create"}, "failed while it opened the device: its process crashed (SIGSEGV)"),
     "abort": ({"abort": "create"}, "(SIGABRT); F simulated_driver.cc:1] transfer on tag 1 failed"),
-    "crash at the first invoke": ({"crash": 1}, "failed while it ran the model for the first time: its process crashed"),
+    "crash at the first invoke": (
+        {"crash": 1},
+        "failed while it ran the model for the first time: its process crashed",
+    ),
     "hang at load": ({"hang": "load"}, "did not answer for 0.7 s while it was loaded"),
     "hang at create": ({"hang": "create"}, "did not answer for 0.7 s while it opened the device"),
     "hang at prepare": ({"hang": "prepare"}, "did not answer for 0.7 s while it prepared the model"),

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import subprocess
 from typing import Any, Final, NamedTuple
 
 from PIL import Image
 
-from mobiclass._system import python_command
+from mobiclass._system import run_child
 from mobiclass.errors import ImageError
 from mobiclass.images.limits import MAX_DECODED_BYTES
 
@@ -54,27 +52,21 @@ def read_raw(content: bytes, *, min_height: int, min_width: int, preview: bool =
         ImageError: LibRaw cannot read it, crashes or hangs.
     """
     try:
-        child = subprocess.run(
-            python_command("mobiclass.images.raw.worker", json.dumps([min_height, min_width, preview])),
-            input=content,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # LibRaw's complaints about the file
-            env={**os.environ, "OMP_NUM_THREADS": "1"},  # a batch has a worker on every core already
-            start_new_session=True,  # so that Ctrl-C in a terminal lets it finish
-            timeout=_TIMEOUT_SECONDS,
-            check=False,
+        ended = run_child(
+            "mobiclass.images.raw.worker",
+            json.dumps([min_height, min_width, preview]),
+            stdin=content,
+            timeout_seconds=_TIMEOUT_SECONDS,
+            environment={"OMP_NUM_THREADS": "1"},  # a batch has a worker on every core already
         )
-    except subprocess.TimeoutExpired as error:
-        reason = f"LibRaw does not end within {_TIMEOUT_SECONDS} s on this raw file; it seems damaged"
-        raise ImageError(reason, kind="unreadable") from error
     except OSError as error:
         reason = f"no process could be started to read this raw file ({error.strerror})"
         raise ImageError(reason, kind="unreadable") from error
-    head, _, data = child.stdout.partition(b"\n")
+    head, _, data = ended.stdout.partition(b"\n")
     try:
         return _picture(json.loads(head), data)
     except (KeyError, TypeError, ValueError) as error:
-        reason = f"LibRaw crashes on this raw file (status {child.returncode}); it seems damaged"
+        reason = f"LibRaw {ended.ending} on this raw file; it seems damaged"
         raise ImageError(reason, kind="unreadable") from error
 
 

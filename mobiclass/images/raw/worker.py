@@ -14,6 +14,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from mobiclass._system import private_stdout
+
 if TYPE_CHECKING:
     import rawpy
 
@@ -41,8 +43,7 @@ class Wanted(NamedTuple):
 
 def main(wanted: str) -> None:
     """Be the child: read a raw file from standard input, and answer what `wanted` (JSON) asks for."""
-    with os.fdopen(os.dup(1), "wb") as answers:
-        os.dup2(2, 1)  # LibRaw prints
+    with os.fdopen(private_stdout(), "wb") as answers:
         head, content = _answer(sys.stdin.buffer.read(), Wanted(*json.loads(wanted)))
         answers.write(json.dumps(head).encode() + b"\n")
         answers.write(content)
