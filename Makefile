@@ -62,7 +62,7 @@ test-tools: $(VENV_TOOLS)/.installed ## Run the workstation's tests (downloads T
 	$(VENV_TOOLS)/bin/python -m pytest tests/tools $(PYTEST)
 
 test-all-architectures: $(VENV_TOOLS)/.installed $(VENV_TFLITE)/.installed ## Convert every published MobileNet and run it everywhere (an hour)
-	MOBICLASS_ALL_ARCHITECTURES=1 MOBICLASS_TFLITE_PYTHON=$(CURDIR)/$(VENV_TFLITE)/bin/python $(VENV_TOOLS)/bin/python -m pytest tests/tools/test_all_architectures.py $(PYTEST)
+	MOBICLASS_ALL_ARCHITECTURES=1 MOBICLASS_TFLITE_PYTHON=$(CURDIR)/$(VENV_TFLITE)/bin/python $(VENV_TOOLS)/bin/python -m pytest tests/tools/convert/test_all_architectures.py $(PYTEST)
 
 test-oldest: $(VENV_OLDEST)/.installed ## Run the tests on the oldest dependencies (Python 3.10 or 3.11)
 	MOBICLASS_RUNTIME=tflite $(VENV_OLDEST)/bin/python -m pytest --ignore tests/tools $(PYTEST)

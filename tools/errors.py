@@ -1,18 +1,18 @@
 """The exceptions that the workstation tools raise, in the same tree (and with the same exit code 3) as mobiclass's.
 
 SetupError (mobiclass)
-├── DependencyError     a package of the workstation is missing or of another version
-├── CheckpointError     a torch checkpoint cannot be read, or holds other weights than the architecture needs
+├── DependencyError     a package is missing or has another version than the pinned one
+├── CheckpointError     a torch checkpoint cannot be read, or its weights are not those of the architecture
 ├── KerasFileError      a Keras file is damaged, hostile, not a classifier, or cannot be loaded
-├── NormalizationError  nothing says how the model's input is normalized
-├── CalibrationError    the calibration images cannot calibrate anything
-├── ConversionError     the converter failed, or left something behind that was promised to be gone
-├── MetadataError       the facts to be written do not fit the model
-├── TrainingDataError   the photos to learn from are missing, too few or unreadable
-└── TrainingError       training cannot begin or go on
+├── NormalizationError  the normalization of the model's input cannot be determined
+├── CalibrationError    the calibration images are missing or unusable
+├── ConversionError     the converter failed, or its result is not what was asked for
+├── MetadataError       the metadata does not match the model
+├── TrainingDataError   the training photos are missing, too few or unreadable
+└── TrainingError       training cannot start or continue
 
 MobiclassError (mobiclass)
-└── GateRefusalError    exit 5   the int8 model is not good enough to be handed over
+└── GateRefusalError    exit 5   the int8 model disagrees too much with the float model
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mobiclass.errors import MobiclassError, SetupError
 
 
 class DependencyError(SetupError):
-    """A package that only a workstation needs is missing, or has another version than the pinned one."""
+    """A package that only the tools need is missing, or has another version than the pinned one."""
 
 
 class CheckpointError(SetupError):
@@ -31,15 +31,15 @@ class CheckpointError(SetupError):
 
 
 class KerasFileError(SetupError):
-    """The Keras file is damaged, would run code, is no image classifier, or no loader can load it."""
+    """The Keras file is damaged, would run code, is not an image classifier, or cannot be loaded."""
 
 
 class NormalizationError(SetupError):
-    """Neither the graph nor its architecture nor the command line says how pixels become the model's input."""
+    """Neither the graph nor the architecture nor the command line specifies the normalization of the input."""
 
 
 class CalibrationError(SetupError):
-    """The calibration images are missing, or too few or too uniform to show the range of activations."""
+    """The calibration images are missing, too few or too uniform to determine the ranges of activations."""
 
 
 class ConversionError(SetupError):
@@ -47,18 +47,18 @@ class ConversionError(SetupError):
 
 
 class MetadataError(SetupError):
-    """Labels, normalization or files do not fit the model that they should describe."""
+    """Labels, normalization or files do not match the model that they describe."""
 
 
 class GateRefusalError(MobiclassError):
-    """The int8 model disagrees with its float self more than was allowed."""
+    """The int8 model disagrees with the float model by more than was allowed."""
 
     exit_code: ClassVar[int] = 5
 
 
 class TrainingDataError(SetupError):
-    """The folder holds no photos to learn classes from: too few classes or photos, or some that cannot be read."""
+    """The folder is no training set: too few classes or photos, or photos that cannot be read."""
 
 
 class TrainingError(SetupError):
-    """Training cannot begin or go on: a checkpoint of another run, settings that do not fit, losses not finite."""
+    """Training cannot start or continue: another run's checkpoint, invalid settings, a loss that is not finite."""

@@ -1,4 +1,4 @@
-"""``python -m tools.build_builtin_model``: the model that mobiclass ships."""
+"""``python -m tools.build_builtin_model``: builds the model that mobiclass ships."""
 
 from __future__ import annotations
 

@@ -1,22 +1,18 @@
-"""The recipe of the built-in model: weights, graph, calibration, conversion, metadata, composed.
+"""The recipe of the built-in model: composes weights, graph, calibration, conversion and metadata.
 
-It returns bytes and writes no files (`tools.build_builtin_model.command` does). The bytes depend on the versions of the
-packages and, through the float kernels that calibrate, on the CPU; not on time, place, user or locale.
+It returns bytes and writes no files (`tools.build_builtin_model.command` does). The bytes depend on package versions
+and, through the float kernels used in calibration, on the CPU; not on time, path, user or locale.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import json
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import numpy as np
-
-from mobiclass.images import Preprocessor
 from mobiclass.labels import ImagenetClass, read_classes
-from mobiclass.tflite import Preprocessing, Quantization, TensorSpec, read_graph
+from mobiclass.tflite import Preprocessing, Quantization, read_graph
 from tools.build_builtin_model.efficientnet_lite import (
     CROP_FRACTION,
     INPUT_SHAPE,
@@ -26,7 +22,7 @@ from tools.build_builtin_model.efficientnet_lite import (
     weights_from_state_dict,
 )
 from tools.build_builtin_model.torch_checkpoint import parse_checkpoint
-from tools.convert import ModelCard, encode_lines, write_metadata
+from tools.convert import ModelCard, encode_config, encode_lines, write_metadata
 from tools.dependencies import TENSORFLOW_VERSION, package_folder, require_tensorflow
 from tools.errors import ConversionError, DependencyError
 from tools.quantization import (
@@ -34,6 +30,7 @@ from tools.quantization import (
     calibration_samples,
     convert_float32,
     convert_int8,
+    float_preprocessor,
     refine,
     samples_digest,
 )
@@ -54,34 +51,30 @@ _DESCRIPTION: Final = (
 )
 _SOURCE: Final = f"the Python package {_WEIGHTS_DISTRIBUTION} {_WEIGHTS_VERSION}, © 2020 ML Illustrated"
 
-# What makes a pixel its own quantized value, so that the device feeds images without touching them.
-_PIXELS_AS_THEY_ARE: Final = Quantization(scale=1 / STD, zero_point=int(MEAN))
+# With these parameters a pixel is its own quantized value, and the device feeds images unchanged.
+_IDENTITY_QUANTIZATION: Final = Quantization(scale=1 / STD, zero_point=int(MEAN))
 
 
 class BuiltModels(NamedTuple):
-    """The bytes of the int8 model and of the float32 one that it was made from."""
+    """The bytes of the int8 model and of the float32 model that it was made from."""
 
     int8: bytes
     float32: bytes
 
 
 def build() -> BuiltModels:
-    """Build the built-in model, and its float32 self for comparison.
+    """Build the built-in model, and its float32 version for comparison.
 
     Raises:
-        SetupError: a package is missing or of another version, or a step failed; the subclass says which.
+        SetupError: a package is missing or has another version, or a step failed; the subclass says which.
     """
     require_tensorflow()
     classes = read_classes()
     preprocessing = Preprocessing(
         mean=(MEAN,) * 3, std=(STD,) * 3, resize="crop", crop_fraction=CROP_FRACTION, interpolation="bicubic"
     )
-    tensor = TensorSpec(name="image", shape=INPUT_SHAPE, dtype="float32", quantization=None)
     photos = bundled_photos()
-    samples = [
-        sample.astype(np.float32, copy=False)
-        for sample in calibration_samples(photos, Preprocessor(tensor, preprocessing))
-    ]
+    samples = calibration_samples(photos, float_preprocessor(*INPUT_SHAPE[1:3], preprocessing))
     function = inference_function(weights_from_state_dict(parse_checkpoint(_weights(), name=_WEIGHTS_FILE)))
     calibration = {
         "photos": [photo.name for photo in photos],
@@ -91,16 +84,16 @@ def build() -> BuiltModels:
     float32 = convert_float32(function)
     refined = refine(convert_int8(function, samples, io="uint8"), float32, samples)
     _check_input(refined.model)
-    # The steps alone: decibels differ a little from CPU to CPU, and the provenance is the same on all.
-    provenance = {"calibration": calibration, "refinement": refined.steps}
+    # Only the steps: decibels differ slightly between CPUs, and the provenance should not.
+    details = {"calibration": calibration, "refinement": refined.steps}
     return BuiltModels(
-        _describe(refined.model, NAME, "int8", preprocessing, classes, provenance),
+        _describe(refined.model, NAME, "int8", preprocessing, classes, details),
         _describe(float32, f"{NAME}_float32", "float32", preprocessing, classes, {}),
     )
 
 
 def _weights() -> bytes:
-    """Read the checkpoint of the pinned package; its hash is checked before anything looks inside."""
+    """Read the checkpoint of the pinned package, and check its hash before it is parsed."""
     path = package_folder(_WEIGHTS_MODULE, f"{_WEIGHTS_DISTRIBUTION}=={_WEIGHTS_VERSION}") / _WEIGHTS_FILE
     version = importlib.metadata.version(_WEIGHTS_DISTRIBUTION)
     if version != _WEIGHTS_VERSION:
@@ -111,19 +104,19 @@ def _weights() -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DependencyError(f"{path}: cannot be read ({error.strerror}); install the package anew") from error
+        raise DependencyError(f"{path}: cannot be read ({error.strerror}); reinstall the package") from error
     digest = hashlib.sha256(content).hexdigest()
     if digest != _WEIGHTS_SHA256:
-        raise DependencyError(f"{path}: has the SHA-256 {digest}, not {_WEIGHTS_SHA256}; install the package anew")
+        raise DependencyError(f"{path}: has the SHA-256 {digest}, not {_WEIGHTS_SHA256}; reinstall the package")
     return content
 
 
 def _check_input(model: bytes) -> None:
     quantization = read_graph(model, NAME).inputs[0].quantization
-    if quantization != _PIXELS_AS_THEY_ARE:
+    if quantization != _IDENTITY_QUANTIZATION:
         raise ConversionError(
-            f"the input is quantized with {quantization}, not {_PIXELS_AS_THEY_ARE}: the calibration photos must "
-            "reach from black to white"
+            f"the input is quantized with {quantization}, not {_IDENTITY_QUANTIZATION}: the calibration photos must "
+            "range from black to white"
         )
 
 
@@ -133,7 +126,7 @@ def _describe(
     precision: str,
     preprocessing: Preprocessing,
     classes: tuple[ImagenetClass, ...],
-    provenance: dict[str, Any],
+    details: dict[str, Any],
 ) -> bytes:
     """Write metadata, labels, wnids and ``mobiclass.json`` into `model`."""
     card = ModelCard(
@@ -142,44 +135,23 @@ def _describe(
         version=_MODEL_VERSION,
         author=_AUTHOR,
         license=_LICENSE,
-        mean=preprocessing.mean[:1],  # the three are equal, and readers that want one value exist
-        std=preprocessing.std[:1],
+        mean=preprocessing.mean,
+        std=preprocessing.std,
         labels=tuple(entry.label for entry in classes),
     )
     files = {
         "wnids.txt": encode_lines([entry.wnid for entry in classes]),
-        "mobiclass.json": _config(card, preprocessing, provenance),
+        "mobiclass.json": encode_config(card, _SOURCE, preprocessing, _provenance(details)),
     }
     return write_metadata(model, card, files)
 
 
-def _config(card: ModelCard, preprocessing: Preprocessing, provenance: dict[str, Any]) -> bytes:
-    """Encode ``mobiclass.json``: what the TFLite Metadata have no field for, and where the model comes from."""
+def _provenance(details: dict[str, Any]) -> dict[str, Any]:
     weights = {
         "package": _WEIGHTS_DISTRIBUTION,
         "version": _WEIGHTS_VERSION,
         "file": Path(_WEIGHTS_FILE).name,
         "sha256": _WEIGHTS_SHA256,
     }
-    config = {
-        "format": 1,
-        "name": card.name,
-        "description": card.description,
-        "author": card.author,
-        "license": card.license,
-        "source": _SOURCE,
-        "preprocessing": {
-            "resize": preprocessing.resize,
-            "crop_fraction": preprocessing.crop_fraction,
-            "interpolation": preprocessing.interpolation,
-            "mean": list(preprocessing.mean),
-            "std": list(preprocessing.std),
-        },
-        "provenance": {
-            "weights": weights,
-            "tensorflow": TENSORFLOW_VERSION,
-            "command": "python -m tools.build_builtin_model",
-            **provenance,
-        },
-    }
-    return (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode()
+    command = "python -m tools.build_builtin_model"
+    return {"weights": weights, "tensorflow": TENSORFLOW_VERSION, "command": command, **details}

@@ -1,11 +1,11 @@
 """EfficientNet-Lite0 as a TensorFlow function, built from the weights of a torch state dict.
 
-It builds the float inference graph: batch normalization is folded into the convolutions, softmax ends it. It
-does not train, and it knows this one architecture only.
+It builds the float inference graph, with batch normalization folded into the convolutions and a softmax at the end. It
+does not train, and it knows only this architecture.
 
-EfficientNet-Lite0 is made of MobileNetV2's inverted residual blocks: expand with a 1×1 convolution, filter each
-channel with a depthwise one, project with a 1×1 convolution without activation, and add the input where the
-shapes agree. Compared with EfficientNet it has ReLU6 for swish and no squeeze-and-excite.
+EfficientNet-Lite0 consists of MobileNetV2's inverted residual blocks: a 1×1 convolution expands, a depthwise one
+filters each channel, a 1×1 convolution without activation projects, and the input is added where the shapes match.
+Unlike EfficientNet it has ReLU6 instead of swish, and no squeeze-and-excite.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class _Stage(NamedTuple):
     channels: int
 
 
-# The table of the EfficientNet paper (B0), whose depths and widths Lite0 keeps.
+# Table 1 of the EfficientNet paper (B0), whose depths and widths Lite0 keeps.
 _STAGES: Final = (
     _Stage(1, 3, 1, 1, 16),
     _Stage(2, 3, 2, 6, 24),
@@ -76,7 +76,7 @@ class _Block(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """All that the graph is made of, in TensorFlow's layouts."""
+    """The weights of the graph, in TensorFlow's layouts."""
 
     stem: _Convolution
     blocks: tuple[_Block, ...]
@@ -86,10 +86,10 @@ class Weights(NamedTuple):
 
 
 def weights_from_state_dict(state_dict: Mapping[str, npt.NDArray[Any]]) -> Weights:
-    """Take the weights out of a torch `state_dict`, every one exactly once.
+    """Convert the weights of a torch `state_dict`, using each exactly once.
 
     Raises:
-        CheckpointError: a weight is missing, has another shape, is not finite, or is left over.
+        CheckpointError: a weight is missing, has another shape, is not finite, or is unused.
     """
     taker = _Taker(state_dict)
     stem = taker.convolution("_conv_stem", "_bn0", kernel=3, inputs=3, outputs=_STEM_CHANNELS, stride=2)
@@ -129,7 +129,7 @@ def _block(taker: _Taker, name: str, stage: _Stage, inputs: int, stride: int) ->
 
 
 class _Taker:
-    """Hands out the arrays of a state dict by name, and knows at the end what nobody asked for."""
+    """Hands out the arrays of a state dict by name, and reports unused ones at the end."""
 
     def __init__(self, state_dict: Mapping[str, npt.NDArray[Any]]) -> None:
         self._left = dict(state_dict)
@@ -138,18 +138,18 @@ class _Taker:
         try:
             array = self._left.pop(name)
         except KeyError:
-            raise CheckpointError(f"the weights have no {name} (or it was asked for twice)") from None
+            raise CheckpointError(f"the weights have no {name} (or it is used twice)") from None
         if array.shape != shape or array.dtype.kind != "f":
-            raise CheckpointError(f"{name} is {array.dtype} {array.shape}, where float {shape} is expected")
+            raise CheckpointError(f"{name} is {array.dtype} {array.shape}, expected float {shape}")
         if not np.isfinite(array).all():
-            raise CheckpointError(f"{name} holds values that are not finite")
+            raise CheckpointError(f"{name} contains values that are not finite")
         return array.astype(np.float32)
 
     def convolution(self, conv: str, norm: str, *, kernel: int, inputs: int, outputs: int, stride: int) -> _Convolution:
-        """Take a convolution and its batch normalization, and fold the one into the other.
+        """Take a convolution and fold its batch normalization into it.
 
         γ·(w∗x − μ)/√(σ²+ε) + β = (w·s)∗x + (β − μ·s) with s = γ/√(σ²+ε), computed in float64.
-        One input channel a filter means depthwise: torch keeps (out, 1, h, w), TensorFlow wants (h, w, out, 1).
+        One input channel per filter means depthwise: (out, 1, h, w) in torch, (h, w, out, 1) in TensorFlow.
         """
         weight = self.take(f"{conv}.weight", (outputs, inputs, kernel, kernel)).astype(np.float64)
         gamma, beta, mean, variance = (
@@ -157,8 +157,8 @@ class _Taker:
             for field in ("weight", "bias", "running_mean", "running_var")
         )
         if (variance < 0).any():
-            raise CheckpointError(f"{norm}.running_var holds negative values")
-        self._left.pop(f"{norm}.num_batches_tracked", None)  # a counter of the training, no weight
+            raise CheckpointError(f"{norm}.running_var contains negative values")
+        self._left.pop(f"{norm}.num_batches_tracked", None)  # a training counter, not a weight
         scale = gamma / np.sqrt(variance + _BATCH_NORM_EPSILON)
         depthwise = inputs == 1
         folded = (weight * scale[:, None, None, None]).transpose((2, 3, 0, 1) if depthwise else (2, 3, 1, 0))
@@ -172,13 +172,13 @@ class _Taker:
     def finish(self) -> None:
         if self._left:
             names = ", ".join(sorted(self._left)[:5])
-            raise CheckpointError(f"{len(self._left)} weights belong to no layer of EfficientNet-Lite0: {names}")
+            raise CheckpointError(f"{len(self._left)} weights do not belong to EfficientNet-Lite0: {names}")
 
 
 def inference_function(weights: Weights) -> tf.types.experimental.ConcreteFunction:
     """Trace the graph: float32 (1, 224, 224, 3), RGB, (pixel − 127)/128 → float32 (1, 1000), probabilities.
 
-    The weights are constants of the graph and the batch is fixed, as the converter likes it best.
+    The weights are constants and the batch size is fixed, which the converter handles best.
     """
     import tensorflow as tf
 

@@ -1,8 +1,8 @@
 """Reads the weights of a torch checkpoint of the legacy format (before torch 1.6) without torch.
 
-It reads a state dict: names and dense CPU tensors. It runs no code that a file brings along (one made to waste time
-can still do that: compare the hash of a stranger's file first), and it knows neither whole pickled modules nor the
-zip format of later torch versions.
+It reads a state dict: names and dense CPU tensors. It never runs code from the file (a hostile file can still waste
+time: check the hash of files you do not trust). It supports neither pickled modules nor the zip format of later torch
+versions.
 
 A legacy file is five pickles (magic number, protocol version, system info, the state dict with references to
 storages, the list of storage keys), then for every key an int64 element count and the raw elements.
@@ -47,14 +47,14 @@ class _TensorReference(NamedTuple):
 
 
 class _StateDict(dict[Any, Any]):
-    """Stands in for `collections.OrderedDict`; the attributes that torch hangs on it are dropped."""
+    """Replaces `collections.OrderedDict`; the attributes that torch sets on it are dropped."""
 
     def __setstate__(self, state: object) -> None:
-        """Ignore the pickled attributes: they must not shadow methods of this object."""
+        """Ignore the pickled attributes, which could shadow methods of this object."""
 
 
 class _NewStateDict:
-    """Makes a `_StateDict`. An instance without attributes, so that no pickle can alter it for the next one."""
+    """Creates a `_StateDict`. An instance without attributes, so that no pickle can modify it for the next one."""
 
     __slots__ = ()
 
@@ -63,7 +63,7 @@ class _NewStateDict:
 
 
 class _NewTensorReference:
-    """Stands in for `torch._utils._rebuild_tensor_v2`; it only notes down what the tensor should be."""
+    """Replaces `torch._utils._rebuild_tensor_v2`, and only records what the tensor should be."""
 
     __slots__ = ()
 
@@ -90,8 +90,8 @@ _ALLOWED_GLOBALS: Final[dict[tuple[str, str], object]] = {
     ("torch", "BoolStorage"): _StorageType(np.dtype("?")),
 }
 
-# What a state dict is written with, in pickle protocols 2 to 5. Left out are the opcodes that make objects of
-# classes (INST, OBJ, NEWOBJ), that look into copyreg (EXT) and the text forms of protocol 0.
+# The opcodes of state dicts in pickle protocols 2 to 5. Excluded are those that instantiate classes (INST, OBJ,
+# NEWOBJ), those that use copyreg (EXT), and the text forms of protocol 0.
 _ALLOWED_OPCODES: Final = frozenset(
     (
         "PROTO", "FRAME", "STOP", "MARK", "GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD", "BINPERSID",
@@ -101,7 +101,7 @@ _ALLOWED_OPCODES: Final = frozenset(
     )
 )  # fmt: skip
 
-# Everything that unpickling a damaged stream has been seen to raise.
+# The exceptions that unpickling a damaged stream may raise.
 _UNPICKLING_ERRORS: Final = (
     pickle.UnpicklingError,
     ArithmeticError,
@@ -117,14 +117,14 @@ _UNPICKLING_ERRORS: Final = (
 
 
 class _AllowListUnpickler(pickle.Unpickler):
-    """Resolves the globals of `_ALLOWED_GLOBALS` to inert stand-ins, and refuses every other one."""
+    """Resolves the globals of `_ALLOWED_GLOBALS` to inert replacements, and rejects all others."""
 
     def find_class(self, module_name: str, global_name: str, /) -> Any:
         try:
             return _ALLOWED_GLOBALS[module_name, global_name]
         except KeyError:
             raise pickle.UnpicklingError(
-                f"it asks for {module_name}.{global_name}, which no checkpoint of plain weights needs"
+                f"it requests {module_name}.{global_name}, which no checkpoint of plain weights needs"
             ) from None
 
     def persistent_load(self, pid: Any) -> _Storage:
@@ -139,13 +139,13 @@ class _AllowListUnpickler(pickle.Unpickler):
 
 
 def read_checkpoint(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """Read the tensors of the checkpoint at `path`, by name, in the file's order.
+    """Read the tensors of the checkpoint at `path`, by name, in file order.
 
     Returns:
-        For every name an array of its own (nothing shared, C order), in the shape and type of the file.
+        An array for each name (C order, no shared memory), with the shape and dtype in the file.
 
     Raises:
-        CheckpointError: the file is missing, of another format, damaged, or asks for code to be run.
+        CheckpointError: the file is missing, in another format, damaged, or would run code.
     """
     try:
         content = path.read_bytes()
@@ -161,7 +161,7 @@ def parse_checkpoint(content: bytes, *, name: str = "checkpoint") -> dict[str, n
         CheckpointError: as for `read_checkpoint`.
     """
     if content.startswith(b"PK\x03\x04"):
-        raise CheckpointError(f"{name}: is of the zip format of torch 1.6 and later; only the older one is read")
+        raise CheckpointError(f"{name}: is in the zip format of torch 1.6 and later; only the older one is supported")
     stream = io.BytesIO(content)
     try:
         _read_header(stream)
@@ -172,7 +172,7 @@ def parse_checkpoint(content: bytes, *, name: str = "checkpoint") -> dict[str, n
         return {tensor: _materialize(reference, storages) for tensor, reference in references.items()}
     except _UNPICKLING_ERRORS as error:
         reason = str(error) or type(error).__name__
-        raise CheckpointError(f"{name}: is no readable torch checkpoint: {reason}") from error
+        raise CheckpointError(f"{name}: is not a readable torch checkpoint: {reason}") from error
 
 
 def _read_header(stream: io.BytesIO) -> None:
@@ -188,15 +188,15 @@ def _read_header(stream: io.BytesIO) -> None:
 
 
 def _unpickle(stream: io.BytesIO) -> Any:
-    """Unpickle the next object, after a look at every opcode: a pickle is a program, this one a short one."""
+    """Unpickle the next object after checking every opcode."""
     start = stream.tell()
     memo_limit = stream.getbuffer().nbytes
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of escapes in texts that will be refused anyway
+        warnings.simplefilter("ignore")  # about escapes in strings that will be rejected anyway
         for opcode, argument, position in pickletools.genops(stream):
             if opcode.name not in _ALLOWED_OPCODES:
                 raise pickle.UnpicklingError(f"pickle opcode {opcode.name} at byte {position}")
-            # The unpickler's memo is an array: one huge index would make it allocate gigabytes.
+            # The unpickler's memo is an array: a huge index would make it allocate gigabytes.
             if opcode.name in ("BINPUT", "LONG_BINPUT") and (argument or 0) > memo_limit:
                 raise pickle.UnpicklingError(f"pickle memo index {argument} at byte {position}")
     end = stream.tell()
@@ -205,17 +205,17 @@ def _unpickle(stream: io.BytesIO) -> Any:
 
 def _references(state: object) -> dict[str, _TensorReference]:
     if not isinstance(state, dict):
-        raise pickle.UnpicklingError(f"it holds a {type(state).__name__}, not a state dict")
+        raise pickle.UnpicklingError(f"it contains a {type(state).__name__}, not a state dict")
     for name, value in state.items():
         if not (isinstance(name, str) and isinstance(value, _TensorReference)):
-            raise pickle.UnpicklingError(f"its entry {str(name)[:80]!r} is no tensor")
+            raise pickle.UnpicklingError(f"its entry {str(name)[:80]!r} is not a tensor")
     return dict(state)
 
 
 def _read_storages(
     stream: io.BytesIO, references: dict[str, _TensorReference], keys: object
 ) -> dict[str, npt.NDArray[Any]]:
-    """Read the raw storages in the order of `keys`; each must be as long as the state dict says."""
+    """Read the raw storages in the order of `keys`; their lengths must match the state dict."""
     expected: dict[str, _Storage] = {}
     for reference in references.values():
         storage = reference.storage
@@ -238,7 +238,7 @@ def _read_storage(stream: io.BytesIO, storage: _Storage) -> npt.NDArray[Any]:
     elements = int.from_bytes(count, "little", signed=True)
     if elements != storage.elements:
         raise pickle.UnpicklingError(f"storage {storage.key} has {elements} elements, not {storage.elements}")
-    # BytesIO gives what there is, so a huge length costs nothing before the comparison.
+    # BytesIO returns at most what is left, so a huge length costs nothing before the comparison.
     raw = stream.read(elements * storage.dtype.itemsize)
     if len(raw) != elements * storage.dtype.itemsize:
         raise pickle.UnpicklingError(f"it ends inside storage {storage.key}")
@@ -246,14 +246,14 @@ def _read_storage(stream: io.BytesIO, storage: _Storage) -> npt.NDArray[Any]:
 
 
 def _materialize(reference: _TensorReference, storages: dict[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """Copy a tensor out of its storage, after checking that it lies inside."""
+    """Copy a tensor out of its storage after checking its bounds."""
     storage = storages[reference.storage.key]
     shape, strides = reference.shape, reference.strides
     if len(shape) != len(strides) or len(shape) > _MAX_DIMENSIONS:
         raise pickle.UnpicklingError(f"a tensor of shape {shape!r} with strides {strides!r}")
     elements = math.prod(shape)
     last = reference.offset + sum((extent - 1) * stride for extent, stride in zip(shape, strides, strict=True))
-    # A tensor may not be larger than its storage: strides of 0 would blow a byte up to any size.
+    # A tensor may not be larger than its storage: strides of 0 would expand a byte to any size.
     if elements > storage.size or reference.offset > storage.size or (elements and last >= storage.size):
         raise pickle.UnpicklingError(f"a tensor of shape {shape!r} reaches outside its {storage.size} elements")
     byte_strides = [stride * storage.itemsize for stride in strides]

@@ -1,4 +1,4 @@
-"""``python -m tools.convert``: a Keras image classifier to an int8 TFLite model that has been checked."""
+"""``python -m tools.convert``: converts a Keras image classifier to int8 TFLite, and checks the result."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from mobiclass._system import open_door
 
 if TYPE_CHECKING:
     from tools.convert.command import main
-    from tools.convert.metadata import ModelCard, encode_lines, write_metadata
+    from tools.convert.metadata import ModelCard, encode_config, encode_json, encode_lines, write_metadata
 
 open_door(
     __name__,
     {
         "command": ("main",),
-        "metadata": ("ModelCard", "encode_lines", "write_metadata"),
+        "metadata": ("ModelCard", "encode_config", "encode_json", "encode_lines", "write_metadata"),
     },
 )

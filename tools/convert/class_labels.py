@@ -1,7 +1,7 @@
-"""Finds what a Keras classifier's outputs are called, and the classes of labelled photos.
+"""Determines the labels of a Keras classifier's outputs, and the classes of labelled photos.
 
-A list given or lying beside the model counts; ImageNet's names are taken only for ImageNet's weights, or where the
-model names well-known photos by them. It guesses no names.
+A given label list or one beside the model is used; ImageNet's labels only for the ImageNet weights, or for a model that
+classifies well-known photos accordingly. It never guesses labels.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from tools.quantization import bundled_photos
 IMAGENET_OUTPUTS: Final = 1000
 _WNID: Final = re.compile(r"n\d{8}")
 
-# What ImageNet's networks see on three photos of scikit-image: any cat; cup or espresso; missile or shuttle.
+# The ImageNet classes of three photos of scikit-image: any cat; cup or espresso; missile or shuttle.
 _KNOWN_PHOTOS: Final = {
     "chelsea.png": frozenset(range(281, 288)),
     "coffee.png": frozenset({504, 925, 967, 968, 969}),
     "rocket.jpg": frozenset({657, 744, 812}),
 }
-_ENOUGH: Final = 2  # of the three among the best five; by chance it happens once in a thousand models
+_MIN_RECOGNIZED: Final = 2  # of the three in the top 5; by chance that happens to one model in a thousand
 
 
 class Labels(NamedTuple):
-    """One name an output, and where they come from."""
+    """One label per output, and their source."""
 
     names: tuple[str, ...]
     source: str
 
 
 def given_labels(labels: Path | None, keras_file: Path | None, outputs: int) -> Labels | None:
-    """Read the list that was given, or one that lies beside the Keras file and fits.
+    """Read the given label list, or one beside the Keras file whose length matches.
 
     Raises:
-        LabelsError: the given list cannot be read or does not fit.
+        LabelsError: the given list cannot be read or has another length.
     """
     if labels is not None:
         names = read_labels(labels)
@@ -60,32 +60,32 @@ def given_labels(labels: Path | None, keras_file: Path | None, outputs: int) -> 
 
 
 def imagenet_labels() -> Labels:
-    """Give the names of ImageNet's classes."""
+    """Return the labels of ImageNet's classes."""
     return Labels(tuple(entry.label for entry in read_classes()), "ImageNet")
 
 
 def knows_imagenet(classify: Callable[[Path], npt.NDArray[np.float32]]) -> bool:
-    """Find out whether a model of 1000 outputs names well-known photos as ImageNet's classes are numbered.
+    """Test on well-known photos whether the outputs of a model are ImageNet's classes, in ImageNet's order.
 
     Args:
-        classify: gives the scores (1000,) for a photo.
+        classify: returns the scores (1000,) of a photo.
     """
     try:
         photos = {photo.name: photo for photo in bundled_photos()}
     except (DependencyError, CalibrationError):
         return False
-    right = 0
+    recognized = 0
     for name, classes in _KNOWN_PHOTOS.items():
         best = np.argsort(-classify(photos[name]))[:5]
-        right += bool(classes & {int(index) for index in best})
-    return right >= _ENOUGH
+        recognized += bool(classes & {int(index) for index in best})
+    return recognized >= _MIN_RECOGNIZED
 
 
 def photo_targets(photos: Sequence[Path], labels: Sequence[str], folder: Path) -> list[int]:
-    """Find the class of each photo by the name of its folder, a label or a wnid of ImageNet's.
+    """Return the class index of each photo from the name of its folder: a label, or an ImageNet wnid.
 
     Raises:
-        LabelsError: a folder has the name of no class, or of two.
+        LabelsError: the name of a folder matches no class, or several.
     """
     classes: dict[str, int | None] = {}
     for index, label in enumerate(labels):
@@ -99,27 +99,27 @@ def photo_targets(photos: Sequence[Path], labels: Sequence[str], folder: Path) -
         target = classes.get(photo.parent.name.casefold())
         if target is None:
             raise LabelsError(
-                f"{folder}: {photo.parent.name!r} is not the name of one class of this model; labelled photos lie "
-                "in DIR/<class>/<image>, the class as in the label list"
+                f"{folder}: {photo.parent.name!r} is not the name of a class of this model; labelled photos must "
+                "be in DIR/<class>/<image>, with the class as in the label list"
             )
         targets.append(target)
     return targets
 
 
-def _check_lines(names: tuple[str, ...], path: Path) -> None:
-    for number, name in enumerate(names, start=1):
-        if "\n" in name or "\r" in name or "\0" in name:
-            raise LabelsError(f"{path}:{number}: the label holds a line break or a NUL")
-
-
 def require_labels(labels: Labels | None, outputs: int, source: str) -> Labels:
-    """Require names for the outputs.
+    """Require labels for the outputs.
 
     Raises:
         LabelsError: there are none; the message says how to give them.
     """
     if labels is None:
         raise LabelsError(
-            f"{source}: nothing says what its {outputs} outputs are called; give --labels FILE with one label a line"
+            f"{source}: the labels of its {outputs} outputs are unknown; give --labels FILE with one label per line"
         )
     return labels
+
+
+def _check_lines(names: tuple[str, ...], path: Path) -> None:
+    for number, name in enumerate(names, start=1):
+        if "\n" in name or "\r" in name or "\0" in name:
+            raise LabelsError(f"{path}:{number}: the label contains a line break or a NUL")

@@ -1,25 +1,22 @@
-"""``python -m tools.convert``: a Keras image classifier to an int8 TFLite model that has been checked.
+"""``python -m tools.convert``: converts a Keras image classifier to int8 TFLite, and checks the result.
 
-The command line alone: options, messages, files, exit codes. The steps are those of `tools.convert.conversion`.
+Only the command line: options, messages, files, exit codes. The steps are in `tools.convert.conversion`.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import shlex
 import sys
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from mobiclass._system import atomic_write
-from mobiclass.cli import separate_streams
-from mobiclass.errors import MobiclassError, SetupError
+from tools.command_line import ToolCommand, require_folder_of
+from tools.dependencies import quiet_tensorflow
 from tools.keras_models import ARCHITECTURES, architecture_table
 
 if TYPE_CHECKING:
@@ -35,9 +32,9 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str | No
     try:
         numbers = tuple(float(part) for part in value.split(","))
     except ValueError as error:
-        raise click.BadParameter(f"{value!r} is not a number, or three with commas between") from error
+        raise click.BadParameter(f"{value!r} is neither a number nor three comma-separated numbers") from error
     if len(numbers) not in (1, 3):
-        raise click.BadParameter("one number, or three with commas between (R,G,B)")
+        raise click.BadParameter("expected one number, or three separated by commas (R,G,B)")
     return numbers
 
 
@@ -47,86 +44,96 @@ def _print_list(context: click.Context, parameter: click.Parameter, value: bool)
         context.exit()
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--keras", type=_FILE, metavar="FILE", help="A .keras or .h5 file that Keras 3 or Keras 2 saved.")
-@click.option("--arch", type=click.Choice(list(ARCHITECTURES)), help="Or an architecture, with --weights.")
-@click.option("--alpha", type=click.FloatRange(0, 10, min_open=True), default=1.0, show_default=True, help="Its width.")
+@click.command(cls=ToolCommand, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--keras", type=_FILE, metavar="FILE", help="Model saved by Keras 3 or 2: .keras or .h5.")
+@click.option("--arch", type=click.Choice(list(ARCHITECTURES)), help="Architecture to build instead of --keras.")
+@click.option(
+    "--alpha",
+    type=click.FloatRange(0, 10, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Width of --arch.",
+)
 @click.option(
     "--resolution", type=click.IntRange(32, 1024), metavar="N", help="Input height and width.  [default: 224]"
 )
-@click.option("--minimalistic", is_flag=True, help="Of V3: without squeeze-excite and hard-swish.")
-@click.option("--weights", default="imagenet", show_default=True, metavar="imagenet|FILE", help="Its weights.")
-@click.option("--calibration", type=_FOLDER, metavar="DIR", help="Photos like those the model will see, recursively.")
+@click.option("--minimalistic", is_flag=True, help="V3 without squeeze-and-excite and hard-swish.")
+@click.option("--weights", default="imagenet", show_default=True, metavar="imagenet|FILE", help="Weights of --arch.")
+@click.option("--calibration", type=_FOLDER, metavar="DIR", help="Calibration photos, searched recursively.")
 @click.option(
-    "--samples", type=click.IntRange(20, 10_000), default=100, show_default=True, help="Crops to calibrate on."
+    "--samples", type=click.IntRange(20, 10_000), default=100, show_default=True, help="Number of calibration crops."
 )
-@click.option("--labels", type=_FILE, metavar="FILE", help="One label a line, in the order of the outputs.")
-@click.option("--io", type=click.Choice(["uint8", "int8", "float32"]), default="uint8", show_default=True)
-@click.option("--evaluate", type=_FOLDER, metavar="DIR", help="Labelled photos to judge by: DIR/<class>/<image>.")
-@click.option("--mean", callback=_numbers, metavar="M[,M,M]", help="Subtracted from pixels of 0–255.")
-@click.option("--std", callback=_numbers, metavar="S[,S,S]", help="Divides them then.")
-@click.option("--max-disagreement", type=click.FloatRange(0, 1), default=0.03, show_default=True, metavar="P")
-@click.option("--narrow-ranges/--no-narrow-ranges", default=True, help="Cut off what costs the other values precision.")
-@click.option("--bias-correction/--no-bias-correction", default=True, help="Take out what quantization shifts.")
-@click.option("--edgetpu", is_flag=True, help="Compile for the Edge TPU too, or print the command.")
-@click.option("--report", type=_FILE, metavar="FILE.html|.json", help="What the check found, layer by layer.")
-@click.option("--name", help="For the metadata.  [default: the output's name]")
-@click.option("--description", help="For the metadata.")
-@click.option("--author", help="For the metadata.")
-@click.option("--license", help="For the metadata: an SPDX identifier.")
-@click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_print_list, help="Architectures.")
-@click.option("-o", "--output", type=_FILE, required=True, metavar="OUT.tflite")
+@click.option("--labels", type=_FILE, metavar="FILE", help="Label list: one label per line, in output order.")
+@click.option(
+    "--io",
+    type=click.Choice(["uint8", "int8", "float32"]),
+    default="uint8",
+    show_default=True,
+    help="Input and output dtype.",
+)
+@click.option("--evaluate", type=_FOLDER, metavar="DIR", help="Labelled photos for the check: DIR/<class>/<image>.")
+@click.option("--mean", callback=_numbers, metavar="M[,M,M]", help="Subtract from pixels (0–255).")
+@click.option("--std", callback=_numbers, metavar="S[,S,S]", help="Divide by, after --mean.")
+@click.option("--max-disagreement", type=click.FloatRange(0, 1), default=0.03, show_default=True, metavar="P",
+              help="Highest material disagreement that passes.")  # fmt: skip
+@click.option("--narrow-ranges/--no-narrow-ranges", default=True, help="Clip outlying activations.")
+@click.option("--bias-correction/--no-bias-correction", default=True, help="Correct shifted channel means.")
+@click.option("--edgetpu", is_flag=True, help="Also compile for the Edge TPU, or print the command.")
+@click.option("--report", type=_FILE, metavar="FILE.html|.json", help="Write the results of the check, layer by layer.")
+@click.option("--name", help="Model name in the metadata.  [default: the output's name]")
+@click.option("--description", help="Description in the metadata.")
+@click.option("--author", help="Author in the metadata.")
+@click.option("--license", help="License in the metadata: an SPDX identifier.")
+@click.option(
+    "--list", is_flag=True, is_eager=True, expose_value=False, callback=_print_list, help="List architectures."
+)
+@click.option("-o", "--output", type=_FILE, required=True, metavar="OUT.tflite", help="Output model.")
 def main(output: Path, edgetpu: bool, report: Path | None, name: str | None, **options: Any) -> None:
-    """Convert a Keras image classifier to full-integer int8 TFLite, and check it against its float self.
+    """Convert a Keras image classifier to full-integer int8 TFLite, and compare it with the float model.
 
     \b
     python -m tools.convert --keras model.keras --calibration photos/ --labels labels.txt -o model.tflite
     python -m tools.convert --arch mobilenet_v2 --alpha 0.5 --resolution 160 -o mobilenet.tflite
 
-    Photos are held back to judge the result by. Where it disagrees with the float model in what that is sure of by
-    more than --max-disagreement, nothing is written but the report.
+    Some photos are held out for the check. If the material disagreement with the float model exceeds
+    --max-disagreement, only the report is written.
 
-    Exit codes: 0 written, 2 usage, 3 a file, the photos or a package is at fault, 5 the check refused the model.
+    Exit codes: 0 written, 2 usage error, 3 a file, the photos or a package cannot be used, 5 refused by the check.
     """
-    try:
-        _check_options(output, edgetpu, report, options)
-        _run(output, edgetpu, report, name or output.name.removesuffix(".tflite"), options)
-    except MobiclassError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(error.exit_code)
+    _check_options(output, edgetpu, report, options)
+    _run(output, edgetpu, report, name or output.name.removesuffix(".tflite"), options)
 
 
 def _check_options(output: Path, edgetpu: bool, report: Path | None, options: dict[str, Any]) -> None:
-    """Refuse what can be seen to be wrong before TensorFlow is even imported."""
+    """Reject wrong options before TensorFlow is imported."""
     if (options["keras"] is None) == (options["arch"] is None):
         raise click.UsageError("give either --keras FILE or --arch NAME")
     if options["keras"] is not None:
-        _refuse_idle_options("alpha", "minimalistic", "weights")
+        _reject_unused_options("alpha", "minimalistic", "weights")
     if (options["mean"] is None) != (options["std"] is None):
-        raise click.UsageError("--mean and --std belong together")
+        raise click.UsageError("--mean and --std must be given together")
     if options["minimalistic"] and "v3" not in (options["arch"] or "v3"):
-        raise click.UsageError("--minimalistic is a variant of mobilenet_v3_small and mobilenet_v3_large")
+        raise click.UsageError("--minimalistic is for mobilenet_v3_small and mobilenet_v3_large")
     if edgetpu and options["io"] == "float32":
-        raise click.UsageError("the Edge TPU takes --io uint8 or int8")
+        raise click.UsageError("--edgetpu requires --io uint8 or int8")
     _check_normalization(options)
     for path in filter(None, (output, report)):
-        if not path.parent.is_dir():
-            raise SetupError(f"{path}: there is no folder {path.parent}; make it first")
+        require_folder_of(path)
     if report is not None and report.suffix.lower() not in (".html", ".json"):
-        raise click.UsageError(f"{report}: a report is .html or .json")
+        raise click.UsageError(f"{report}: a report must be .html or .json")
     sources = (options["keras"], options["labels"], report)
     if any(source is not None and source.resolve() == output.resolve() for source in sources):
-        raise click.UsageError(f"{output}: the output cannot be one of the other files")
+        raise click.UsageError(f"{output}: the output must differ from the other files")
     if not os.environ.get("TF_CPP_MIN_LOG_LEVEL"):
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 
-def _refuse_idle_options(*names: str) -> None:
-    """Refuse options that belong to --arch: a Keras file says all that by itself."""
+def _reject_unused_options(*names: str) -> None:
+    """Reject options of --arch: a Keras file already defines them."""
     context = click.get_current_context()
     for name in names:
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{name} belongs to --arch; what --keras FILE holds is seen in its graph")
+            raise click.UsageError(f"--{name} goes with --arch; a Keras file defines it itself")
 
 
 def _check_normalization(options: dict[str, Any]) -> None:
@@ -134,7 +141,7 @@ def _check_normalization(options: dict[str, Any]) -> None:
 
     try:
         override_facts(mean=options["mean"], std=None)
-        # A std of 1 is how a model that normalizes by itself is told so; the runtime's command line has no such case.
+        # A std of 1 means that the graph normalizes pixels itself, which the runtime's own --std does not provide for.
         if options["std"] is not None and tuple(options["std"]) != (1.0,):
             override_facts(std=options["std"])
     except ValueError as error:
@@ -142,15 +149,12 @@ def _check_normalization(options: dict[str, Any]) -> None:
 
 
 def _run(output: Path, edgetpu: bool, report: Path | None, name: str, options: dict[str, Any]) -> None:
-    try:
-        from tools.convert import conversion, edgetpu_compiler
-    except ModuleNotFoundError as error:
-        raise SetupError(f"{error.name} is not installed: pip install '.[tools]' in the checkout") from error
+    from tools.convert import conversion, edgetpu_compiler
+
     request = conversion.Request(name=name, **options)
-    conversion.check_request(request)
-    with _quiet():
+    with quiet_tensorflow(), redirect_stdout(sys.stderr):  # Keras prints downloads to stdout
         converted = conversion.convert(request, lambda line: click.echo(line, err=True))
-    _tell(converted)
+    _print_summary(converted)
     hints = () if converted.gate.passed else conversion.gate_advice(converted, request)
     if report is not None:
         from tools.convert.gate_report import render_report
@@ -167,7 +171,7 @@ def _run(output: Path, edgetpu: bool, report: Path | None, name: str, options: d
     if compiled is None:
         command = shlex.join(edgetpu_compiler.compiler_command(output))
         click.echo(
-            f"{edgetpu_compiler.COMPILER} is not on the PATH. To compile for the Edge TPU:\n  {command}", err=True
+            f"{edgetpu_compiler.COMPILER} is not on the PATH. To compile for the Edge TPU, run:\n  {command}", err=True
         )
         return
     content, log = compiled
@@ -182,7 +186,7 @@ def _refuse(converted: Conversion, output: Path, hints: tuple[str, ...]) -> None
     raise GateRefusalError("\n".join([*lines, "What to try:", *(f"  {hint}" for hint in hints)]))
 
 
-def _tell(converted: Conversion) -> None:
+def _print_summary(converted: Conversion) -> None:
     from tools.convert.gate_report import summary_rows
 
     rows = summary_rows(converted.gate)
@@ -192,7 +196,7 @@ def _tell(converted: Conversion) -> None:
 
 
 def _worst(converted: Conversion) -> list[str]:
-    lines = ["Layers that lose most:"]
+    lines = ["Layers with the largest loss:"]
     for layer in converted.gate.worst_layers():
         clipped = f", {layer.saturated} of {layer.channels} channels saturated" if layer.saturated else ""
         lines.append(
@@ -205,25 +209,3 @@ def _write(path: Path, content: bytes) -> None:
     with atomic_write(path) as file:
         file.write(content)
     click.echo(f"{path}: {len(content)} bytes", err=True)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Hold back what Keras and TensorFlow say to people who write programs with them."""
-    loggers = [logging.getLogger(name) for name in ("absl", "tensorflow")]
-    levels = [logger.level for logger in loggers]
-    try:
-        # Keras announces downloads on stdout, where only results belong.
-        with warnings.catch_warnings(), redirect_stdout(sys.stderr):
-            warnings.simplefilter("ignore")
-            for logger in loggers:
-                logger.setLevel(logging.ERROR)
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
-if __name__ == "__main__":
-    separate_streams()  # what TensorFlow and the runtimes say of themselves goes nowhere
-    main()

@@ -1,7 +1,6 @@
-"""The steps from a Keras classifier to a checked int8 TFLite model with metadata, composed.
+"""Composes the steps from a Keras classifier to a checked int8 TFLite model with metadata.
 
-It returns bytes and writes no files (`command` does). Every step is a module's; what is cheap and can go wrong comes
-before what takes long.
+It returns bytes and writes no files (`command` does). Each step has its own module; cheap checks come before slow work.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mobiclass.images import Preprocessor, load_image
-from mobiclass.tflite import Preprocessing, TensorSpec, per_channel, read_labels
+from mobiclass.tflite import Preprocessing, per_channel, read_labels
 from tools.convert.class_labels import (
     IMAGENET_OUTPUTS,
     Labels,
@@ -25,18 +24,19 @@ from tools.convert.class_labels import (
     photo_targets,
     require_labels,
 )
-from tools.convert.gate import MAX_DISAGREEMENT, GateResult, judge
-from tools.convert.model_description import OwnWords, architecture_name, describe_model, origin_facts
+from tools.convert.gate import MAX_DISAGREEMENT, GateResult, evaluate_gate
+from tools.convert.model_description import GivenDetails, describe_model, provenance_facts
 from tools.convert.photo_sets import (
     DEFAULT_SAMPLES,
     Crop,
     PhotoSplit,
     calibration_crops,
     find_photos,
-    judging_crops,
+    held_out_crops,
     split_photos,
 )
-from tools.errors import CalibrationError, NormalizationError
+from tools.dependencies import require_keras
+from tools.errors import NormalizationError
 from tools.keras_models import (
     Geometry,
     KerasClassifier,
@@ -46,24 +46,24 @@ from tools.keras_models import (
     check_classifier,
     find_normalization,
     load_keras_file,
-    require_keras,
     run_function,
     sweep,
     trace,
 )
-from tools.quantization import InputOutput, convert_float32, convert_int8
+from tools.quantization import InputOutput, convert_float32, convert_int8, float_preprocessor, refine
 
 FloatArray = npt.NDArray[np.float32]
-Say = Callable[[str], None]
+Report = Callable[[str], None]
+"""Called with each line of progress."""
 
 CROP_FRACTION: Final = 0.875
 _SWEEP_PHOTOS: Final = 100
-_MAX_EVALUATED: Final = 500  # whose tensors are held at once: 300 MB at 224 pixels; the order mixes the classes
+_MAX_EVALUATED: Final = 500  # all tensors are in memory: 300 MB at 224 pixels; the order mixes the classes
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be converted, and how; the fields are the options of ``python -m tools.convert``."""
+    """What to convert and how; the fields are the options of ``python -m tools.convert``."""
 
     name: str
     keras: Path | None = None
@@ -89,12 +89,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """What came of it.
+    """The result of a conversion.
 
     Attributes:
-        model: the int8 ``.tflite`` with metadata; to be handed over only where `gate` has passed.
-        gate: what the gate found.
-        facts: where the model comes from, for people.
+        model: the int8 ``.tflite`` with metadata; use it only if `gate` has passed.
+        gate: the result of the gate.
+        facts: the provenance of the model.
     """
 
     model: bytes
@@ -102,60 +102,58 @@ class Conversion:
     facts: dict[str, Any]
 
 
-def convert(request: Request, say: Say) -> Conversion:
-    """Convert what `request` asks for; `say` is told what was found on the way.
+def convert(request: Request, report: Report) -> Conversion:
+    """Convert what `request` specifies, and report each finding on the way.
 
     Raises:
-        SetupError: a file, the labels, the photos or a package is at fault; the subclass says which.
+        SetupError: a file, the labels, the photos or a package cannot be used; the subclass says which.
     """
     require_keras()
     split = split_photos(request.calibration, request.evaluate)
     classifier = _load(request)
     geometry = check_classifier(classifier.model, classifier.source, request.resolution)
-    say(
-        f"{classifier.source}: {architecture_name(classifier)}, {geometry.height}×{geometry.width}, {classifier.loader}"
-    )
+    report(f"{classifier.source}: {classifier.architecture}, {geometry.height}×{geometry.width}, {classifier.loader}")
     given = given_labels(request.labels, request.keras, geometry.classes)
     function = trace(classifier.model, geometry)
-    normalization = _normalization(request, classifier, geometry, given, function, say)
+    normalization = _normalization(request, classifier, geometry, given, function, report)
     preprocessing = Preprocessing(normalization.mean, normalization.std, "crop", CROP_FRACTION, "bicubic")
-    say(f"normalization: {normalization.source}")
-    preprocessor = Preprocessor(_float_input(geometry), preprocessing)
+    report(f"normalization: {normalization.source}")
+    preprocessor = float_preprocessor(geometry.height, geometry.width, preprocessing)
     known = given or _known_labels(classifier, geometry, function, preprocessor)
     labels = require_labels(known, geometry.classes, classifier.source)
-    say(f"labels: {labels.source}")
-    samples, judges, targets = _photos(request, split, preprocessor, labels, say)
+    report(f"labels: {labels.source}")
+    samples, held_out, targets = _photos(request, split, preprocessor, labels, report)
     float_model = convert_float32(function)
     stock = convert_int8(function, samples, io=request.io)
     model, refinement = _refine(request, stock, float_model, samples)
-    tensors = [crop.tensor for crop in judges]
-    gate = judge(
+    tensors = [crop.tensor for crop in held_out]
+    gate = evaluate_gate(
         run_function(function, tensors),
         float_model,
         model,
         tensors,
-        photos=len({crop.photo for crop in judges}),
+        photos=len({crop.photo for crop in held_out}),
         targets=targets,
         max_disagreement=request.max_disagreement,
     )
-    facts = origin_facts(classifier, normalization, labels, split, samples, refinement)
-    own = OwnWords(request.name, request.description, request.author, request.license)
+    facts = provenance_facts(classifier, normalization, labels, split, samples, refinement)
+    own = GivenDetails(request.name, request.description, request.author, request.license)
     return Conversion(describe_model(model, own, classifier, labels, preprocessing, facts, gate), gate, facts)
 
 
 def gate_advice(conversion: Conversion, request: Request) -> tuple[str, ...]:
-    """Say what to try where the gate refuses."""
+    """Suggest what to try after the gate has refused a model."""
     gate, found = conversion.gate, []
     if request.calibration is None:
-        found.append("calibrate on photos like those that the model will see: --calibration DIR")
-    found.append(f"calibrate on more crops, of more photos: --samples {request.samples * 3}")
+        found.append("calibrate on photos like those the model will be used on: --calibration DIR")
+    found.append(f"calibrate on more crops of more photos: --samples {request.samples * 3}")
     if not (request.narrow_ranges and request.bias_correction):
-        found.append("leave narrower ranges and bias correction on")
+        found.append("enable range narrowing and bias correction")
     if gate.float_disagreement > gate.max_disagreement:
-        found.append("the float32 TFLite differs from Keras as well: the graph is at fault, not the photos")
+        found.append("the float32 TFLite model differs from Keras too: the cause is the graph, not the photos")
     if any(layer.operator == "HARD_SWISH" for layer in gate.worst_layers()):
-        found.append("hard-swish quantizes badly: take the --minimalistic variant, or another architecture")
-    found.append("check the normalization with labelled photos: --evaluate DIR")
+        found.append("hard-swish quantizes poorly: use the --minimalistic variant or another architecture")
+    found.append("check the normalization on labelled photos: --evaluate DIR")
     return tuple(found)
 
 
@@ -163,7 +161,7 @@ def _load(request: Request) -> KerasClassifier:
     if request.keras is not None:
         return load_keras_file(request.keras)
     if request.arch is None:
-        raise NormalizationError("nothing to convert: give --keras FILE or --arch NAME")
+        raise NormalizationError("there is nothing to convert: give --keras FILE or --arch NAME")
     return build_classifier(
         request.arch,
         alpha=request.alpha,
@@ -174,18 +172,19 @@ def _load(request: Request) -> KerasClassifier:
     )
 
 
-def _float_input(geometry: Geometry) -> TensorSpec:
-    return TensorSpec(name="image", shape=(1, geometry.height, geometry.width, 3), dtype="float32", quantization=None)
-
-
 def _normalization(
-    request: Request, classifier: KerasClassifier, geometry: Geometry, labels: Labels | None, function: Any, say: Say
+    request: Request,
+    classifier: KerasClassifier,
+    geometry: Geometry,
+    labels: Labels | None,
+    function: Any,
+    report: Report,
 ) -> Normalization:
     result = None
     if request.evaluate is not None:
         result = _sweep(request.evaluate, geometry, labels, function)
         for preset, score in result.scores:
-            say(f"  {score:6.1%} of {result.photos} labelled photos with {preset.source}")
+            report(f"  {score:6.1%} of {result.photos} labelled photos with {preset.source}")
     if request.mean is not None and request.std is not None:
         mean, std = per_channel(request.mean, "--mean"), per_channel(request.std, "--std", positive=True)
         found = Normalization(mean, std, "the command line")
@@ -195,9 +194,9 @@ def _normalization(
         except NormalizationError:
             if result is None or not result.decides:
                 raise
-            return result.best._replace(source=f"{result.best.source}, which finds most labels of {request.evaluate}")
+            return result.best._replace(source=f"{result.best.source}, the best on {request.evaluate}")
     if result is not None and result.decides and (result.best.mean, result.best.std) != (found.mean, found.std):
-        say(f"note: the labelled photos want {result.best.source}, not {found.source}: give --mean and --std if so")
+        report(f"note: accuracy is highest with {result.best.source}, not with {found.source}: check --mean and --std")
     return found
 
 
@@ -205,9 +204,9 @@ def _sweep(folder: Path, geometry: Geometry, labels: Labels | None, function: An
     names = labels or (imagenet_labels() if geometry.classes == IMAGENET_OUTPUTS else None)
     photos = find_photos(folder)[:_SWEEP_PHOTOS]
     targets = photo_targets(photos, require_labels(names, geometry.classes, str(folder)).names, folder)
-    nothing = Preprocessing((0.0,) * 3, (1.0,) * 3, "crop", CROP_FRACTION, "bicubic")
-    shown = Preprocessor(_float_input(geometry), nothing)
-    pixels = [shown.pixels(_open(photo, shown)) for photo in photos]
+    unscaled = Preprocessing((0.0,) * 3, (1.0,) * 3, "crop", CROP_FRACTION, "bicubic")
+    preprocessor = float_preprocessor(geometry.height, geometry.width, unscaled)
+    pixels = [preprocessor.pixels(_open(photo, preprocessor)) for photo in photos]
     return sweep(lambda tensor: run_function(function, [tensor])[0], pixels, targets)
 
 
@@ -229,44 +228,30 @@ def _known_labels(
     if classifier.imagenet:
         return imagenet_labels()
     if knows_imagenet(classify):
-        return imagenet_labels()._replace(source="ImageNet's: it names well-known photos by them")
+        return imagenet_labels()._replace(source="ImageNet, recognized by well-known photos")
     return None
 
 
 def _photos(
-    request: Request, split: PhotoSplit, preprocessor: Preprocessor, labels: Labels, say: Say
+    request: Request, split: PhotoSplit, preprocessor: Preprocessor, labels: Labels, report: Report
 ) -> tuple[list[FloatArray], list[Crop], list[int] | None]:
-    """Make the crops that calibrate, those that judge, and the classes of the latter where they are labelled."""
+    """Return the calibration crops, the held-out crops, and the classes of the latter if they are labelled."""
     samples = calibration_crops(split.calibration, preprocessor, request.samples)
-    say(f"calibrating on {len(samples)} crops of {min(len(samples), len(split.calibration))} photos")
+    report(f"calibrating on {len(samples)} crops of {min(len(samples), len(split.calibration))} photos")
     if split.bundled:
-        say("note: these are general photos; ones like those the model will see calibrate better: --calibration DIR")
+        report("note: these are generic photos; photos of your own subjects calibrate better: --calibration DIR")
     if request.evaluate is None:
-        return samples, judging_crops(split.judges, preprocessor), None
-    shown = split.judges[:_MAX_EVALUATED]
-    judges = judging_crops(shown, preprocessor, wanted=len(shown))
-    targets = photo_targets([crop.photo for crop in judges], labels.names, request.evaluate)
-    return samples, judges, targets
+        return samples, held_out_crops(split.held_out, preprocessor), None
+    evaluated = split.held_out[:_MAX_EVALUATED]
+    held_out = held_out_crops(evaluated, preprocessor, wanted=len(evaluated))
+    targets = photo_targets([crop.photo for crop in held_out], labels.names, request.evaluate)
+    return samples, held_out, targets
 
 
 def _refine(
     request: Request, stock: bytes, float_model: bytes, samples: Sequence[FloatArray]
 ) -> tuple[bytes, dict[str, Any] | None]:
-    from tools.quantization import refine
-
     if not (request.narrow_ranges or request.bias_correction):
         return stock, None
     refined = refine(stock, float_model, samples, ranges=request.narrow_ranges, biases=request.bias_correction)
     return refined.model, refined.figures()
-
-
-def check_request(request: Request) -> None:
-    """Refuse what can be seen to be wrong without opening anything large.
-
-    Raises:
-        CalibrationError: a folder is missing.
-        SetupError: another part of it is.
-    """
-    for folder in (request.calibration, request.evaluate):
-        if folder is not None and not folder.is_dir():
-            raise CalibrationError(f"{folder}: there is no such folder of photos")

@@ -1,6 +1,6 @@
-"""Prepares int8 models for the Edge TPU: checks their operators, runs Google's compiler where there is one.
+"""Prepares int8 models for the Edge TPU: checks their operators, and runs Google's compiler if it is installed.
 
-The compiler is a program for x86-64 Linux that cannot be had from PyPI. It needs no Edge TPU, and neither does this.
+The compiler is a program for x86-64 Linux that is not on PyPI. No Edge TPU is needed.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _TIMEOUT_S: Final = 600
 
 @dataclass(frozen=True, slots=True)
 class CompilerLog:
-    """What the compiler says that it did.
+    """The compiler's summary.
 
     Attributes:
-        mapped: operators that will run on the Edge TPU.
-        on_cpu: those that will not, as ``NAME (reason)``.
-        on_chip: memory for parameters on the chip that is used, as ``3.88MiB``.
-        off_chip: parameters that have to be streamed to it for every image.
+        mapped: the number of operators that run on the Edge TPU.
+        on_cpu: those that do not, as ``NAME (reason)``.
+        on_chip: on-chip memory used for parameters, such as ``3.88MiB``.
+        off_chip: parameters streamed to the chip for every image.
     """
 
     mapped: int
@@ -39,41 +39,40 @@ class CompilerLog:
 
 
 def unsupported_operators(model: bytes) -> list[str]:
-    """Name the operators of `model` that no Edge TPU runs."""
+    """Name the operators of `model` that the Edge TPU does not support."""
     layers = [layer for subgraph in read_subgraphs(model, "the model") for layer in subgraph.layers]
     return sorted({layer.name for layer in layers if layer.name not in SUPPORTED})
 
 
 def check_operators(model: bytes) -> None:
-    """Require that the Edge TPU can run all of `model`.
+    """Require that the Edge TPU supports all operators of `model`.
 
     Raises:
-        ConversionError: it cannot run an operator.
+        ConversionError: it does not.
     """
-    left = unsupported_operators(model)
-    if left:
-        hint = "; V3 has variants without it: --minimalistic" if "HARD_SWISH" in left else ""
-        raise ConversionError(f"the Edge TPU cannot run {', '.join(left)}{hint}")
+    if unsupported := unsupported_operators(model):
+        hint = "; V3 has variants without it: --minimalistic" if "HARD_SWISH" in unsupported else ""
+        raise ConversionError(f"the Edge TPU does not support {', '.join(unsupported)}{hint}")
 
 
 def compiler_command(model: Path) -> list[str]:
-    """Give the command that compiles the file `model`, into its own folder, with a table of operators."""
+    """Return the command that compiles the file `model` into its folder and prints a table of operators."""
     return [COMPILER, "-s", "-o", str(model.parent), str(model)]
 
 
 def compiled_path(model: Path) -> Path:
-    """Give the path of the compiled sibling of `model`."""
+    """Return the path of the compiled model beside `model`."""
     return model.with_name(f"{model.name.removesuffix('.tflite')}_edgetpu.tflite")
 
 
 def compile_model(model: bytes, name: str) -> tuple[bytes, CompilerLog] | None:
-    """Compile `model`, if the compiler is on the PATH.
+    """Compile `model` if the compiler is on the PATH.
 
     Returns:
-        The compiled ``.tflite`` and what the compiler said; ``None`` where there is no compiler.
+        The compiled ``.tflite`` and the compiler's summary; ``None`` without a compiler.
 
     Raises:
-        ConversionError: the compiler failed, or left operators to the CPU.
+        ConversionError: the compiler failed, or left operators on the CPU.
     """
     program = shutil.which(COMPILER)
     if program is None:
@@ -92,7 +91,7 @@ def compile_model(model: bytes, name: str) -> tuple[bytes, CompilerLog] | None:
         raise ConversionError(f"{COMPILER} failed: {last[0]}")
     log = parse_log(run.stdout)
     if log.on_cpu or not log.mapped:
-        raise ConversionError(f"{COMPILER} leaves operators to the CPU: {', '.join(log.on_cpu) or 'all'}")
+        raise ConversionError(f"{COMPILER} leaves operators on the CPU: {', '.join(log.on_cpu) or 'all'}")
     return output, log
 
 

@@ -1,7 +1,7 @@
-"""Judges an int8 model by its float self, on photos that neither has been calibrated on.
+"""Compares an int8 model with its float model on held-out photos, and decides whether it may be used.
 
-The float Keras model, the float32 TFLite and the int8 TFLite (on the runtime that users have) see the same crops; what
-comes of it are figures and a decision. It converts nothing, writes nothing and prints nothing.
+The float Keras model, the float32 TFLite and the int8 TFLite model (on the runtime of the devices) run on the same
+crops; the result is a set of figures and a decision. It converts, writes and prints nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FloatArray = npt.NDArray[np.float32]
 
 MAX_DISAGREEMENT: Final = 0.03
 MATERIAL: Final = 0.1
-"""How much higher the float score of its own choice must be than of the int8 model's choice, to matter."""
+"""A disagreement is material if the float model's scores of the two choices differ by at least this much."""
 
 _LAYER_SAMPLES: Final = 16
 _TIMED_RUNS: Final = 20
@@ -39,27 +39,27 @@ _TIMED_RUNS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """What the gate found; fractions of 1 over the crops.
+    """The gate's figures; agreement, disagreement and accuracy are fractions (0–1) of the crops.
 
     Attributes:
-        crops: crops judged by.
-        photos: photos that they are from.
-        top1_agreement: the int8 model's top-1 is the float Keras model's.
-        top5_agreement: the float model's top-1 is among the int8 model's best five.
-        material_disagreement: the float model is surer of its own choice than of the int8 model's by 0.1 or more.
-        float_disagreement: the same of the float32 TFLite; anything over 0 means a wrong conversion.
-        logit_snr_db: signal-to-noise of the int8 model's logits.
-        score_shift: the int8 model's score for the float model's choice, less the float model's; the mean.
-        saturated_channels: channels whose values leave the int8 range, of `channels`.
-        channels: the channels of all layers.
+        crops: the number of held-out crops.
+        photos: the number of photos that they are from.
+        top1_agreement: the int8 model has the float Keras model's top-1.
+        top5_agreement: the float model's top-1 is in the int8 model's top 5.
+        material_disagreement: the float model scores its own choice at least 0.1 higher than the int8 model's choice.
+        float_disagreement: the same of the float32 TFLite model; anything over 0 means a wrong conversion.
+        logit_snr_db: signal-to-noise ratio of the int8 model's logits.
+        score_shift: mean of the int8 minus the float score of the float model's choice.
+        saturated_channels: the number of `channels` with values outside the int8 range.
+        channels: the number of channels of all layers.
         float_operators: operators that compute in floating point.
         int8_bytes: size of the int8 model.
-        float_bytes: size of the float32 one.
+        float_bytes: size of the float32 model.
         latency_ms: median of the int8 model on one thread of this machine.
-        float_latency_ms: the same of the float32 one.
+        float_latency_ms: the same of the float32 model.
         layers: the error of every layer.
-        max_disagreement: the most material disagreement that is let pass.
-        accuracy: top-1 of the float and of the int8 model, where the photos have labels.
+        max_disagreement: the highest material disagreement that passes.
+        accuracy: top-1 of the float and of the int8 model, if the photos are labelled.
     """
 
     crops: int
@@ -83,12 +83,12 @@ class GateResult:
 
     @property
     def passed(self) -> bool:
-        """Whether the int8 model may be handed over."""
+        """Whether the int8 model may be used."""
         return not self.reasons
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why it may not."""
+        """Why not."""
         found = []
         if self.material_disagreement > self.max_disagreement:
             found.append(
@@ -97,19 +97,18 @@ class GateResult:
         if self.float_disagreement > self.max_disagreement:
             found.append(f"the float32 TFLite differs from Keras on {self.float_disagreement:.1%}: a wrong conversion")
         if self.float_operators:
-            found.append(f"float operators are left: {', '.join(self.float_operators)}")
+            found.append(f"float operators remain: {', '.join(self.float_operators)}")
         return tuple(found)
 
     def worst_layers(self) -> list[LayerError]:
-        """The layers that lose most."""
         return worst_layers(self.layers)
 
     def as_json(self) -> dict[str, Any]:
-        """Give all of it as what JSON can hold."""
+        """Return all figures, ready for JSON."""
         return {**asdict(self), "layers": [layer._asdict() for layer in self.layers], "passed": self.passed}
 
 
-def judge(
+def evaluate_gate(
     keras_scores: FloatArray,
     float_model: bytes,
     model: bytes,
@@ -119,16 +118,16 @@ def judge(
     targets: Sequence[int] | None = None,
     max_disagreement: float = MAX_DISAGREEMENT,
 ) -> GateResult:
-    """Judge the int8 `model`.
+    """Compare the int8 `model` with the float Keras model.
 
     Args:
-        keras_scores: what the float Keras model gives for `crops`, (crops, classes), probabilities.
+        keras_scores: the probabilities of the float Keras model for `crops`, (crops, classes).
         float_model: the float32 ``.tflite``.
         model: the int8 ``.tflite``.
         crops: float32 (1, height, width, 3) each, normalized.
-        photos: how many photos they are from.
-        targets: the class of each crop, where known.
-        max_disagreement: the fraction of material disagreement from which the model is refused.
+        photos: the number of photos that they are from.
+        targets: the class index of each crop, if known.
+        max_disagreement: the highest material disagreement (0–1) that passes.
 
     Raises:
         ConversionError: a model cannot be run.
@@ -168,14 +167,14 @@ def _agreement(reference: FloatArray, scores: FloatArray) -> dict[str, float]:
 
 
 def material_disagreement(reference: FloatArray, scores: FloatArray) -> float:
-    """Compute the fraction of rows whose disagreement the reference is sure of: it prefers its own choice by 0.1.
+    """Compute the fraction of rows in which the reference scores its own choice at least 0.1 above the model's choice.
 
-    Where several scores are the highest, the worst of them counts: a model that gives all classes the same score has
-    chosen none, though the first of them may happen to be right.
+    Where several scores tie for the highest, the worst of them counts: a model that gives all classes the same score
+    has chosen none, though the first may happen to be right.
 
     Args:
         reference: probabilities of the float model, (crops, classes).
-        scores: those of the model to be judged.
+        scores: the same of the model under test.
     """
     tied = scores == scores.max(axis=1, keepdims=True)
     gap = reference.max(axis=1) - np.where(tied, reference, np.inf).min(axis=1)

@@ -1,20 +1,20 @@
-"""The gate's findings as a file: JSON, or one HTML page with a plot of the layers' errors that needs no network.
+"""Renders the gate's result as JSON or as a self-contained HTML page with a plot of the layers' errors.
 
-It measures and decides nothing (`tools.convert.gate` does), and returns bytes for others to write.
+It measures and decides nothing (`tools.convert.gate` does), and writes no files.
 """
 
 from __future__ import annotations
 
-import json
 from html import escape
 from pathlib import Path
 from typing import Any, Final
 
 from tools.convert.gate import GateResult
+from tools.convert.metadata import encode_json
 from tools.quantization import LayerError
 
 _ROW_HEIGHT, _LABEL_WIDTH, _PLOT_WIDTH = 18, 290, 520
-_FULL_DB: Final = 50.0  # the length of the plot's axis; more than 8 bits can give
+_FULL_DB: Final = 50.0  # length of the plot's axis; more than 8 bits can reach
 _STYLE: Final = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#1a1a1a}"
     "table{border-collapse:collapse}td,th{text-align:left;padding:.2em 1em .2em 0;border-bottom:1px solid #ddd}"
@@ -26,25 +26,25 @@ _STYLE: Final = (
 def render_report(
     result: GateResult, path: Path, *, name: str, facts: dict[str, Any], advice: tuple[str, ...]
 ) -> bytes:
-    """Write `result` in the form that the suffix of `path` asks for.
+    """Render `result` in the format of the suffix of `path`.
 
     Args:
-        result: what the gate found.
-        path: the file that it will be.
-        name: the model's.
-        facts: where it comes from, for people.
-        advice: what to try, where it was refused.
+        result: the result of the gate.
+        path: the file to be written.
+        name: the name of the model.
+        facts: its provenance.
+        advice: what to try, if it was refused.
     """
     if path.suffix.lower() == ".json":
         content = {"model": name, **facts, **result.as_json(), "reasons": result.reasons, "advice": advice}
-        return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+        return encode_json(content)
     return _page(result, name, facts, advice).encode()
 
 
 def summary_rows(result: GateResult) -> list[tuple[str, str]]:
-    """Give the figures as (what, how much), for a table on any medium."""
+    """Return the figures as (name, value), for a table."""
     rows = [
-        ("judged by", f"{result.crops} crops of {result.photos} photos held back"),
+        ("compared on", f"{result.crops} crops of {result.photos} held-out photos"),
         ("top-1 agreement", f"{result.top1_agreement:.1%}"),
         ("top-5 agreement", f"{result.top5_agreement:.1%}"),
         ("material disagreement", f"{result.material_disagreement:.1%} (at most {result.max_disagreement:.1%})"),
@@ -52,7 +52,7 @@ def summary_rows(result: GateResult) -> list[tuple[str, str]]:
         ("logit signal-to-noise", f"{result.logit_snr_db:.1f} dB"),
         ("score shift", f"{result.score_shift:+.3f}"),
         ("saturated channels", f"{result.saturated_channels} of {result.channels}"),
-        ("float operators left", ", ".join(result.float_operators) or "none"),
+        ("float operators", ", ".join(result.float_operators) or "none"),
         ("size", f"{result.int8_bytes / 1e6:.2f} MB (float32 {result.float_bytes / 1e6:.2f} MB)"),
         ("latency here, 1 thread", f"{result.latency_ms:.1f} ms (float32 {result.float_latency_ms:.1f} ms)"),
     ]
@@ -75,7 +75,7 @@ def _page(result: GateResult, name: str, facts: dict[str, Any], advice: tuple[st
         *(f"<tr><th>{escape(key)}<td>{escape(value)}" for key, value in rows),
         "</table>",
         "<h2>What to try</h2><ul>" + "".join(f"<li>{escape(line)}" for line in advice) + "</ul>" if advice else "",
-        "<h2>Layers that lose most</h2><table><tr><th>layer<th>operator<th>loses<th>signal-to-noise<th>saturated",
+        "<h2>Layers with the largest loss</h2><table><tr><th>layer<th>operator<th>loss<th>signal-to-noise<th>saturated",
         *(_layer_row(layer) for layer in worst),
         "</table><h2>Signal-to-noise of every layer's output, dB</h2>",
         _plot(result.layers, {layer.name for layer in worst}),

@@ -1,7 +1,7 @@
-"""Writes what a model says of itself: TFLite Metadata in the flatbuffer, and a zip of files behind it.
+"""Writes a model's metadata: TFLite Metadata in the flatbuffer, and files in an appended zip.
 
-It changes nothing of the graph, reads nothing back (`mobiclass.tflite.info` does), and needs no TensorFlow. The result
-depends on the arguments alone: no time, no user, no platform goes into it.
+It does not change the graph, reads no metadata (`mobiclass.tflite` does), and needs no TensorFlow. The result depends
+only on the arguments: not on time, user or platform.
 
 The slot numbers are the positions of the fields in the metadata schema (identifier ``M001``) of the TFLite
 Metadata format.
@@ -10,6 +10,7 @@ Metadata format.
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,12 +20,13 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from mobiclass.tflite import Preprocessing
 from tools.errors import MetadataError
 
 LABELS_FILE: Final = "labels.txt"
 
 _METADATA_NAME: Final = b"TFLITE_METADATA"
-_MIN_PARSER_VERSION: Final = "1.0.0"  # the first parser that there was: nothing newer is used here
+_MIN_PARSER_VERSION: Final = "1.0.0"  # the first one: no later field is used
 _AXIS_LABELS: Final = 2
 _FEATURE_CONTENT, _IMAGE_CONTENT = 1, 2
 _RGB: Final = 1
@@ -35,17 +37,17 @@ _ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What is to be written of a model.
+    """The metadata of a model.
 
     Attributes:
-        name: a short name, as a file would have it.
-        description: a sentence or two.
-        version: of the model, not of any program.
-        author: who made the weights and the model.
+        name: a short name, such as a file name without its suffix.
+        description: one or two sentences.
+        version: the version of the model.
+        author: the author of the weights and the model.
         license: an SPDX identifier, or the terms in a sentence.
-        mean: subtracted from pixels of 0–255; one value, or one a channel (R, G, B).
-        std: divides them then; as many as `mean`.
-        labels: one an output.
+        mean: subtracted from pixels of 0–255; one value, or one per channel (R, G, B).
+        std: divides the difference; as many values as `mean`.
+        labels: one per output.
     """
 
     name: str
@@ -59,38 +61,64 @@ class ModelCard:
 
 
 def write_metadata(model: bytes, card: ModelCard, files: Mapping[str, bytes] | None = None) -> bytes:
-    """Add `card` to the TFLite `model`, and append a zip with the labels and the further `files`.
+    """Add `card` to the TFLite `model`, and append a zip with the labels and `files`.
 
     Returns:
-        The bytes of the new ``.tflite``. The zip's members are stored, so that they can be mapped into memory.
+        The bytes of the new ``.tflite``. The zip's members are not compressed, so that they can be memory-mapped.
 
     Raises:
-        MetadataError: the model has metadata already, or the card does not fit its outputs.
+        MetadataError: the model already has metadata, or the card does not match its outputs.
     """
     members = {LABELS_FILE: encode_lines(card.labels)}
     for name, content in (files or {}).items():
         if name in members:
-            raise MetadataError(f"{name} is written from the labels; it cannot be given as a file as well")
+            raise MetadataError(f"{name} is written from the labels and cannot be given as a file too")
         members[name] = content
     return _append_zip(_embed(model, card), members)
 
 
 def encode_lines(lines: Sequence[str]) -> bytes:
-    r"""Encode `lines` as UTF-8, each ended with ``\n``, so that the line number is the index.
+    r"""Encode `lines` as UTF-8, each terminated by ``\n``, so that the line number is the index.
 
     Raises:
-        MetadataError: a line holds a line break, which would shift all that follow.
+        MetadataError: a line contains a line break, which would shift all following lines.
     """
     for index, line in enumerate(lines):
         if "\n" in line or "\r" in line:
-            raise MetadataError(f"line {index} holds a line break: {line!r}")
+            raise MetadataError(f"line {index} contains a line break: {line!r}")
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+def encode_json(content: Mapping[str, Any]) -> bytes:
+    """Encode `content` as indented UTF-8 JSON that ends with a newline."""
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def encode_config(card: ModelCard, source: str, preprocessing: Preprocessing, provenance: Mapping[str, Any]) -> bytes:
+    """Encode ``mobiclass.json``: the preprocessing that TFLite Metadata has no field for, and the provenance."""
+    config = {
+        "format": 1,
+        "name": card.name,
+        "description": card.description,
+        "author": card.author,
+        "license": card.license,
+        "source": source,
+        "preprocessing": {
+            "resize": preprocessing.resize,
+            "crop_fraction": preprocessing.crop_fraction,
+            "interpolation": preprocessing.interpolation,
+            "mean": list(preprocessing.mean),
+            "std": list(preprocessing.std),
+        },
+        "provenance": provenance,
+    }
+    return encode_json(config)
 
 
 def _embed(model: bytes, card: ModelCard) -> bytes:
     parsed = schema.ModelT.InitFromPackedBuf(model, 0)
     if any(entry.name == _METADATA_NAME for entry in parsed.metadata or []):
-        raise MetadataError("the model has TFLite Metadata already; write them to a freshly converted one")
+        raise MetadataError("the model already has TFLite Metadata; use a freshly converted one")
     _check_card(parsed.subgraphs[0], card)
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(_model_metadata(card), dtype=np.uint8)
@@ -107,23 +135,23 @@ def _embed(model: bytes, card: ModelCard) -> bytes:
 def _check_card(subgraph: Any, card: ModelCard) -> None:
     if len(subgraph.inputs) != 1 or len(subgraph.outputs) != 1:
         raise MetadataError(
-            f"an image classifier has one input and one output, this model "
+            f"an image classifier has one input and one output, this model has "
             f"{len(subgraph.inputs)} and {len(subgraph.outputs)}"
         )
     outputs = int(subgraph.tensors[subgraph.outputs[0]].shape[-1])
     if len(card.labels) != outputs:
-        raise MetadataError(f"{len(card.labels)} labels do not fit the model's {outputs} outputs")
+        raise MetadataError(f"{len(card.labels)} labels do not match the model's {outputs} outputs")
     numbers = np.array([*card.mean, *card.std])
     if len(card.mean) not in (1, 3) or len(card.mean) != len(card.std) or not np.isfinite(numbers).all():
-        raise MetadataError(f"mean {card.mean} and std {card.std} must be one or three finite values each")
+        raise MetadataError(f"mean {card.mean} and std {card.std} must have one or three finite values each")
     if min(card.std) <= 0:
-        raise MetadataError(f"std {card.std} must be over 0: pixels are divided by it")
+        raise MetadataError(f"std {card.std} must be greater than 0: pixels are divided by it")
 
 
 class _AlignedBuffer:
-    """Packs the data of a `schema.BufferT` at a multiple of 16 bytes, as the TFLite schema demands.
+    """Packs the data of a `schema.BufferT` at a multiple of 16 bytes, as the TFLite schema requires.
 
-    The generated Python code packs them wherever they fall, and kernels read whole words from them.
+    The generated Python code does not align it, and kernels read whole words from it.
     """
 
     def __init__(self, buffer: Any) -> None:
@@ -131,7 +159,7 @@ class _AlignedBuffer:
 
     def Pack(self, builder: Any) -> int:
         if self._buffer.offset or self._buffer.size:
-            raise MetadataError("the model keeps weights outside its flatbuffer, which is not supported")
+            raise MetadataError("the model stores weights outside its flatbuffer, which is not supported")
         data = None
         if self._buffer.data is not None:
             content = np.asarray(self._buffer.data, dtype=np.uint8).tobytes()
@@ -146,7 +174,7 @@ class _AlignedBuffer:
 
 
 def _model_metadata(card: ModelCard) -> bytes:
-    """Build the ``M001`` flatbuffer of `card`; children come before their parents, as FlatBuffers wants it."""
+    """Build the ``M001`` flatbuffer of `card`; FlatBuffers requires children before their parents."""
     builder = flatbuffers.Builder(1024)
     image = _image_tensor(builder, card)
     scores = _score_tensor(builder)
@@ -168,7 +196,9 @@ def _model_metadata(card: ModelCard) -> bytes:
 def _image_tensor(builder: Any, card: ModelCard) -> int:
     properties = _table(builder, 2, {}, {0: _RGB})
     content = _table(builder, 2, {1: properties}, {0: _IMAGE_CONTENT})
-    options = _table(builder, 2, {0: _floats(builder, card.mean), 1: _floats(builder, card.std)})
+    # Some readers expect a single value where the channels are alike.
+    count = 1 if len({*card.mean}) == len({*card.std}) == 1 else 3
+    options = _table(builder, 2, {0: _floats(builder, card.mean[:count]), 1: _floats(builder, card.std[:count])})
     unit = _table(builder, 2, {1: options}, {0: _NORMALIZATION})
     fields = {
         0: builder.CreateString("image"),
@@ -221,7 +251,7 @@ def _append_zip(model: bytes, members: Mapping[str, bytes]) -> bytes:
     with zipfile.ZipFile(stream, "a", compression=zipfile.ZIP_STORED) as archive:
         for name, content in members.items():
             info = zipfile.ZipInfo(name, date_time=_ZIP_EPOCH)
-            info.create_system = 3  # always Unix, whatever this machine is
+            info.create_system = 3  # always Unix, on every machine
             info.external_attr = 0o644 << 16
             archive.writestr(info, content)
     return stream.getvalue()

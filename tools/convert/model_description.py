@@ -1,12 +1,11 @@
-"""What a converted model says of itself: its metadata, its labels, and where it comes from.
+"""Describes a converted model: its metadata, labels and provenance.
 
-All of it depends on the input alone, not on when, where and by whom the conversion was run. It measures nothing.
+The result depends only on the input, not on when, where or by whom the conversion was run. It measures nothing.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
-import json
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
@@ -16,7 +15,7 @@ import numpy.typing as npt
 from mobiclass.tflite import Preprocessing
 from tools.convert.class_labels import Labels
 from tools.convert.gate import GateResult
-from tools.convert.metadata import ModelCard, write_metadata
+from tools.convert.metadata import ModelCard, encode_config, write_metadata
 from tools.convert.photo_sets import PhotoSplit
 from tools.dependencies import TENSORFLOW_VERSION
 from tools.keras_models import KerasClassifier, Normalization
@@ -28,8 +27,8 @@ _MODEL_VERSION: Final = "1.0.0"
 _KERAS_LICENSE: Final = "Apache-2.0"
 
 
-class OwnWords(NamedTuple):
-    """What a person says of the model; only the name is needed."""
+class GivenDetails(NamedTuple):
+    """The details given on the command line; only the name is required."""
 
     name: str
     description: str | None = None
@@ -37,15 +36,7 @@ class OwnWords(NamedTuple):
     license: str | None = None
 
 
-def architecture_name(classifier: KerasClassifier) -> str:
-    """Name what `classifier` is made of, for people."""
-    match = classifier.match
-    if match is None:
-        return "no architecture that is known here"
-    return f"{match.name} alpha {match.alpha:g}{' minimalistic' if match.minimalistic else ''}"
-
-
-def origin_facts(
+def provenance_facts(
     classifier: KerasClassifier,
     normalization: Normalization,
     labels: Labels,
@@ -53,10 +44,10 @@ def origin_facts(
     samples: Sequence[FloatArray],
     refinement: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """Say where the model comes from: all of it depends on the input alone, not on when and where it is run."""
+    """Collect the provenance of the model."""
     return {
         "source": classifier.source,
-        "architecture": architecture_name(classifier),
+        "architecture": classifier.architecture,
         "loader": classifier.loader,
         "normalization": normalization.source,
         "labels": labels.source,
@@ -72,7 +63,7 @@ def origin_facts(
 
 def describe_model(
     model: bytes,
-    own: OwnWords,
+    own: GivenDetails,
     classifier: KerasClassifier,
     labels: Labels,
     preprocessing: Preprocessing,
@@ -82,33 +73,17 @@ def describe_model(
     """Write metadata, labels and ``mobiclass.json`` into `model`."""
     what = f"{facts['architecture']}, " if classifier.match else ""
     default = f"An image classifier, {what}{len(labels.names)} classes, int8, from {classifier.source}."
-    grey = len(set(preprocessing.mean)) == 1 and len(set(preprocessing.std)) == 1
     card = ModelCard(
         name=own.name,
         description=own.description or default,
         version=_MODEL_VERSION,
         author=own.author or ("Keras Applications (weights)" if classifier.imagenet else "not stated"),
         license=own.license or (_KERAS_LICENSE if classifier.imagenet else "not stated"),
-        mean=preprocessing.mean[:1] if grey else preprocessing.mean,
-        std=preprocessing.std[:1] if grey else preprocessing.std,
+        mean=preprocessing.mean,
+        std=preprocessing.std,
         labels=labels.names,
     )
     measured = ("crops", "photos", "top1_agreement", "top5_agreement", "material_disagreement", "logit_snr_db")
-    config = {
-        "format": 1,
-        "name": card.name,
-        "description": card.description,
-        "author": card.author,
-        "license": card.license,
-        "source": classifier.source,
-        "preprocessing": {
-            "resize": preprocessing.resize,
-            "crop_fraction": preprocessing.crop_fraction,
-            "interpolation": preprocessing.interpolation,
-            "mean": list(preprocessing.mean),
-            "std": list(preprocessing.std),
-        },
-        "provenance": {**facts, "agreement": {name: getattr(gate, name) for name in measured}},
-    }
-    content = (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode()
-    return write_metadata(model, card, {"mobiclass.json": content})
+    provenance = {**facts, "agreement": {name: getattr(gate, name) for name in measured}}
+    config = encode_config(card, classifier.source, preprocessing, provenance)
+    return write_metadata(model, card, {"mobiclass.json": config})

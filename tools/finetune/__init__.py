@@ -1,4 +1,4 @@
-"""``python -m tools.finetune``: a MobileNet taught one's own classes."""
+"""``python -m tools.finetune``: fine-tunes a MobileNet on your own classes."""
 
 from __future__ import annotations
 

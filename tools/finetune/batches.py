@@ -1,8 +1,8 @@
-"""Photos to the batches that a network is trained and judged on.
+"""Loads photos in batches for training and validation.
 
-Photos are decoded and preprocessed as the device will do it. A photo to learn from is first cropped, mirrored and
-lit at random; what is drawn depends on the seed, the epoch and the photo's place, not on what happened before, so
-that a run that was interrupted goes on as if it had not been.
+Photos are decoded and preprocessed as on the device. Training photos are randomly cropped, mirrored, and changed in
+brightness and contrast first. The random numbers depend only on the seed, the epoch and the photo's index, so that a
+resumed run continues as if it had not been interrupted.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from tools.finetune.dataset import Photo
 FloatArray = npt.NDArray[np.float32]
 
 _SMALLEST_CROP: Final = 0.7  # of the photo's width and height
-_LIGHT: Final = 0.25  # brightness and contrast change by up to a quarter
+_JITTER: Final = 0.25  # of brightness and contrast, up or down
 _CACHE_BYTES: Final = 1 << 30
 
 
 class Batch(NamedTuple):
-    """Some photos.
+    """A batch of photos.
 
     Attributes:
         inputs: float32 (photos, height, width, 3), normalized.
-        labels: int64 (photos,), the index of each one's class.
+        labels: int64 (photos,), class indices.
     """
 
     inputs: FloatArray
@@ -40,10 +40,10 @@ class Batch(NamedTuple):
 
 
 class Photos:
-    """Photos that come as batches, the same ones again and again."""
+    """A set of photos that is iterated over in batches, epoch after epoch."""
 
     def __init__(self, photos: Sequence[Photo], preprocessor: Preprocessor, *, batch_size: int) -> None:
-        """Prepare to read `photos`; they are decoded when they are first needed."""
+        """Use `photos`, which are decoded when first needed."""
         self._photos = photos
         self._preprocessor = preprocessor
         self._batch_size = batch_size
@@ -51,51 +51,51 @@ class Photos:
         self._cached_bytes = 0
 
     def __len__(self) -> int:
-        """Count the batches of an epoch."""
+        """Return the number of batches in an epoch."""
         return ceil(len(self._photos) / self._batch_size)
 
     def validation_batches(self) -> Iterator[Batch]:
-        """Give every photo once, in order, as the device would see it."""
+        """Yield every photo once, in order and without augmentation."""
         yield from self._batches(range(len(self._photos)), None)
 
     def training_batches(self, seed: int, epoch: int, *, flip: bool) -> Iterator[Batch]:
-        """Give every photo, in an order and with changes that `seed` and `epoch` decide.
+        """Yield every photo, shuffled and augmented as `seed` and `epoch` determine.
 
         The last batch is filled up with photos of the first.
 
         Args:
-            seed: of the run.
-            epoch: which epoch it is.
-            flip: whether a photo may be mirrored, which text and road signs may not.
+            seed: the seed of the run.
+            epoch: the number of the epoch.
+            flip: whether photos may be mirrored; not for text or road signs.
         """
         order = np.random.default_rng([seed, epoch]).permutation(len(self._photos))
-        # A last batch of few photos would count as much as a whole one, and be compiled for on its own.
+        # A small last batch would have the weight of a full one, and be compiled separately.
         order = np.resize(order, len(self) * self._batch_size)
         yield from self._batches([int(index) for index in order], (seed, epoch, flip))
 
-    def _batches(self, order: Sequence[int], change: tuple[int, int, bool] | None) -> Iterator[Batch]:
+    def _batches(self, order: Sequence[int], augmentation: tuple[int, int, bool] | None) -> Iterator[Batch]:
         parts = [order[start : start + self._batch_size] for start in range(0, len(order), self._batch_size)]
         with ThreadPoolExecutor(available_cores()) as pool:
 
             def submit(part: Sequence[int]) -> list[Future[FloatArray]]:
-                return [pool.submit(self._tensor, index, change) for index in part]
+                return [pool.submit(self._tensor, index, augmentation) for index in part]
 
-            # The next batch is prepared while the network works on this one.
+            # The next batch is prepared while the network trains on this one.
             waiting = submit(parts[0])
             for part, following in zip(parts, [*parts[1:], None], strict=True):
                 ready, waiting = waiting, submit(following) if following is not None else []
                 labels = np.array([self._photos[index].label for index in part], np.int64)
                 yield Batch(np.concatenate([future.result() for future in ready]), labels)
 
-    def _tensor(self, index: int, change: tuple[int, int, bool] | None) -> FloatArray:
+    def _tensor(self, index: int, augmentation: tuple[int, int, bool] | None) -> FloatArray:
         image = self._image(index)
-        if change is not None:
-            seed, epoch, flip = change
+        if augmentation is not None:
+            seed, epoch, flip = augmentation
             image = augment(image, np.random.default_rng([seed, epoch, index]), flip=flip)
         return self._preprocessor(image).astype(np.float32, copy=False)
 
     def _image(self, index: int) -> Image.Image:
-        """Decode a photo no larger than its smallest crop needs, or take it from memory while that lasts."""
+        """Decode a photo at the scale that its smallest crop needs, and cache it up to the limit."""
         if index in self._decoded:
             return self._decoded[index]
         image = load_image(
@@ -111,7 +111,7 @@ class Photos:
 
 
 def augment(image: Image.Image, generator: np.random.Generator, *, flip: bool) -> Image.Image:
-    """Crop, mirror and light `image` (RGB) at random, as `generator` draws."""
+    """Crop and mirror `image` (RGB) at random, and change its brightness and contrast."""
     extent = generator.uniform(_SMALLEST_CROP, 1)
     width, height = max(1, round(extent * image.width)), max(1, round(extent * image.height))
     left = int(generator.integers(image.width - width + 1))
@@ -120,5 +120,5 @@ def augment(image: Image.Image, generator: np.random.Generator, *, flip: bool) -
     if generator.random() < 0.5 and flip:
         changed = changed.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     for enhance in (ImageEnhance.Brightness, ImageEnhance.Contrast):
-        changed = enhance(changed).enhance(float(generator.uniform(1 - _LIGHT, 1 + _LIGHT)))
+        changed = enhance(changed).enhance(float(generator.uniform(1 - _JITTER, 1 + _JITTER)))
     return changed

@@ -1,7 +1,7 @@
-"""Where a training run stands, kept in a folder so that it can go on: the last network, the best one, and a state.
+"""Saves a training run in a folder so that it can be resumed: the last network, the best one, and the progress.
 
-The state names the files that belong to it and is replaced last, in one step: a run that dies while it writes leaves
-the checkpoint before. Only checkpoints of the same settings and photos are taken up again.
+The state file names the files that belong to it and is replaced last, atomically: a run that dies while writing leaves
+the previous checkpoint. Only checkpoints with the same settings and photos are resumed.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _FORMAT: Final = 1
 
 @dataclass(slots=True)
 class Progress:
-    """How far a run has come.
+    """The progress of a run.
 
     Attributes:
-        stage: which stage of the plan it is in.
-        epoch: how many epochs of this stage are done.
-        best_epoch: the epoch, counted over all stages from 1, of the best network; 0 before the first.
-        best_loss: its loss on the validation photos.
-        waited: epochs of this stage since there was a better one.
-        epochs: the figures of every epoch.
+        stage: the index of the current stage.
+        epoch: the number of finished epochs in this stage.
+        best_epoch: the epoch of the best network, counted over all stages from 1; 0 before the first.
+        best_loss: its validation loss.
+        waited: epochs of this stage since the last improvement.
+        epochs: the metrics of every epoch.
     """
 
     stage: int = 0
@@ -45,21 +45,20 @@ class Checkpoint:
     """The folder of one run's checkpoint."""
 
     def __init__(self, folder: Path, run: Mapping[str, Any]) -> None:
-        """Use `folder` for the run that `run` describes: JSON values by which it is known again."""
+        """Use `folder` for the run that is identified by the JSON values in `run`."""
         self.folder = folder
         self._run = json.loads(json.dumps(run))
         self._best = ""
 
     def exists(self) -> bool:
-        """Tell whether there is a checkpoint, of whatever run."""
+        """Whether there is a checkpoint, of any run."""
         return (self.folder / _STATE_FILE).is_file()
 
     def remove(self) -> None:
-        """Remove the checkpoint."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def save(self, progress: Progress, model: Any, *, is_best: bool) -> None:
-        """Keep `model` as the last network, and if `is_best` also as the best one.
+        """Save `model` as the last network, and if `is_best` also as the best one.
 
         Raises:
             TrainingError: the folder cannot be written.
@@ -84,23 +83,22 @@ class Checkpoint:
                 path.unlink()
 
     def load(self) -> tuple[Progress, Any]:
-        """Give the progress and the last network, ready to be trained on.
+        """Return the progress and the last network, ready for further training.
 
         Raises:
-            TrainingError: the checkpoint is damaged, or that of another run.
+            TrainingError: the checkpoint is damaged or of another run.
         """
         state = self._state()
         for name, value in self._run.items():
             if state["run"].get(name) != value:
                 raise TrainingError(
-                    f"{self.folder}: is the checkpoint of another run, with {name} {state['run'].get(name)!r} and not "
-                    f"{value!r}; go on with the same settings and photos, or begin anew with --overwrite"
+                    f"{self.folder}: the checkpoint is of another run, with {name} {state['run'].get(name)!r} and "
+                    f"not {value!r}; resume with the same settings and photos, or start over with --overwrite"
                 )
         self._best = state["best"]
         return Progress(**state["progress"]), self._load(state["last"])
 
     def load_best(self) -> Any:
-        """Give the best network so far."""
         return self._load(self._best)
 
     def _state(self) -> dict[str, Any]:
@@ -110,7 +108,7 @@ class Checkpoint:
                 return dict(state)
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             pass
-        raise TrainingError(f"{self.folder}: the checkpoint is damaged; begin anew with --overwrite")
+        raise TrainingError(f"{self.folder}: the checkpoint is damaged; start over with --overwrite")
 
     def _load(self, name: str) -> Any:
         import keras
@@ -119,5 +117,5 @@ class Checkpoint:
             return keras.saving.load_model(self.folder / Path(name).name)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise TrainingError(
-                f"{self.folder / name}: the checkpoint is damaged; begin anew with --overwrite"
+                f"{self.folder / name}: the checkpoint is damaged; start over with --overwrite"
             ) from error

@@ -1,8 +1,8 @@
-"""A folder of class folders to the photos that train and the photos that validate: `find_photos`.
+"""Splits a folder of class folders into training and validation photos: `find_photos`.
 
-Which of the two a photo does is decided by its content alone: neither its name, nor the other photos, nor a seed
-change it, so that a model which is trained again on more photos is still judged on none that it has learned from.
-It decodes every photo once, to refuse bad ones before the work begins, and keeps none.
+Only a photo's content decides which set it is in, not its name, the other photos or a seed: a model that is retrained
+on more photos is never validated on photos that it was trained on. Every photo is decoded once, so that unreadable
+ones are reported before training starts.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from mobiclass.images import load_image
 from tools.errors import TrainingDataError
 
 MIN_PHOTOS: Final = 8
-"""Photos that a class needs at least: with fewer, validation says nothing."""
+"""The minimum number of photos per class: with fewer, validation is meaningless."""
 
-_MAX_NAMED: Final = 5  # bad photos that a message lists
+_MAX_NAMED: Final = 5  # items listed in a message
 _HASH_BITS: Final = 64
 
 
 class Photo(NamedTuple):
-    """A photo, and the index of its class."""
+    """A photo, the index of its class, and the SHA-256 of its content."""
 
     path: Path
     label: int
@@ -35,12 +35,12 @@ class Photo(NamedTuple):
 
 
 class TrainingPhotos(NamedTuple):
-    """What to learn from.
+    """A data set.
 
     Attributes:
-        labels: the names of the class folders, sorted; a class's index is its place.
-        training: the photos to learn from, by class and path.
-        validation: the photos to judge by; at least one a class.
+        labels: the names of the class folders, sorted; the position is the class index.
+        training: the training photos, by class and path.
+        validation: the validation photos; at least one per class.
     """
 
     labels: tuple[str, ...]
@@ -49,14 +49,14 @@ class TrainingPhotos(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """The SHA-256 over labels and photos, whatever the files' names: two sets that train alike share it."""
+        """The SHA-256 of labels and photos, independent of file names."""
         digest = hashlib.sha256("\n".join(self.labels).encode())
         for part in (self.training, self.validation):
             digest.update("".join(sorted(f"{photo.label} {photo.digest}\n" for photo in part)).encode() + b"\0")
         return digest.hexdigest()
 
     def class_weights(self) -> list[float]:
-        """Give each class the weight with which all classes count alike: photos / (classes · photos of the class)."""
+        """Return the balanced weight of each class: photos / (classes · photos of the class)."""
         counts = [0] * len(self.labels)
         for photo in self.training:
             counts[photo.label] += 1
@@ -64,34 +64,34 @@ class TrainingPhotos(NamedTuple):
 
 
 def find_photos(folder: Path, *, validation: float = 0.2) -> TrainingPhotos:
-    """Find the photos ``folder/<class>/<image>`` (and in folders below), and split them.
+    """Find the photos in ``folder/<class>/`` and its subfolders, and split them.
 
     Args:
-        folder: holds a folder for each class.
-        validation: the part of the photos to be kept for validation, over 0 and under 1.
+        folder: contains a folder for each class.
+        validation: the fraction of the photos for validation, between 0 and 1.
 
     Raises:
-        TrainingDataError: there are no class folders, or one alone; a class has too few photos; a photo cannot be
-            decoded, or stands in two classes.
+        TrainingDataError: there are fewer than two class folders; a class has too few photos; a photo cannot be
+            decoded, or is in two classes.
     """
     labels = _class_names(folder)
-    finder = ImageFinder()  # one for all: a photo counts once, however many links lead to it
+    finder = ImageFinder()  # one for all classes: a photo counts once, however many links point to it
     files = {label: _files(finder, folder / label) for label in labels}
     few = [f"{label} ({len(paths)})" for label, paths in files.items() if len(paths) < MIN_PHOTOS]
     if few:
         raise TrainingDataError(f"{folder}: every class needs at least {MIN_PHOTOS} photos; too few: {_some(few)}")
     by_class = _read(folder, list(files.values()))
     training: list[Photo] = []
-    judging: list[Photo] = []
+    held_out: list[Photo] = []
     for photos in by_class:
-        learn, judge = _split(photos, validation)
-        training += learn
-        judging += judge
-    return TrainingPhotos(labels, tuple(training), tuple(judging))
+        training_part, validation_part = _split(photos, validation)
+        training += training_part
+        held_out += validation_part
+    return TrainingPhotos(labels, tuple(training), tuple(held_out))
 
 
 def lay_out(photos: Iterable[Photo], labels: Sequence[str], folder: Path) -> None:
-    """Put links to `photos` (copies where the system has no links) into ``folder/<class>/``, named by content."""
+    """Link `photos` into ``folder/<class>/``, named by content; copy them where links are not supported."""
     for photo in photos:
         place = folder / labels[photo.label] / f"{photo.digest}{photo.path.suffix}"
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -108,10 +108,10 @@ def _class_names(folder: Path) -> tuple[str, ...]:
         raise TrainingDataError(f"{folder}: cannot be read ({error.strerror or error})") from error
     if len(names) < 2:
         found = f"only one, {names[0]!r}" if names else "none"
-        raise TrainingDataError(f"{folder}: needs a folder of photos for each of two or more classes; there is {found}")
+        raise TrainingDataError(f"{folder}: needs a folder of photos for each of two or more classes; found {found}")
     for name in names:
         if not name.isprintable() or not name.strip():
-            raise TrainingDataError(f"{folder}: the folder {name!r} cannot be a label; give it a name that can be read")
+            raise TrainingDataError(f"{folder}: the folder name {name!r} cannot be a label; give it a printable name")
     return tuple(names)
 
 
@@ -120,38 +120,38 @@ def _files(finder: ImageFinder, folder: Path) -> list[Path]:
 
 
 def _read(folder: Path, files: Sequence[Sequence[Path]]) -> list[list[Photo]]:
-    """Decode every photo, and leave out the second of two that are the same."""
+    """Decode every photo, and skip duplicates."""
     seen: dict[str, Photo] = {}
     bad: list[str] = []
     by_class: dict[int, list[Photo]] = defaultdict(list)
     for label, path in ((label, path) for label, paths in enumerate(files) for path in paths):
         try:
-            load_image(path, min_height=1, min_width=1)  # a JPEG at an eighth of its scale: enough to find damage
+            load_image(path, min_height=1, min_width=1)  # JPEGs at 1/8 scale: enough to detect damage
             photo = Photo(path, label, hashlib.sha256(path.read_bytes()).hexdigest())
         except (ImageError, OSError) as error:
             bad.append(str(error))
             continue
         first = seen.setdefault(photo.digest, photo)
         if first.label != label:
-            raise TrainingDataError(f"{path}: the same photo stands in another class, as {first.path}")
+            raise TrainingDataError(f"{path}: the same photo is in another class, as {first.path}")
         if first is photo:
             by_class[label].append(photo)
     if bad:
-        raise TrainingDataError(f"{folder}: {len(bad)} photos cannot be read; mend or remove them: {_some(bad)}")
+        raise TrainingDataError(f"{folder}: {len(bad)} photos cannot be read; repair or remove them: {_some(bad)}")
     for label, paths in enumerate(files):
         if len(by_class[label]) < MIN_PHOTOS:
             raise TrainingDataError(
-                f"{paths[0].parent}: {len(by_class[label])} different photos are too few; give at least {MIN_PHOTOS}"
+                f"{paths[0].parent}: {len(by_class[label])} different photos are too few; {MIN_PHOTOS} are needed"
             )
     return [by_class[label] for label in range(len(files))]
 
 
 def _split(photos: Sequence[Photo], validation: float) -> tuple[list[Photo], list[Photo]]:
-    """Split the photos of a class by the hash of their content; neither side is left empty."""
+    """Split the photos of a class by the hash of their content; neither part is empty."""
     ranked = sorted(photos, key=lambda photo: photo.digest)
     under = sum(_fraction(photo) < validation for photo in photos)
-    judging = set(ranked[: min(max(under, 1), len(photos) - 1)])
-    return [photo for photo in photos if photo not in judging], [photo for photo in photos if photo in judging]
+    held_out = set(ranked[: min(max(under, 1), len(photos) - 1)])
+    return [photo for photo in photos if photo not in held_out], [photo for photo in photos if photo in held_out]
 
 
 def _fraction(photo: Photo) -> float:

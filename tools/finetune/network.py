@@ -1,7 +1,7 @@
-"""A MobileNet for one's own classes: built anew, with what fits of other weights, and thawed layer by layer.
+"""Builds a MobileNet with a new head and pretrained weights, and unfreezes its layers stage by stage.
 
-The graph is the published one with another number of outputs, so that the converter knows it by sight. It trains
-nothing; `tools.finetune.training` does.
+The graph is the published one with another number of outputs, so that the converter recognizes it. Training itself is
+in `tools.finetune.training`.
 """
 
 from __future__ import annotations
@@ -14,30 +14,31 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from mobiclass.images import Preprocessor
-from mobiclass.tflite import Preprocessing, TensorSpec
+from mobiclass.tflite import Preprocessing
 from tools.errors import TrainingError
-from tools.keras_models import ARCHITECTURES, MEAN, build_keras
+from tools.keras_models import ARCHITECTURES, MEAN, build_classifier, build_keras
+from tools.quantization import float_preprocessor
 
 Stage = Literal["head", "top", "all"]
-"""What is trained: the layers after the backbone, those and the backbone's last ones, or everything."""
+"""What is trained: the head, the head and the last layers of the backbone, or all layers."""
 
 NO_WEIGHTS: Final = "none"
 MIN_RESOLUTION: Final = 32
 
-_FROZEN_PART: Final = 0.7  # of the backbone's layers, which see edges and textures that all photos share
-# Running means that follow within tens of batches: Keras's defaults, for days of training, lag behind a short one.
+_FROZEN_FRACTION: Final = 0.7  # of the backbone's layers: low-level features transfer to all photos
+# Keras's default, made for long trainings, lets the running statistics lag behind in a short one.
 _SCRATCH_MOMENTUM: Final = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
-    """Which network to build.
+    """The network to build.
 
     Attributes:
         architecture: one of `ARCHITECTURES`.
         alpha: its width multiplier.
         resolution: height and width of its input in pixels.
-        minimalistic: of V3, the variant without squeeze-excite and hard-swish.
+        minimalistic: the variant of V3 without squeeze-and-excite and hard-swish.
         weights: ``imagenet``, a Keras file of the same architecture, or ``none``.
     """
 
@@ -48,35 +49,36 @@ class NetworkSettings:
     weights: str = "imagenet"
 
     def check(self) -> None:
-        """Refuse what cannot be built, before anything is read or downloaded.
+        """Reject invalid settings before anything is read or downloaded.
 
         Raises:
-            TrainingError: the settings are those of no network.
+            TrainingError: there is no such network.
         """
         known = ARCHITECTURES[self.architecture]
         if self.resolution < MIN_RESOLUTION:
-            raise TrainingError(f"a resolution of {self.resolution} is too small: {MIN_RESOLUTION} pixels at least")
+            raise TrainingError(
+                f"a resolution of {self.resolution} is too small: the minimum is {MIN_RESOLUTION} pixels"
+            )
         if not 0 < self.alpha <= 4:
-            raise TrainingError(f"a width multiplier of {self.alpha} is out of range: 0.25 to 1.4 are usual")
+            raise TrainingError(f"a width multiplier of {self.alpha} is out of range; 0.25 to 1.4 is usual")
         if self.minimalistic and not known.rescales:
-            raise TrainingError(f"{self.architecture} has no minimalistic variant; MobileNetV3 has")
+            raise TrainingError(f"{self.architecture} has no minimalistic variant; only MobileNetV3 has")
         if self.weights == "imagenet" and self.alpha not in known.alphas:
             alphas = ", ".join(f"{alpha:g}" for alpha in known.alphas)
-            raise TrainingError(f"there are ImageNet weights of {self.architecture} for alpha {alphas}")
+            raise TrainingError(f"ImageNet weights of {self.architecture} exist only for alpha {alphas}")
 
     def preprocessor(self) -> Preprocessor:
-        """Give what turns photos into the network's input, as a device would with the converted model."""
-        shape = (1, self.resolution, self.resolution, 3)
-        tensor = TensorSpec(name="image", shape=shape, dtype="float32", quantization=None)
+        """Return the preprocessing of the network, as on a device with the converted model."""
         mean, std = (0.0, 1.0) if ARCHITECTURES[self.architecture].rescales else (MEAN, MEAN)
-        return Preprocessor(tensor, Preprocessing(mean=(mean,) * 3, std=(std,) * 3))
+        preprocessing = Preprocessing(mean=(mean,) * 3, std=(std,) * 3)
+        return float_preprocessor(self.resolution, self.resolution, preprocessing)
 
 
 def build_network(settings: NetworkSettings, classes: int) -> Any:
-    """Build the Keras model for `classes` classes, with the weights that `settings` names.
+    """Build the Keras model for `classes` classes, with the weights of `settings`.
 
     Raises:
-        SetupError: there are no such weights, or they are those of another architecture.
+        SetupError: there are no such weights, or they are of another architecture.
     """
     model = build_keras(
         settings.architecture,
@@ -86,7 +88,7 @@ def build_network(settings: NetworkSettings, classes: int) -> Any:
         classes=classes,
     )
     if settings.weights != NO_WEIGHTS:
-        _take_weights(_source(settings), model, settings.weights)
+        _copy_weights(_pretrained(settings), model, settings.weights)
         return model
     for layer in model.layers:
         if _is_batch_normalization(layer):
@@ -94,14 +96,14 @@ def build_network(settings: NetworkSettings, classes: int) -> Any:
     return model
 
 
-def thaw(model: Any, stage: Stage) -> None:
-    """Make those layers of `model` trainable that `stage` trains; to be compiled anew afterwards.
+def unfreeze(model: Any, stage: Stage) -> None:
+    """Make the layers of `stage` trainable and freeze the others; compile `model` afterwards.
 
-    In a stage that freezes anything, the backbone's batch normalizations are frozen too, and keep the statistics
-    that they were trained with: those of a few batches would be worse.
+    Unless all layers are trained, the batch normalizations of the backbone stay frozen and keep their statistics: those
+    of a few batches would be worse.
     """
     head = _head_start(model)
-    first = {"head": head, "top": round(_FROZEN_PART * head), "all": 0}[stage]
+    first = {"head": head, "top": round(_FROZEN_FRACTION * head), "all": 0}[stage]
     for number, layer in enumerate(model.layers):
         layer.trainable = number >= first and (stage == "all" or number >= head or not _is_batch_normalization(layer))
 
@@ -112,20 +114,18 @@ def count_parameters(model: Any) -> int:
 
 
 def count_trainable_parameters(model: Any) -> int:
-    """Count those parameters of `model` that training changes as its layers stand."""
+    """Count the parameters of the layers of `model` that are not frozen."""
     return int(sum(np.prod(weight.shape) for weight in model.trainable_weights))
 
 
 def _head_start(model: Any) -> int:
-    """Find the last global pooling: before it is the backbone (V3 pools inside it, too)."""
+    """Return the index of the last global pooling, which ends the backbone (V3 also pools inside it)."""
     pools = [number for number, layer in enumerate(model.layers) if type(layer).__name__ == "GlobalAveragePooling2D"]
     return pools[-1]
 
 
-def _source(settings: NetworkSettings) -> Any:
-    from tools.keras_models import build_classifier
-
-    # Convolutions do not know the resolution: the published weights fit any.
+def _pretrained(settings: NetworkSettings) -> Any:
+    # Convolutions do not depend on the resolution: published weights can be used at any.
     published = {entry.resolution for entry in ARCHITECTURES[settings.architecture].published}
     fitting = settings.resolution in published or Path(settings.weights).is_file()
     return build_classifier(
@@ -138,24 +138,24 @@ def _source(settings: NetworkSettings) -> Any:
     ).model
 
 
-def _take_weights(source: Any, model: Any, name: str) -> None:
-    """Copy the backbone of `source`, and of its head what has the same shape, layer by layer in order."""
+def _copy_weights(source: Any, model: Any, name: str) -> None:
+    """Copy the weights of the backbone of `source`, and of the layers of its head whose shapes match, in order."""
     backbone = {id(layer) for layer in model.layers[: _head_start(model)]}
-    givers = _with_weights(source)
-    for layer in _with_weights(model):
-        giver = next(givers, None)
-        if giver is not None and _shapes(giver) == _shapes(layer):
-            layer.set_weights(giver.get_weights())
+    sources = _layers_with_weights(source)
+    for layer in _layers_with_weights(model):
+        pretrained = next(sources, None)
+        if pretrained is not None and _shapes(pretrained) == _shapes(layer):
+            layer.set_weights(pretrained.get_weights())
         elif id(layer) in backbone:
-            raise TrainingError(f"{name}: its weights do not fit the architecture at {layer.name}")
+            raise TrainingError(f"{name}: its weights do not match the architecture at {layer.name}")
         else:
-            return  # the head has another number of classes, and begins anew
+            return  # the head has another number of classes, and keeps its random weights
 
 
-def _with_weights(model: Any) -> Iterator[Any]:
+def _layers_with_weights(model: Any) -> Iterator[Any]:
     for layer in model.layers:
-        if getattr(layer, "layers", None):  # a model inside the model
-            yield from _with_weights(layer)
+        if getattr(layer, "layers", None):  # a nested model
+            yield from _layers_with_weights(layer)
         elif layer.weights:
             yield layer
 

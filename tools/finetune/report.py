@@ -1,41 +1,45 @@
-"""What a training run leaves beside its network: the labels, the figures as JSON, and a plot of the epochs.
+"""Renders the metrics of a training run: as JSON, and as a plot over the epochs.
 
-It computes nothing but what it shows, and returns bytes; writing them is others' business.
+It returns bytes and writes no files.
 """
 
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 
-from tools.finetune.training import Judgement
+from tools.convert import encode_json
+from tools.finetune.training import ValidationResult
 
 _COLUMNS: Final = ((("loss", "training"), ("validation_loss", "validation"), "loss"),
                    (("accuracy", "training"), ("validation_accuracy", "validation"), "accuracy"))  # fmt: skip
 
 
 def encode_metrics(
-    run: Mapping[str, Any], labels: Sequence[str], epochs: Sequence[Mapping[str, Any]], best: int, result: Judgement
+    run: Mapping[str, Any],
+    labels: Sequence[str],
+    epochs: Sequence[Mapping[str, Any]],
+    best: int,
+    result: ValidationResult,
 ) -> bytes:
-    """Encode the figures of a run as JSON.
+    """Encode the metrics of a run as JSON.
 
     Args:
         run: the settings.
         labels: the names of the classes.
-        epochs: the figures of every epoch.
-        best: the number of the epoch that was kept.
-        result: how its network does on the validation photos.
+        epochs: the metrics of every epoch.
+        best: the number of the best epoch.
+        result: the validation result of the best network.
     """
     photos = result.confusion.sum(axis=1)
-    right = np.diag(result.confusion)
+    correct = np.diag(result.confusion)
     classes = [
         {"name": label, "photos": int(count), "accuracy": float(hits / count)}
-        for label, count, hits in zip(labels, photos, right, strict=True)
+        for label, count, hits in zip(labels, photos, correct, strict=True)
     ]
     content = {
         **run,
@@ -46,11 +50,11 @@ def encode_metrics(
         "confusion": result.confusion.tolist(),
         "epochs": list(epochs),
     }
-    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+    return encode_json(content)
 
 
 def draw_plot(epochs: Sequence[Mapping[str, Any]], best: int, title: str) -> bytes:
-    """Draw losses and accuracies by epoch as a PNG; a line marks the epoch that was kept."""
+    """Plot losses and accuracies over the epochs as a PNG; a line marks the best epoch."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -61,9 +65,9 @@ def draw_plot(epochs: Sequence[Mapping[str, Any]], best: int, title: str) -> byt
     for axes, (*curves, name) in zip(figure.subplots(1, 2), _COLUMNS, strict=True):
         for field, legend in curves:
             axes.plot(numbers, [entry[field] for entry in epochs], marker=".", label=legend)
-        axes.axvline(best, color="grey", linestyle=":", label=f"kept: epoch {best}")
+        axes.axvline(best, color="grey", linestyle=":", label=f"best: epoch {best}")
         for start in starts:
-            axes.axvline(start, color="tan", linestyle="--", label="more layers train")
+            axes.axvline(start, color="tan", linestyle="--", label="more layers trained")
         axes.set_xlabel("epoch")
         axes.set_ylabel(name)
         axes.xaxis.get_major_locator().set_params(integer=True)

@@ -1,6 +1,6 @@
-"""One run of fine-tuning, from a folder of photos to a network with its labels, figures and plot on the disk.
+"""Runs a fine-tuning from a folder of photos to the files of the network: model, labels, metrics, plot.
 
-It composes `data`, `transfer` and `training`. Options, messages and exit codes are `command`'s business.
+It composes `dataset`, `network` and `training`. Options, messages and exit codes are in `command`.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from tools.finetune.checkpoint import Checkpoint, Progress
 from tools.finetune.dataset import TrainingPhotos, find_photos
 from tools.finetune.network import NetworkSettings, build_network, count_parameters
 from tools.finetune.report import draw_plot, encode_metrics
-from tools.finetune.training import Judgement, OnBatch, Trainer, TrainingSettings, plan_stages
+from tools.finetune.training import OnBatch, Trainer, TrainingSettings, ValidationResult, plan_stages
 
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """All that decides what comes out of a run.
+    """The settings that determine the result of a run.
 
     Attributes:
-        network: which network.
-        training: how it is trained.
-        batch_size: photos a step.
-        validation: the part of the photos that is kept for validation.
+        network: the network.
+        training: how to train it.
+        batch_size: photos per step.
+        validation: the fraction of the photos for validation.
     """
 
     network: NetworkSettings
@@ -40,7 +40,7 @@ class RunSettings:
 
 
 class Outputs(NamedTuple):
-    """The files of a run, all beside the network."""
+    """The files of a run, all in the folder of the network."""
 
     model: Path
     labels: Path
@@ -52,7 +52,7 @@ class Outputs(NamedTuple):
     def beside(cls, model: Path) -> Outputs:
         """Name the files that belong to `model`."""
         stem = model.name.removesuffix(".keras")
-        # No plain NAME.json: mobiclass would take it for the settings of a NAME.tflite.
+        # Not NAME.json: mobiclass would read it as the settings of NAME.tflite.
         return cls(
             model,
             model.with_name("labels.txt"),
@@ -63,45 +63,43 @@ class Outputs(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """A run that came to its end."""
+    """The result of a finished run."""
 
     photos: TrainingPhotos
-    result: Judgement
+    result: ValidationResult
     best_epoch: int
     epochs: int
 
 
 def check_outputs(outputs: Outputs, *, resume: bool, overwrite: bool) -> None:
-    """Refuse to write where it cannot be done, or where something would be lost.
+    """Reject a file name that is not a network's, and existing files that would be lost.
 
     Raises:
-        TrainingError: the folder is missing, or there is a network or a checkpoint already.
+        TrainingError: there is a network or a checkpoint already, or the suffix is wrong.
     """
     if outputs.model.suffix != ".keras":
-        raise TrainingError(f"{outputs.model}: the network's name must end in .keras")
-    if not outputs.model.parent.is_dir():
-        raise TrainingError(f"{outputs.model}: there is no folder {outputs.model.parent}; make it first")
+        raise TrainingError(f"{outputs.model}: the name of the network must end in .keras")
     if overwrite:
         return
     for path in (outputs.model, outputs.labels):
         if path.exists():
-            raise TrainingError(f"{path}: is there already; give another name, or --overwrite")
+            raise TrainingError(f"{path}: already exists; choose another name, or use --overwrite")
     if (outputs.checkpoint / "state.json").is_file() and not resume:
-        raise TrainingError(f"{outputs.checkpoint}: a run was interrupted; go on with --resume, or give --overwrite")
+        raise TrainingError(f"{outputs.checkpoint}: contains an interrupted run; use --resume or --overwrite")
 
 
 def run(folder: Path, outputs: Outputs, settings: RunSettings, *, resume: bool, on_batch: OnBatch) -> Finished:
-    """Fine-tune on the photos in `folder`, and write what comes out.
+    """Fine-tune on the photos in `folder`, and write the outputs.
 
     Args:
-        folder: holds a folder of photos for each class.
-        outputs: where everything goes.
-        settings: what to do.
-        resume: go on from the checkpoint, if there is one.
-        on_batch: is called after every batch.
+        folder: contains a folder of photos for each class.
+        outputs: the files to write.
+        settings: the settings of the run.
+        resume: continue from the checkpoint, if there is one.
+        on_batch: called after every batch.
 
     Raises:
-        SetupError: the photos, the settings, the weights or the checkpoint will not do.
+        SetupError: the photos, the settings, the weights or the checkpoint cannot be used.
     """
     settings.network.check()
     photos = find_photos(folder, validation=settings.validation)
@@ -110,7 +108,7 @@ def run(folder: Path, outputs: Outputs, settings: RunSettings, *, resume: bool, 
     progress, model = _begin(settings, photos, checkpoint, resume=resume)
     resumed = bool(progress.epochs)
     best = trainer.run(progress, model, resumed=resumed, on_batch=on_batch)
-    result = trainer.judge(best)
+    result = trainer.validate(best)
     _write(outputs, settings, photos, progress, best, result)
     checkpoint.remove()
     return Finished(photos, result, progress.best_epoch, len(progress.epochs))
@@ -151,9 +149,9 @@ def _write(
     photos: TrainingPhotos,
     progress: Progress,
     model: Any,
-    result: Judgement,
+    result: ValidationResult,
 ) -> None:
-    """Make everything first, then write; the network last, so that where it is, all of it is."""
+    """Render everything first, then write, the network last: if it exists, so do the other files."""
     network = settings.network
     run = {
         "format": 1,
@@ -182,7 +180,7 @@ def _write(
 
 
 def _encode_network(model: Any) -> bytes:
-    """Encode the network as it is used: nothing frozen, and without the optimizer's memory."""
+    """Encode the network for use: no frozen layers, no optimizer state."""
     model.trainable = True
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"

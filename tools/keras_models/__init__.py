@@ -8,7 +8,7 @@ from mobiclass._system import open_door
 
 if TYPE_CHECKING:
     from tools.keras_models.architectures import ARCHITECTURES, MEAN, architecture_table, build_keras
-    from tools.keras_models.loading import KerasClassifier, build_classifier, load_keras_file, require_keras
+    from tools.keras_models.loading import KerasClassifier, build_classifier, load_keras_file
     from tools.keras_models.normalization import Normalization, SweepResult, find_normalization, sweep
     from tools.keras_models.tracing import Geometry, check_classifier, run_function, trace
 
@@ -16,7 +16,7 @@ open_door(
     __name__,
     {
         "architectures": ("ARCHITECTURES", "MEAN", "architecture_table", "build_keras"),
-        "loading": ("KerasClassifier", "build_classifier", "load_keras_file", "require_keras"),
+        "loading": ("KerasClassifier", "build_classifier", "load_keras_file"),
         "normalization": ("Normalization", "SweepResult", "find_normalization", "sweep"),
         "tracing": ("Geometry", "check_classifier", "run_function", "trace"),
     },

@@ -1,7 +1,6 @@
-"""The registry of the MobileNets that Keras can build: how to build each, and what was published of it.
+"""The registry of the MobileNets in Keras: how to build each one, and its published figures.
 
-It loads no files and downloads nothing by itself (Keras does, for ``imagenet`` weights; `weights_file` says which
-file).
+It loads no files and downloads nothing itself (Keras does, for ``imagenet`` weights; `weights_file` names the file).
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ class Architecture:
     """One architecture.
 
     Attributes:
-        name: as ``--arch`` has it.
+        name: the value of ``--arch``.
         constructor: its function in ``keras.applications``.
-        published: what was published of it, the widest and largest first.
-        rescales: whether its Keras graph normalizes pixels by itself.
-        source: where the figures stand.
+        published: its published figures, the widest and largest first.
+        rescales: whether its Keras graph includes the normalization of pixels.
+        source: where the figures were published.
     """
 
     name: str
@@ -32,16 +31,16 @@ class Architecture:
 
     @property
     def alphas(self) -> tuple[float, ...]:
-        """The published width multipliers, narrow to wide."""
+        """The published width multipliers, ascending."""
         return tuple(sorted({entry.alpha for entry in self.published}))
 
     @property
     def resolutions(self) -> tuple[int, ...]:
-        """The published resolutions, small to large."""
+        """The published resolutions, ascending."""
         return tuple(sorted({entry.resolution for entry in self.published}))
 
     def figures(self, alpha: float, resolution: int, *, minimalistic: bool = False) -> Published | None:
-        """Find what was published for these settings; ``None`` where nothing was."""
+        """Return the figures for these settings; ``None`` if none were published."""
         wanted = (alpha, resolution, minimalistic)
         return next((p for p in self.published if (p.alpha, p.resolution, p.minimalistic) == wanted), None)
 
@@ -57,7 +56,7 @@ ARCHITECTURES: Final = {
 }
 
 MEAN: Final = 127.5
-"""What `preprocess_input` of every MobileNet subtracts from a pixel, and then divides it by."""
+"""Both mean and std of `preprocess_input` of every MobileNet that does not rescale, in pixel units."""
 
 
 def build_keras(
@@ -100,7 +99,7 @@ def weights_file(name: str, *, alpha: float, resolution: int, minimalistic: bool
 
 
 def architecture_table() -> str:
-    """Write the registry as a table, a line a published model."""
+    """Format the registry as a table with one line per published model."""
     header = ("architecture", "alpha", "resolution", "top-1 %", "M parameters", "M multiply-adds")
     rows = [header]
     for architecture in ARCHITECTURES.values():

@@ -1,7 +1,7 @@
-"""Looks into a Keras file without Keras: its format, its layers, and whether loading it would run code.
+"""Inspects a Keras file without Keras: its format, its layers, and whether loading it would run code.
 
-Layers and functions are held against lists of what image classifiers are made of; whatever is not on them (a Lambda,
-a class of someone's own, any other function that a file may name) is refused. It builds and loads nothing.
+Layers and functions are checked against allow-lists of what image classifiers consist of; anything else (a Lambda, a
+custom class, any other function that a file may name) is rejected. It builds and loads nothing.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ _PACKAGES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class KerasFile:
-    """What a Keras file says of itself.
+    """The contents of a Keras file, without its weights.
 
     Attributes:
-        path: where it is.
+        path: its path.
         format: ``keras`` (a zip) or ``h5``.
-        config: the model as Keras wrote it; ``None`` where the file holds weights alone.
-        version: the version of Keras that saved it; empty where the file does not say.
+        config: the serialized model; ``None`` if the file contains only weights.
+        version: the version of Keras that saved it; empty if not stated.
     """
 
     path: Path
@@ -69,19 +69,19 @@ class KerasFile:
     version: str
 
     def layers(self) -> list[dict[str, Any]]:
-        """List the layers, those of nested models in their place."""
+        """List the layers, including those of nested models."""
         return list(_flatten(self.config)) if self.config else []
 
     def convolutions(self) -> list[Convolution]:
-        """List the convolutions in the file's order, to be matched with an architecture's."""
+        """List the convolutions in file order, for matching architectures."""
         return [found for layer in self.layers() if (found := _convolution(layer)) is not None]
 
 
 def inspect_keras_file(path: Path) -> KerasFile:
-    """Find out what the file at `path` is, and require that loading it would run nothing of its own.
+    """Inspect the file at `path`, and require that loading it cannot run code.
 
     Raises:
-        KerasFileError: it is missing, damaged, of another format, or holds what could run code.
+        KerasFileError: it is missing, damaged, in another format, or could run code.
     """
     try:
         with path.open("rb") as file:
@@ -89,7 +89,7 @@ def inspect_keras_file(path: Path) -> KerasFile:
     except FileNotFoundError as error:
         raise KerasFileError(f"{path}: there is no such file") from error
     except IsADirectoryError as error:
-        raise KerasFileError(f"{path}: a folder (a SavedModel?); save the model as .keras and give that") from error
+        raise KerasFileError(f"{path}: a folder (a SavedModel?); save the model as .keras and use that") from error
     except OSError as error:
         raise KerasFileError(f"{path}: cannot be read ({error.strerror})") from error
     if head.startswith(b"PK\x03\x04"):
@@ -97,20 +97,20 @@ def inspect_keras_file(path: Path) -> KerasFile:
     elif head == b"\x89HDF\r\n\x1a\n":
         found = _inspect_h5(path)
     else:
-        raise KerasFileError(f"{path}: {_what_it_is_instead(head)}")
+        raise KerasFileError(f"{path}: {_describe_other_file(head)}")
     if found.config is not None:
         try:
             _refuse_code(found.config, path)
         except RecursionError as error:
-            raise KerasFileError(f"{path}: its description of the model nests without end") from error
+            raise KerasFileError(f"{path}: its model config is nested too deeply") from error
     return found
 
 
-def _what_it_is_instead(head: bytes) -> str:
+def _describe_other_file(head: bytes) -> str:
     if head[:1] == b"\x80":
-        return "a Python pickle, which runs code when it is opened; it is never opened here. Save the model as .keras"
+        return "a Python pickle, which runs code when loaded; it is never opened. Save the model as .keras"
     if head[4:8] == b"TFL3":
-        return "a TFLite model already; give the Keras file that it was made from"
+        return "already a TFLite model; use the Keras file that it was made from"
     if not head:
         return "the file is empty; copy it again"
     return "neither a .keras nor an .h5 file; save the model with model.save('model.keras')"
@@ -121,14 +121,14 @@ def _inspect_zip(path: Path) -> KerasFile:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
             if _CONFIG not in names:
-                pickled = "; it is a zip with a pickle inside (torch?)" if any("pkl" in name for name in names) else ""
+                pickled = "; it contains a pickle (torch?)" if any("pkl" in name for name in names) else ""
                 raise KerasFileError(f"{path}: a zip without {_CONFIG}, not a .keras file{pickled}")
             if _WEIGHTS not in names:
-                raise KerasFileError(f"{path}: has no {_WEIGHTS}; it was cut short, or saved without weights")
+                raise KerasFileError(f"{path}: has no {_WEIGHTS}; it is truncated, or was saved without weights")
             if archive.getinfo(_WEIGHTS).file_size > _MAX_WEIGHT_BYTES:
-                raise KerasFileError(f"{path}: its weights would be {archive.getinfo(_WEIGHTS).file_size} bytes")
+                raise KerasFileError(f"{path}: its weights are too large: {archive.getinfo(_WEIGHTS).file_size} bytes")
             if (damaged := archive.testzip()) is not None:
-                raise KerasFileError(f"{path}: {damaged} in it is damaged; copy it again")
+                raise KerasFileError(f"{path}: its member {damaged} is damaged; copy it again")
             config = _parse(_member(archive, _CONFIG, path), path)
             metadata = _parse(_member(archive, _METADATA, path), path) if _METADATA in names else {}
     except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError) as error:
@@ -140,7 +140,7 @@ def _member(archive: zipfile.ZipFile, name: str, path: Path) -> bytes:
     with archive.open(name) as member:
         content = member.read(_MAX_CONFIG_BYTES + 1)
     if len(content) > _MAX_CONFIG_BYTES:
-        raise KerasFileError(f"{path}: {name} is unreasonably large")
+        raise KerasFileError(f"{path}: {name} is too large")
     return content
 
 
@@ -159,18 +159,18 @@ def _inspect_h5(path: Path) -> KerasFile:
 
 
 def _refuse_links(group: Any, path: Path) -> None:
-    """Refuse what would read other files on this machine: external links and datasets."""
+    """Reject links and datasets that would read other files of this machine."""
     import h5py
 
     for name in group:
         link = group.get(name, getlink=True)
         if not isinstance(link, h5py.HardLink):
-            raise KerasFileError(f"{path}: {name!r} leads elsewhere; a Keras file holds its own weights")
+            raise KerasFileError(f"{path}: {name!r} is a link; a Keras file must contain its own weights")
         item = group[name]
         if isinstance(item, h5py.Group):
             _refuse_links(item, path)
         elif isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
-            raise KerasFileError(f"{path}: {name!r} lies in another file; a Keras file holds its own weights")
+            raise KerasFileError(f"{path}: {name!r} is in another file; a Keras file must contain its own weights")
 
 
 def _text(value: Any) -> str:
@@ -181,14 +181,14 @@ def _parse(content: bytes, path: Path) -> dict[str, Any]:
     try:
         parsed = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise KerasFileError(f"{path}: its description of the model is damaged ({error})") from error
+        raise KerasFileError(f"{path}: its model config is damaged ({error})") from error
     if not isinstance(parsed, dict):
-        raise KerasFileError(f"{path}: its description of the model is no JSON object")
+        raise KerasFileError(f"{path}: its model config is not a JSON object")
     return parsed
 
 
 def _refuse_code(value: Any, path: Path) -> None:
-    """Require everything that a loader would look up by name to be on the lists."""
+    """Require that everything a loader would look up by name is on the allow-lists."""
     if isinstance(value, list):
         for item in value:
             _refuse_code(item, path)
@@ -197,7 +197,7 @@ def _refuse_code(value: Any, path: Path) -> None:
     if "class_name" in value:
         _check_class(value, path)
     for key, item in value.items():
-        # Compiling and training are not asked for, and the loaders leave these alone.
+        # The loaders ignore these: nothing is compiled.
         if key not in ("compile_config", "training_config"):
             _refuse_code(item, path)
 
@@ -206,8 +206,8 @@ def _check_class(value: dict[str, Any], path: Path) -> None:
     name, module, inner = value["class_name"], value.get("module"), value.get("config")
     if name in ("Lambda", "__lambda__"):
         raise KerasFileError(
-            f"{path}: has a Lambda layer, whose Python code would run here; it is refused. Replace it by a layer such "
-            "as Rescaling, and save the model again"
+            f"{path}: has a Lambda layer, whose Python code would run when loaded; it is rejected. Replace it with a "
+            "layer such as Rescaling, and save the model again"
         )
     function = name == "function"
     known = _is_in(inner, _FUNCTIONS) if function else _is_in(name, _MODELS | _LAYERS | _OPERATIONS | _VALUES)
@@ -219,8 +219,8 @@ def _check_class(value: dict[str, Any], path: Path) -> None:
     if not known or not _is_keras(module):
         what = f"{module}.{inner if function else name}" if module else str(inner if function else name)
         raise KerasFileError(
-            f"{path}: needs {what}, which is not among the layers of image classifiers; nothing unknown is loaded, "
-            "since it could run code. Build the model from Keras's own layers and save it again"
+            f"{path}: needs {what}, which is not a known layer of image classifiers; unknown objects are rejected, "
+            "since they could run code. Build the model from Keras's own layers and save it again"
         )
 
 

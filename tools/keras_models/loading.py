@@ -1,7 +1,7 @@
-"""Loads a Keras image classifier from a file, whichever Keras saved it, without running anything of the file's own.
+"""Loads a Keras image classifier from a file of Keras 2 or 3 without running code from the file.
 
-Keras 3 is tried first, then tf_keras (Keras 2), then a known architecture is built anew and given the file's weights.
-What may be loaded at all is decided in `tools.keras_models.file_inspection`. It converts nothing.
+Keras 3 is tried first, then tf_keras (Keras 2), then a known architecture is rebuilt and given the file's weights.
+`tools.keras_models.file_inspection` decides what may be loaded at all. It converts nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from mobiclass.inspection import BackboneMatch, match_backbone
-from tools.errors import DependencyError, KerasFileError
+from tools.errors import KerasFileError
 from tools.keras_models.architectures import ARCHITECTURES, build_keras, weights_file
 from tools.keras_models.file_inspection import KerasFile, inspect_keras_file
 
@@ -27,10 +27,10 @@ class KerasClassifier(NamedTuple):
 
     Attributes:
         model: the Keras model, float32, to be called with ``training=False``.
-        source: the file or the weights that it comes from, for people.
-        loader: what loaded it, with its version.
-        match: the known architecture that it is made of; ``None`` for others.
-        imagenet: whether it has the published weights for ImageNet.
+        source: the name of its file or weights, for display.
+        loader: the package that loaded it, with its version.
+        match: its architecture; ``None`` for an unknown one.
+        imagenet: whether it has the published ImageNet weights.
     """
 
     model: Any
@@ -39,18 +39,23 @@ class KerasClassifier(NamedTuple):
     match: BackboneMatch | None
     imagenet: bool
 
+    @property
+    def architecture(self) -> str:
+        """The name of its architecture, for display."""
+        return describe_architecture(self.match)
+
 
 def load_keras_file(path: Path) -> KerasClassifier:
-    """Load the classifier that `path`, a ``.keras`` or ``.h5`` file, holds.
+    """Load the classifier in the ``.keras`` or ``.h5`` file at `path`.
 
     Raises:
-        KerasFileError: it cannot be loaded, or is refused; the message says why.
+        KerasFileError: it cannot be loaded or is rejected; the message says why.
     """
     file = inspect_keras_file(path)
     if file.config is None:
         raise KerasFileError(
-            f"{path}: holds weights without a model; say which one with --arch, --alpha, --resolution and give the "
-            "file as --weights"
+            f"{path}: contains weights without a model; name the model with --arch, --alpha and --resolution, and pass "
+            "the file as --weights"
         )
     match = match_backbone(file.convolutions())
     reasons = []
@@ -61,7 +66,7 @@ def load_keras_file(path: Path) -> KerasClassifier:
             reasons.append(str(error))
         else:
             return KerasClassifier(model, path.name, loader, match, imagenet=False)
-    hint = "; save it as .keras with the Keras that made it" if file.format == "h5" else ""
+    hint = "; save it as .keras with the Keras version that made it" if file.format == "h5" else ""
     raise KerasFileError(f"{path}: cannot be loaded: {'; '.join(reasons)}{hint}")
 
 
@@ -75,11 +80,11 @@ def build_classifier(
         alpha: its width multiplier.
         resolution: height and width of its input.
         minimalistic: of V3, the variant without squeeze-excite and hard-swish.
-        weights: ``imagenet`` or a file, of weights alone or of a whole model.
-        classes: outputs, where the weights file does not tell.
+        weights: ``imagenet``, or a file of weights or of a whole model.
+        classes: the number of outputs, if the weights file does not tell.
 
     Raises:
-        KerasFileError: there are no such weights, or they do not fit.
+        KerasFileError: there are no such weights, or they do not match.
     """
     match = BackboneMatch(name, alpha, minimalistic)
     settings: dict[str, Any] = {"alpha": alpha, "resolution": resolution, "minimalistic": minimalistic}
@@ -90,20 +95,20 @@ def build_classifier(
     if inspect_keras_file(path).config is not None:
         loaded = load_keras_file(path)
         if loaded.match != match:
-            raise KerasFileError(f"{path}: holds {_describe(loaded.match)}, not {_describe(match)}")
+            raise KerasFileError(f"{path}: contains {loaded.architecture}, not {describe_architecture(match)}")
         return loaded
     model = build_keras(name, **settings, classes=_classes_in(path) or classes or 1000)
-    _load_weights(model, path, _describe(match))
+    _load_weights(model, path, describe_architecture(match))
     return KerasClassifier(model, path.name, _keras_version(), match, imagenet=False)
 
 
 class _CannotLoad(Exception):
-    """One way of loading does not work for this file; the next may."""
+    """One loader fails for this file; the next one may work."""
 
 
 @contextlib.contextmanager
 def _named(file: KerasFile) -> Iterator[Path]:
-    """Give a copy whose suffix is that of its content: the loaders go by the suffix."""
+    """Yield a path whose suffix matches the format, which is what the loaders go by."""
     if file.path.suffix == f".{file.format}":
         yield file.path
         return
@@ -117,7 +122,7 @@ def _load_keras3(file: KerasFile, match: BackboneMatch | None) -> tuple[Any, str
     try:
         with _named(file) as path:
             return keras.saving.load_model(path, compile=False, safe_mode=True), _keras_version()
-    except Exception as error:  # a loader raises whatever a layer's constructor does
+    except Exception as error:  # loading raises whatever a layer's constructor raises
         raise _CannotLoad(f"Keras {keras.__version__}: {_first_line(error)}") from error
 
 
@@ -135,9 +140,9 @@ def _load_tf_keras(file: KerasFile, match: BackboneMatch | None) -> tuple[Any, s
 
 
 def _rebuild(file: KerasFile, match: BackboneMatch | None) -> tuple[Any, str]:
-    """Build the matched architecture and load the file's weights into it, layer by layer in their order."""
+    """Rebuild the matched architecture and load the file's weights into it, layer by layer in order."""
     if match is None or file.format != "h5":
-        raise _CannotLoad("it is none of the architectures that can be built anew")
+        raise _CannotLoad("it is not one of the architectures that can be rebuilt")
     layers = file.layers()
     side = _input_side(layers)
     heads = [layer["config"] for layer in layers if layer["class_name"] in ("Conv2D", "Dense")]
@@ -157,8 +162,8 @@ def _rebuild(file: KerasFile, match: BackboneMatch | None) -> tuple[Any, str]:
         with _named(file) as path:
             model.load_weights(path)
     except Exception as error:
-        raise _CannotLoad(f"{_describe(match)} built anew: {_first_line(error)}") from error
-    return model, f"{_keras_version()}, built anew"
+        raise _CannotLoad(f"{describe_architecture(match)}, rebuilt: {_first_line(error)}") from error
+    return model, f"{_keras_version()}, rebuilt"
 
 
 def _input_side(layers: list[dict[str, Any]]) -> int:
@@ -174,16 +179,16 @@ def _build_imagenet(name: str, settings: dict[str, Any]) -> Any:
     if architecture.figures(settings["alpha"], settings["resolution"], minimalistic=settings["minimalistic"]) is None:
         raise KerasFileError(
             f"there are no published weights of {name} with alpha {settings['alpha']:g} at {settings['resolution']} "
-            "pixels: --list shows what there is"
+            "pixels: see --list"
         )
     try:
         return build_keras(name, **settings, weights="imagenet")
-    except Exception as error:  # urllib's, the hash check's and h5py's
+    except Exception as error:  # urllib's, those of the hash check, and h5py's
         file = weights_file(name, **settings)
         folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
         raise KerasFileError(
-            f"{file}: the ImageNet weights cannot be had ({_first_line(error)}); where there is no network, download "
-            f"the file elsewhere and put it into {folder}, where Keras looks for it"
+            f"{file}: the ImageNet weights cannot be downloaded ({_first_line(error)}); without a network, download "
+            f"the file elsewhere and copy it to {folder}, where Keras looks for it"
         ) from error
 
 
@@ -193,7 +198,7 @@ def _classes_in(path: Path) -> int | None:
 
     with h5py.File(path, "r") as file:
         names = file.attrs.get("layer_names")
-        if names is not None:  # the format of Keras 1 and 2, layers in their order
+        if names is not None:  # the format of Keras 1 and 2, with the layers in order
             biases = [_last_vector(file[name]) for name in names]
         else:
             layers = file.get("layers", {})
@@ -207,24 +212,26 @@ def _last_vector(group: Any) -> int | None:
     import h5py
 
     lengths: list[int] = []
-    group.visititems(lambda _, item: lengths.append(item.shape[0]) if _is_vector(item, h5py) else None)
+
+    def visit(_: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and item.ndim == 1:
+            lengths.append(item.shape[0])
+
+    group.visititems(visit)
     return lengths[-1] if lengths else None
-
-
-def _is_vector(item: Any, h5py: Any) -> bool:
-    return isinstance(item, h5py.Dataset) and item.ndim == 1
 
 
 def _load_weights(model: Any, path: Path, what: str) -> None:
     try:
         model.load_weights(path)
-    except Exception as error:  # a loader raises whatever a layer does
-        raise KerasFileError(f"{path}: its weights do not fit {what}: {_first_line(error)}") from error
+    except Exception as error:  # loading raises whatever a layer raises
+        raise KerasFileError(f"{path}: its weights do not match {what}: {_first_line(error)}") from error
 
 
-def _describe(match: BackboneMatch | None) -> str:
+def describe_architecture(match: BackboneMatch | None) -> str:
+    """Name an architecture for display."""
     if match is None:
-        return "another architecture"
+        return "an unknown architecture"
     return f"{match.name} alpha {match.alpha:g}{' minimalistic' if match.minimalistic else ''}"
 
 
@@ -237,19 +244,3 @@ def _keras_version() -> str:
 def _first_line(error: BaseException) -> str:
     line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     return line if len(line) <= 200 else line[:199] + "…"
-
-
-def require_keras() -> None:
-    """Require Keras, h5py and TensorFlow, before anything is read.
-
-    Raises:
-        DependencyError: one is missing or of another version.
-    """
-    import importlib.util
-
-    from tools.dependencies import require_tensorflow
-
-    require_tensorflow()
-    for module in ("keras", "h5py"):
-        if importlib.util.find_spec(module) is None:
-            raise DependencyError(f"{module} is not installed: pip install '.[tools]' in the checkout")

@@ -1,8 +1,8 @@
-"""How pixels of 0–255 become what a Keras model takes: found in its graph or its architecture, never guessed.
+"""Determines the normalization of a Keras model's input from its graph or its architecture, without guessing.
 
-A model that normalizes by itself (Rescaling, Normalization, arithmetic before the first layer with weights) says what
-it takes; a known architecture without such a layer takes what its `preprocess_input` makes. Labelled photos can decide
-too: `sweep` tries the usual ones. It changes no model.
+A graph that normalizes pixels itself (Rescaling, Normalization, arithmetic before the first layer with weights) shows
+which range it takes; a known architecture without such layers takes the output of its `preprocess_input`. Labelled
+photos can decide too: `sweep` tries the common normalizations. It changes no model.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _UNCHANGED: Final = {
     "CenterCrop", "GaussianNoise", "Identity", "InputLayer", "RandomBrightness", "RandomContrast", "RandomCrop",
     "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom", "Resizing", "ZeroPadding2D",
 }  # fmt: skip
-_SMALL: Final = 4.0  # networks take values of a few units: no normalization in use leaves [−4, 4]
+_MAX_NORMALIZED: Final = 4.0  # no normalization in use leaves [−4, 4]
 
 _Front = Callable[[float], npt.NDArray[np.float32]]
 
 
 class Normalization(NamedTuple):
-    """``(pixel − mean) / std`` for each channel, and what it was learnt from."""
+    """``(pixel − mean) / std`` for each channel, in pixel units, and how it was determined."""
 
     mean: PerChannel
     std: PerChannel
@@ -47,42 +47,41 @@ def _preset(mean: float | Sequence[float], std: float | Sequence[float], source:
 PRESETS: Final = (
     _preset(MEAN, MEAN, "[−1, 1]: mean 127.5, std 127.5"),
     _preset(0, 255, "[0, 1]: mean 0, std 255"),
-    _preset(0, 1, "pixels as they are: mean 0, std 1"),
-    _preset((123.675, 116.28, 103.53), (58.395, 57.12, 57.375), "ImageNet's mean and deviation"),
+    _preset(0, 1, "unscaled pixels: mean 0, std 1"),
+    _preset((123.675, 116.28, 103.53), (58.395, 57.12, 57.375), "ImageNet's mean and std"),
     _preset(127, 128, "(pixel − 127) / 128"),
 )
-"""The normalizations in use."""
+"""The common normalizations."""
 
 
 class SweepResult(NamedTuple):
-    """How often each of `PRESETS` finds the label of a photo, best first."""
+    """The top-1 accuracy with each of `PRESETS`, best first."""
 
     scores: tuple[tuple[Normalization, float], ...]
     photos: int
 
     @property
     def best(self) -> Normalization:
-        """The one that finds most."""
         return self.scores[0][0]
 
     @property
     def decides(self) -> bool:
-        """Whether the best is better than the second by more than chance, two standard errors."""
+        """Whether the best one beats the second by more than two standard errors."""
         (_, first), (_, second) = self.scores[:2]
         error = sqrt(max(first * (1 - first), 0.25 / self.photos) / self.photos)
         return first - second > 2 * error
 
 
 def find_normalization(model: Any, match: BackboneMatch | None, source: str) -> Normalization:
-    """Find how the input of `model` is normalized.
+    """Determine how the input of `model` is normalized.
 
     Args:
         model: a Keras model.
-        match: the architecture that it is made of.
+        match: its architecture.
         source: its file, for messages.
 
     Raises:
-        NormalizationError: nothing decides.
+        NormalizationError: it cannot be determined.
     """
     front = _front(model)
     if front is not None:
@@ -92,9 +91,9 @@ def find_normalization(model: Any, match: BackboneMatch | None, source: str) -> 
     elif match is not None:
         return _preset(MEAN, MEAN, f"preprocess_input of {match.name}")
     raise NormalizationError(
-        f"{source}: neither a Rescaling layer nor a known architecture says how its input is normalized; give what it "
-        "was trained with as --mean and --std in pixel units (for [−1, 1] both are 127.5, for [0, 1] 0 and 255), or "
-        "labelled photos as --evaluate DIR to find out"
+        f"{source}: the normalization of its input cannot be determined: it has no Rescaling layer and no "
+        "known architecture. Give the --mean and --std that it was trained with, in pixel units (127.5 and 127.5 for "
+        "[−1, 1], 0 and 255 for [0, 1]), or labelled photos with --evaluate DIR"
     )
 
 
@@ -103,12 +102,12 @@ def sweep(
     pixels: Sequence[npt.NDArray[np.uint8]],
     targets: Sequence[int],
 ) -> SweepResult:
-    """Try every one of `PRESETS` on labelled photos.
+    """Measure the accuracy with each of `PRESETS` on labelled photos.
 
     Args:
         run: the model, float32 (1, height, width, 3) → scores (classes,).
-        pixels: the photos as the model sees them, uint8 (height, width, 3).
-        targets: the index of each photo's class.
+        pixels: the photos, cropped and resized for the model, uint8 (height, width, 3).
+        targets: the class index of each photo.
     """
     scores = []
     for preset in PRESETS:
@@ -123,7 +122,7 @@ def sweep(
 
 
 def _front(model: Any) -> tuple[_Front, list[str]] | None:
-    """Find the arithmetic before the first layer with a kernel: a model of it, and the names of its layers."""
+    """Find the arithmetic before the first layer with a kernel: as a function, and the names of its layers."""
     names: list[str] = []
     last = None
     for layer in _layers(model):
@@ -138,19 +137,19 @@ def _front(model: Any) -> tuple[_Front, list[str]] | None:
 
 def _layers(model: Any) -> list[Any]:
     found = []
-    # Keras 3 keeps plain arithmetic, x / 127.5 − 1, among its operations and not among its layers.
+    # Keras 3 lists plain arithmetic such as x / 127.5 − 1 among a model's operations, not among its layers.
     for layer in getattr(model, "operations", None) or model.layers:
         found += _layers(layer) if hasattr(layer, "layers") else [layer]
     return found
 
 
 def _outputs_of(model: Any, layer: Any) -> _Front:
-    """Give the function from a grey value to what `layer`, which may lie in a nested model, makes of it: (3,)."""
+    """Return the function from a grey value to the output of `layer`, which may be in a nested model: (3,)."""
     import keras
 
     constructor = keras.Model
     if not isinstance(model, constructor):
-        import tf_keras  # which loaded it, and so is there
+        import tf_keras  # installed, since it loaded the model
 
         constructor = tf_keras.Model
     holder = next(m for m in _holders(model) if any(layer is inner for inner in getattr(m, "operations", m.layers)))
@@ -174,10 +173,10 @@ def _holders(model: Any) -> list[Any]:
 
 
 def _from_arithmetic(run: _Front, names: list[str]) -> Normalization | None:
-    """Learn from what the arithmetic makes of the ends of the two usual ranges which of them it was made for."""
+    """Determine which of the two usual pixel ranges the arithmetic maps to normalized values."""
     source = f"the {' and '.join(dict.fromkeys(names))} of its graph"
     for top, std in ((255.0, 1.0), (1.0, 255.0)):
         ends = np.stack([run(0.0), run(top)])
-        if np.abs(ends).max() <= _SMALL and np.abs(ends[1] - ends[0]).min() >= 0.5:
+        if np.abs(ends).max() <= _MAX_NORMALIZED and np.abs(ends[1] - ends[0]).min() >= 0.5:
             return _preset(0, std, source)
     return None

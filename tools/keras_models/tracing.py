@@ -1,7 +1,7 @@
-"""A Keras classifier to the function that the converter takes: fixed batch and resolution, probabilities at the end.
+"""Traces a Keras classifier as a concrete function for the converter: batch 1, fixed resolution, probabilities.
 
-It checks that there is one RGB image at the front and one row of scores at the end, and adds a softmax where a model
-ends in logits. It knows nothing of photos, and leaves the model itself as it is.
+It checks that the model takes one RGB image and returns one row of scores, and adds a softmax to a model that ends in
+logits. It does not change the model itself.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from tools.errors import ConversionError, KerasFileError
 
-_PASSED_THROUGH = ("Identity", "Reshape", "Squeeze")
+_PASS_THROUGH = ("Identity", "Reshape", "Squeeze")
 _PROBABILITIES = ("Softmax", "Sigmoid")
 
 
@@ -27,44 +27,44 @@ class Geometry(NamedTuple):
 
 
 def check_classifier(model: Any, source: str, resolution: int | None = None) -> Geometry:
-    """Require `model` to take one RGB image and give one row of scores; `source` names it in messages.
+    """Require `model` to take one RGB image and return one row of scores.
 
     Args:
         model: a Keras model.
-        source: its file.
+        source: its file, for messages.
         resolution: height and width for a model that takes images of any size.
 
     Raises:
-        KerasFileError: it is no image classifier, or its resolution is open or another.
+        KerasFileError: it is not an image classifier, or its resolution is undefined or not `resolution`.
     """
     inputs, outputs = _shapes(model, "inputs", source), _shapes(model, "outputs", source)
     if len(inputs) != 1 or len(outputs) != 1:
         raise KerasFileError(
-            f"{source}: no image classifier: it has {len(inputs)} inputs and {len(outputs)} outputs, not one each"
+            f"{source}: not an image classifier: it has {len(inputs)} inputs and {len(outputs)} outputs, not one each"
         )
     (shape,), (scores,) = inputs, outputs
     if len(shape) != 4 or shape[3] != 3:
         reason = f"its input is {_text(shape)}, not batch×height×width×3 (RGB)"
         hint = "; channels must come last" if len(shape) == 4 and shape[1] == 3 else ""
-        raise KerasFileError(f"{source}: no image classifier: {reason}{hint}")
+        raise KerasFileError(f"{source}: not an image classifier: {reason}{hint}")
     if len(scores) != 2 or scores[1] is None or scores[1] < 2:
         raise KerasFileError(
-            f"{source}: no image classifier: its output is {_text(scores)}, not batch×classes with two classes or "
-            "more; a network without its head gives features, and one sigmoid output wants a softmax over two"
+            f"{source}: not an image classifier: its output is {_text(scores)}, not batch×classes with two or more "
+            "classes; a network without a head returns features; a single sigmoid output must become a softmax over two"
         )
     height, width = (side or resolution for side in shape[1:3])
     if height is None or width is None:
-        raise KerasFileError(f"{source}: takes images of any size; fix it with --resolution, such as 224")
+        raise KerasFileError(f"{source}: takes images of any size; set one with --resolution, such as 224")
     if resolution is not None and (height, width) != (resolution, resolution):
-        raise KerasFileError(f"{source}: takes {height}×{width} pixels, not {resolution}; leave --resolution out")
+        raise KerasFileError(f"{source}: takes {height}×{width} pixels, not {resolution}; omit --resolution")
     return Geometry(height, width, scores[1])
 
 
 def trace(model: Any, geometry: Geometry) -> Any:
-    """Trace `model` as a concrete function, float32 (1, height, width, 3) → float32 (1, classes), probabilities.
+    """Trace `model` as a concrete function: float32 (1, height, width, 3) → float32 (1, classes), probabilities.
 
     Raises:
-        ConversionError: the model cannot be traced for this resolution.
+        ConversionError: the model cannot be traced at this resolution.
     """
     import tensorflow as tf
 
@@ -86,7 +86,7 @@ def trace(model: Any, geometry: Geometry) -> Any:
 
 
 def run_function(function: Any, samples: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
-    """Run the traced `function` on `samples`, each (1, height, width, 3): float32 (samples, classes)."""
+    """Run the traced `function` on `samples`, (1, height, width, 3) each; returns float32 (samples, classes)."""
     import tensorflow as tf
 
     rows = []
@@ -98,7 +98,7 @@ def run_function(function: Any, samples: Sequence[npt.NDArray[np.float32]]) -> n
 
 def _ends_in_probabilities(function: Any) -> bool:
     operation = function.outputs[0].op
-    while operation.type in _PASSED_THROUGH and operation.inputs:
+    while operation.type in _PASS_THROUGH and operation.inputs:
         operation = operation.inputs[0].op
     return operation.type in _PROBABILITIES
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         View,
         bundled_photos,
         calibration_samples,
+        float_preprocessor,
         load_views,
         samples_digest,
     )
@@ -24,7 +25,15 @@ if TYPE_CHECKING:
 open_door(
     __name__,
     {
-        "calibration": ("VIEWS", "View", "bundled_photos", "calibration_samples", "load_views", "samples_digest"),
+        "calibration": (
+            "VIEWS",
+            "View",
+            "bundled_photos",
+            "calibration_samples",
+            "float_preprocessor",
+            "load_views",
+            "samples_digest",
+        ),
         "intermediate_tensors": ("IntermediateTensors",),
         "layer_errors": ("LayerError", "measure_layer_errors", "worst_layers"),
         "refinement": ("refine",),

@@ -1,7 +1,7 @@
-"""The activations of an int8 .tflite whose ranges may be changed, and changing them where they stand in the flatbuffer.
+"""Finds the activations of an int8 .tflite whose ranges may be changed, and changes them in place in the flatbuffer.
 
-It knows which tensors have to share one quantization, which have theirs prescribed, and what else follows from a
-range: the int32 biases of the layers that read the tensor. It chooses no ranges and runs nothing.
+It knows which tensors must share their quantization parameters, which have fixed ones, and what depends on a range:
+the int32 biases of the layers that read the tensor. It chooses no ranges and runs nothing.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ from tools.quantization.intermediate_tensors import operator_code
 
 _Builtin: Final = schema.BuiltinOperator
 
-# https://ai.google.dev/edge/litert/models/quantization_spec: inputs and outputs may be quantized each in its own way.
+# https://ai.google.dev/edge/litert/models/quantization_spec: inputs and outputs may each have parameters of their own.
 _FREE: Final = frozenset({_Builtin.ADD, _Builtin.HARD_SWISH, _Builtin.MEAN, _Builtin.MUL, _Builtin.SUB})
-# … or have to share one quantization …
+# … or must share them …
 _SHARED: Final = frozenset({
     _Builtin.AVERAGE_POOL_2D, _Builtin.CONCATENATION, _Builtin.EXPAND_DIMS, _Builtin.MAX_POOL_2D, _Builtin.PAD,
     _Builtin.RESHAPE, _Builtin.SLICE, _Builtin.SQUEEZE, _Builtin.STRIDED_SLICE, _Builtin.TRANSPOSE,
 })  # fmt: skip
-# … or the output's is prescribed. What is in none of these is left alone, with all that it touches.
+# … or the output's are fixed. Operators in none of these sets are left alone, and so are their tensors.
 _PRESCRIBED: Final = frozenset({_Builtin.LOGISTIC, _Builtin.SOFTMAX})
 # Input, weights and an int32 bias whose scale is the product of theirs.
 _WEIGHTED: Final = frozenset({_Builtin.CONV_2D, _Builtin.DEPTHWISE_CONV_2D, _Builtin.FULLY_CONNECTED})
 
-_LEVELS: Final = 255  # steps between the least and the greatest int8
+_LEVELS: Final = 255  # steps between the smallest and the largest int8
 _LEAST: Final = -128
 
 
 class ActivationTensors:
-    """The activations of a model under revision.
+    """The activations of a model that is being edited.
 
     Attributes:
         model: its bytes, edited in place.
-        groups: tensors that share one range which may be changed, by their index in the first subgraph.
+        groups: tensors that share a range that may be changed, by their index in the first subgraph.
     """
 
     def __init__(self, model: bytes) -> None:
-        """Copy `model`, an int8 ``.tflite``, and find what of it may be changed."""
+        """Copy `model`, an int8 ``.tflite``, and find the ranges that may be changed."""
         self.model = bytearray(model)
         self._parsed = schema.Model.GetRootAs(self.model, 0)
         self._subgraph: Any = self._parsed.Subgraphs(0)
@@ -50,13 +50,13 @@ class ActivationTensors:
         self.groups = self._find_groups()
 
     def range_of(self, group: tuple[int, ...]) -> tuple[float, float]:
-        """Give the least and the greatest real value that the tensors of `group` can hold."""
+        """Return the smallest and the largest real value that the tensors of `group` can represent."""
         scales, zero_points = self._quantization(group[0])
         step, zero = float(scales[0]), int(zero_points[0])
         return (_LEAST - zero) * step, (_LEAST + _LEVELS - zero) * step
 
     def set_range(self, group: tuple[int, ...], low: float, high: float) -> None:
-        """Make the tensors of `group` reach from `low` ≤ 0 to `high` ≥ 0; the ends give way so that 0 stays exact."""
+        """Set the range of `group` to `low` ≤ 0 … `high` ≥ 0, shifted so that 0 is represented exactly."""
         step = np.float32((high - low) / _LEVELS)
         zero = int(np.clip(np.rint(_LEAST - low / step), _LEAST, _LEAST + _LEVELS))
         for index in group:
@@ -73,7 +73,7 @@ class ActivationTensors:
         self._quantization(bias)[0][:] = scale
 
     def _readers(self, index: int) -> list[tuple[int, int]]:
-        """List (weights, bias) of the layers with a bias that read the tensor `index`."""
+        """List (weights, bias) of the layers with a bias whose input is the tensor `index`."""
         return [
             (inputs[1], inputs[2])
             for code, inputs, _ in self._operators
@@ -81,7 +81,7 @@ class ActivationTensors:
         ]
 
     def _quantization(self, index: int) -> tuple[Any, Any]:
-        """Give views of the scales and zero points of a tensor: what is written to them is written to the model."""
+        """Return views of the scales and zero points of a tensor; writing to them edits the model."""
         quantization = self._subgraph.Tensors(index).Quantization()
         return quantization.ScaleAsNumpy(), quantization.ZeroPointAsNumpy()
 
@@ -95,7 +95,7 @@ class ActivationTensors:
             elif code in _PRESCRIBED:
                 fixed.update(outputs)
             elif code in _WEIGHTED:
-                fixed.update(read[1:])  # weights that are computed
+                fixed.update(read[1:])  # weights that are computed at run time
                 if len(inputs) > 2 and inputs[2] >= 0 and not self._owns_bias(inputs[2]):
                     fixed.update(read)
             elif code not in _FREE:
@@ -123,19 +123,19 @@ class ActivationTensors:
 
 
 class _Partition:
-    """Numbers in sets that grow together."""
+    """Disjoint sets of numbers (union-find)."""
 
     def __init__(self, count: int) -> None:
         self._parents = list(range(count))
 
     def find(self, number: int) -> int:
-        """Give the number that stands for the set of `number`."""
+        """Return the representative of the set of `number`."""
         while self._parents[number] != number:
             number = self._parents[number]
         return number
 
     def join(self, numbers: list[int]) -> None:
-        """Make one set of all that `numbers` are in."""
+        """Unite the sets of `numbers`."""
         for number in numbers[1:]:
             self._parents[self.find(number)] = self.find(numbers[0])
 

@@ -1,16 +1,15 @@
-"""Takes out of an int8 model what quantization shifts on average, by editing the biases in its flatbuffer.
+"""Corrects the mean error that quantization adds to an int8 model, by editing the biases in its flatbuffer.
 
-Rounded weights and clipped activations move the mean of every channel; the means of the float model over
-calibration photos say by how much. Nothing but biases is changed, byte by byte where they stand: metadata, an
-appended zip and the size stay what they were.
+Rounded weights and clipped activations shift the mean of every channel; the float model's means over calibration
+photos show by how much. Only biases change, in place: metadata, an appended zip and the size stay the same.
 
-The idea is that of Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction", 2019,
-section 4.2. Two things keep it from swinging up when all layers are corrected at once:
+The method follows Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction", 2019,
+section 4.2. Two things keep it stable when all layers are corrected at once:
 
-- A layer is corrected for its own shift alone. What it passes on from the layers before it, which are corrected
-  themselves, is worked out from the shift of its inputs and taken off.
-- The means are those after the activation, for these are what can be read. ReLU6 hides a part of a shift there, so
-  that half the difference is corrected, and again, until photos that were kept aside say that it no longer helps.
+- A layer is corrected for its own shift only. The part inherited from the layers before it, which are corrected
+  themselves, is computed from the shift of its inputs and subtracted.
+- Means are measured after the activation, where they can be read. ReLU6 hides part of a shift there, so each pass
+  corrects half of the difference, and passes are repeated until held-out photos show no further gain.
 """
 
 from __future__ import annotations
@@ -31,22 +30,22 @@ FloatArray = npt.NDArray[np.float32]
 Channels = npt.NDArray[np.float64]
 
 STEP: Final = 0.5
-"""The part of a layer's own shift that one pass corrects."""
+"""The fraction of a layer's own shift that one pass corrects."""
 
 MAX_PASSES: Final = 8
-_PATIENCE: Final = 3  # passes without a better one before giving up
-_EXPLAINED: Final = 0.9  # of the input's shift is left to the layers before; all of it would let errors pile up
-_WORTH_DB: Final = 1.0  # a smaller gain on the few samples kept aside is as likely chance
+_PATIENCE: Final = 3  # passes without improvement before stopping
+_EXPLAINED: Final = 0.9  # of the inputs' shift is attributed to earlier layers; with all of it errors accumulate
+_MIN_GAIN_DB: Final = 1.0  # a smaller gain on so few held-out samples may be chance
 
 
 class Corrected(NamedTuple):
-    """A corrected model, and what the samples that were kept aside say of it.
+    """A corrected model and its signal-to-noise ratio on the held-out samples.
 
     Attributes:
-        model: the bytes of the ``.tflite``; those of the stock model where no pass made it clearly better.
-        stock_db: signal-to-noise of the stock model's logits.
-        corrected_db: that of `model`'s.
-        passes: how many passes of correction `model` has had.
+        model: the bytes of the ``.tflite``; the uncorrected model where no pass clearly improved it.
+        stock_db: signal-to-noise ratio of the uncorrected model's logits.
+        corrected_db: the same of `model`.
+        passes: the number of correction passes in `model`.
     """
 
     model: bytes
@@ -63,46 +62,46 @@ def correct_biases(
     step: float = STEP,
     max_passes: int = MAX_PASSES,
 ) -> Corrected:
-    """Correct the biases of the int8 `model` so that its channels have the means of `float_model`'s.
+    """Correct the biases of the int8 `model` so that the means of its channels match those of `float_model`.
 
     Args:
         model: an int8 ``.tflite``, with or without metadata.
         float_model: the float32 ``.tflite`` of the same graph.
-        samples: calibration inputs, each float32 (1, height, width, 3), normalized as the device will do it.
-            At most 72 of them, evenly spread, are used; every fourth of these is kept aside to judge by.
-        step: the part of a layer's own shift that one pass corrects.
-        max_passes: when to stop at the latest.
+        samples: calibration inputs, each float32 (1, height, width, 3), normalized as on the device.
+            At most 72, evenly spaced, are used; every fourth of these is held out.
+        step: the fraction of a layer's own shift that one pass corrects.
+        max_passes: the maximum number of passes.
 
     Returns:
-        The model after the best pass, if that is at least 1 dB better than the stock one on what was kept aside;
-        else the stock one. The same arguments give the same bytes on one machine.
+        The model after the best pass if it gains at least 1 dB on the held-out samples, otherwise the uncorrected
+        one. The same arguments give the same bytes on one machine.
 
     Raises:
         CalibrationError: there are too few samples.
         ConversionError: the two models are not the same graph, or cannot be run.
     """
-    teachers, judges = split_samples(samples)
-    reference = read_logits(float_model, judges)
-    correction = _Correction(model, float_model, teachers)
+    fitted, held_out = split_samples(samples)
+    reference = read_logits(float_model, held_out)
+    correction = _Correction(model, float_model, fitted)
 
-    def judge(candidate: bytes) -> float:
-        return logit_signal_to_noise_db(reference, read_logits(candidate, judges))
+    def validate(candidate: bytes) -> float:
+        return logit_signal_to_noise_db(reference, read_logits(candidate, held_out))
 
-    stock = judge(model)
+    stock = validate(model)
     best = Corrected(model, stock, stock, 0)
     for number in range(1, max_passes + 1):
         correction.apply(step)
         edited = bytes(correction.model)
-        reached = judge(edited)
+        reached = validate(edited)
         if reached > best.corrected_db:
             best = Corrected(edited, stock, reached, number)
         elif number - best.passes >= _PATIENCE:
             break
-    return best if best.corrected_db - stock >= _WORTH_DB else Corrected(model, stock, stock, 0)
+    return best if best.corrected_db - stock >= _MIN_GAIN_DB else Corrected(model, stock, stock, 0)
 
 
 class _Correction:
-    """A model under correction.
+    """A model that is being corrected.
 
     Attributes:
         model: its bytes, edited in place.
@@ -116,31 +115,31 @@ class _Correction:
         self._biases = [_find_bias(self.model, layer) for layer in self._layers]
         inner = IntermediateTensors(float_model, _tensors(self._float_layers))
         self._float_means = _mean_channels(inner, samples)
-        self._active = _active_parts(float_model, self._float_layers, samples[::2])  # no exact figure is needed
+        self._active = _active_parts(float_model, self._float_layers, samples[::2])  # half of them are enough here
 
     def apply(self, step: float) -> None:
-        """Correct every layer once, for `step` of its own shift."""
+        """Correct the fraction `step` of every layer's own shift."""
         means = _mean_channels(IntermediateTensors(bytes(self.model), _tensors(self._layers)), self._samples)
         for number, bias in enumerate(self._biases):
             if bias is not None:
                 bias.add(step * self._own_shift(number, means))
 
     def _own_shift(self, number: int, means: dict[int, Channels]) -> Channels:
-        """Compute what the float layer's means have more than the int8 one's, without what the inputs explain."""
+        """Compute the float layer's means minus the int8 layer's, less what the shift of the inputs explains."""
         layer, wanted = self._layers[number], self._float_layers[number]
         inputs = self._float_means[wanted.input] - means[layer.input]
         explained = response_to_inputs(self._float_model, wanted, _EXPLAINED * inputs)
-        # Where the activation cuts off, nothing of the inputs' shift comes through.
+        # Where the activation clips, no shift of the inputs passes through.
         return self._float_means[wanted.output] - means[layer.output] - self._active[number] * explained
 
 
 class _Bias:
-    """The int32 biases of one layer, written where they stand in the flatbuffer."""
+    """The int32 biases of one layer, edited in place in the flatbuffer."""
 
     def __init__(self, values: npt.NDArray[np.int32], scale: Channels) -> None:
         self._values = values
         self._scale = scale
-        self._exact = values.astype(np.float64)  # so that rounding does not add up over the passes
+        self._exact = values.astype(np.float64)  # so that rounding errors do not accumulate over the passes
 
     def add(self, real: Channels) -> None:
         limits = np.iinfo(np.int32)
@@ -149,10 +148,11 @@ class _Bias:
 
 
 def _find_bias(model: bytearray, layer: WeightedLayer) -> _Bias | None:
-    """Find where in `model` the bias of `layer` stands.
+    """Locate the bias of `layer` in `model`.
 
-    ``None`` stands for a layer that has no bias, or shares the bytes of its bias with another tensor: what is
-    right for the one would be wrong for the other.
+    Returns:
+        ``None`` where the layer has no bias, or shares the bytes of its bias with another tensor, for which the
+        correction would be wrong.
     """
     parsed = schema.Model.GetRootAs(model, 0)
     subgraph: Any = parsed.Subgraphs(0)
@@ -161,7 +161,7 @@ def _find_bias(model: bytearray, layer: WeightedLayer) -> _Bias | None:
     tensor = subgraph.Tensors(layer.bias)
     if [subgraph.Tensors(index).Buffer() for index in range(subgraph.TensorsLength())].count(tensor.Buffer()) > 1:
         return None
-    # A view of the bytearray: what is written to it is written to the model.
+    # A view of the bytearray: writing to it edits the model.
     values = parsed.Buffers(tensor.Buffer()).DataAsNumpy().view("<i4")
     return _Bias(values, tensor.Quantization().ScaleAsNumpy().astype(np.float64))
 
@@ -181,7 +181,7 @@ def _mean_channels(inner: IntermediateTensors, samples: Sequence[FloatArray]) ->
 def _active_parts(
     float_model: bytes, layers: Sequence[WeightedLayer], samples: Sequence[FloatArray]
 ) -> list[Channels | float]:
-    """Compute for each layer the part of each channel's outputs at which its activation does not cut off."""
+    """Compute for each layer and channel the fraction of outputs that its activation does not clip."""
     cut = [layer for layer in layers if np.isfinite(layer.limits).any()]
     inner = IntermediateTensors(float_model, [layer.output for layer in cut])
     totals = {layer.output: np.zeros(layer.shape[-1]) for layer in cut}

@@ -1,4 +1,4 @@
-"""Divides calibration samples into those that teach a refinement and those kept aside to judge it. It runs nothing."""
+"""Splits calibration samples into those that a refinement is fitted to and those held out to validate it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ from tools.errors import CalibrationError
 FloatArray = npt.NDArray[np.float32]
 
 MIN_SAMPLES: Final = 8
-_KEPT_ASIDE: Final = 4  # every fourth sample judges, the others teach
-_MAX_SAMPLES: Final = 72  # means and histograms need no more, and every pass runs the model on them
+_HELD_OUT: Final = 4  # every fourth sample
+_MAX_SAMPLES: Final = 72  # means and histograms need no more, and every pass runs the model on all of them
 
 
 def split_samples(samples: Sequence[FloatArray]) -> tuple[list[FloatArray], list[FloatArray]]:
-    """Choose at most 72 of `samples`, evenly spread, and keep every fourth of these aside to judge by.
+    """Choose at most 72 of `samples`, evenly spaced, and hold out every fourth of them.
+
+    Returns:
+        The samples to fit to, and those held out.
 
     Raises:
         CalibrationError: there are fewer than eight.
     """
     if len(samples) < MIN_SAMPLES:
-        raise CalibrationError(f"{len(samples)} samples are too few to correct a model by; give at least {MIN_SAMPLES}")
+        raise CalibrationError(f"{len(samples)} samples are too few to refine a model on; give at least {MIN_SAMPLES}")
     count = min(len(samples), _MAX_SAMPLES)
     spread = [samples[number * len(samples) // count] for number in range(count)]
-    return [sample for number, sample in enumerate(spread) if number % _KEPT_ASIDE], spread[::_KEPT_ASIDE]
+    return [sample for number, sample in enumerate(spread) if number % _HELD_OUT], spread[::_HELD_OUT]

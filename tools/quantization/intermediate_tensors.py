@@ -1,7 +1,7 @@
-"""Runs a .tflite and reads tensors from inside it: `IntermediateTensors`, and `logits_index`, which finds the logits.
+"""Runs a .tflite and reads its intermediate tensors: `IntermediateTensors`, and `logits_index`, which finds the logits.
 
-The tensors are made outputs of a copy of the model, not preserved by the interpreter: preserving them all would
-switch off the fast kernels, which are also the ones that users have. It changes no model.
+The tensors become outputs of a copy of the model instead of being preserved by the interpreter: preserving all tensors
+would disable the fast kernels, which are the ones that run on devices. It changes no model.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _PASSED_THROUGH: Final = (
 
 
 class IntermediateTensors:
-    """A loaded model whose inner tensors can be read."""
+    """A loaded model whose intermediate tensors can be read."""
 
     def __init__(self, model: bytes, indices: Sequence[int]) -> None:
-        """Load `model` so that the tensors `indices` of its first subgraph come out, in that order.
+        """Load `model` with the tensors `indices` of its first subgraph as outputs, in that order.
 
         Raises:
             ConversionError: the runtime cannot load it.
@@ -50,12 +50,12 @@ class IntermediateTensors:
         self._quantizations = [_quantization(details[index]) for index in self._indices]
 
     def run(self, sample: FloatArray) -> list[FloatArray]:
-        """Run the model on `sample`, float32 (1, height, width, 3), normalized; returns real values."""
+        """Run the model on `sample`, float32 (1, height, width, 3), normalized, and return dequantized values."""
         outputs = self.run_raw(sample)
         return [dequantize(raw, scaled) for raw, scaled in zip(outputs, self._quantizations, strict=True)]
 
     def run_raw(self, sample: FloatArray) -> list[npt.NDArray[np.generic]]:
-        """Run the model like `run`; returns the values as the model holds them."""
+        """Run the model like `run`, and return the values in the dtypes of the model."""
         scaled, dtype = _quantization(self._input), np.dtype(self._input["dtype"]).name
         tensor = sample if scaled is None else quantize(sample, scaled, dtype)
         self._interpreter.set_tensor(self._input["index"], tensor)
@@ -63,7 +63,7 @@ class IntermediateTensors:
         return [self._interpreter.get_tensor(index) for index in self._indices]
 
     def channel_means(self, sample: FloatArray) -> dict[int, npt.NDArray[np.float64]]:
-        """Run the model; returns each tensor's index and its mean over all but the last dimension, in real values."""
+        """Run the model, and return by tensor index the dequantized means over all but the last dimension."""
         means = {}
         for index, raw, scaled in zip(self._indices, self.run_raw(sample), self._quantizations, strict=True):
             rows = raw.reshape(-1, raw.shape[-1]).astype(np.float32)  # sums of int8 stay exact
@@ -73,7 +73,7 @@ class IntermediateTensors:
 
 
 def logits_index(model: bytes) -> int:
-    """Find the tensor that the final softmax reads; the output itself where the graph ends without one."""
+    """Find the input tensor of the final softmax; the output itself where the graph has no softmax at the end."""
     parsed = schema.Model.GetRootAs(model, 0)
     subgraph = parsed.Subgraphs(0)
     writers = {
@@ -93,9 +93,25 @@ def logits_index(model: bytes) -> int:
 
 
 def operator_code(model: Any, operator: Any) -> int:
-    """Give the `schema.BuiltinOperator` of an operator of the parsed `model`."""
+    """Return the `schema.BuiltinOperator` of an operator of the parsed `model`."""
     code = model.OperatorCodes(operator.OpcodeIndex())
     return int(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()))
+
+
+def tensor_names(model: bytes) -> list[bytes]:
+    """Return the names of the tensors of the first subgraph, by index."""
+    subgraph = schema.Model.GetRootAs(model, 0).Subgraphs(0)
+    return [subgraph.Tensors(index).Name() for index in range(subgraph.TensorsLength())]
+
+
+def float_tensors(model: bytes) -> dict[bytes, int]:
+    """Return the indices of the float32 tensors of the first subgraph, by name."""
+    subgraph = schema.Model.GetRootAs(model, 0).Subgraphs(0)
+    return {
+        name: index
+        for index, name in enumerate(tensor_names(model))
+        if subgraph.Tensors(index).Type() == schema.TensorType.FLOAT32
+    }
 
 
 def _quantization(detail: dict[str, Any]) -> Quantization | None:
@@ -106,8 +122,8 @@ def _quantization(detail: dict[str, Any]) -> Quantization | None:
 def _expose(model: bytes, indices: Sequence[int]) -> bytes:
     """Copy `model` with the tensors `indices` as its outputs.
 
-    Offsets of a flatbuffer may point anywhere ahead, so that a new vector at the end replaces the old one and
-    nothing else moves: constants stay where they were, and as aligned as they were.
+    The offsets of a flatbuffer may point anywhere ahead: a new vector at the end replaces the old one, and everything
+    else keeps its place and alignment.
     """
     copy = bytearray(model)
     copy += bytes(-len(copy) % 4)

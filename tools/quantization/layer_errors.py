@@ -1,6 +1,6 @@
-"""Where in a model quantization loses what: the error of every layer's output against the float model's.
+"""Measures where quantization loses precision: the error of every layer's output against the float model's.
 
-Both models are run on the same inputs with every layer's output read out. It judges nothing and changes nothing.
+Both models run on the same inputs, and every layer's output is read. It decides nothing and changes nothing.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
-from tools.quantization.intermediate_tensors import IntermediateTensors
+from tools.quantization.intermediate_tensors import IntermediateTensors, float_tensors
 
 FloatArray = npt.NDArray[np.float32]
 
-_CLIPPED: Final = 0.01  # of a channel's values outside the int8 range make it a saturated channel
+_CLIPPED: Final = 0.01  # a channel is saturated if more than this fraction of its values lies outside the int8 range
 _IGNORED: Final = (
     schema.BuiltinOperator.QUANTIZE,
     schema.BuiltinOperator.DEQUANTIZE,
     schema.BuiltinOperator.RESHAPE,
     schema.BuiltinOperator.SOFTMAX,
 )
-_WEIGHTED: Final = ("convolution", "depthwise", "MatMul")  # what Keras names the operations that multiply by weights
+_WEIGHTED: Final = ("convolution", "depthwise", "MatMul")  # Keras's names of the operations that have weights
 _NO_NOISE_DB: Final = 99.0
 
 
@@ -31,12 +31,12 @@ class LayerError(NamedTuple):
     """One layer of the int8 model.
 
     Attributes:
-        name: its layer in Keras.
+        name: the layer's name in Keras.
         operator: its operator in TFLite.
-        snr_db: the signal-to-noise of its output, in decibels.
+        snr_db: signal-to-noise ratio of its output, in decibels.
         loss_db: how much lower that is than the worst of its inputs.
-        channels: its output channels.
-        saturated: those of them of which more than 1 % of the float values lie outside the int8 range.
+        channels: the number of its output channels.
+        saturated: how many of them have more than 1 % of their float values outside the int8 range.
     """
 
     name: str
@@ -103,13 +103,13 @@ def measure_layer_errors(model: bytes, float_model: bytes, samples: Sequence[Flo
 
 
 def worst_layers(errors: Sequence[LayerError], count: int = 5) -> list[LayerError]:
-    """Choose the `count` layers that lose most between their inputs and their output."""
+    """Return the `count` layers that lose the most between their inputs and their output."""
     return sorted(errors, key=lambda error: -error.loss_db)[:count]
 
 
 def _summary(layer: _Layer, total: _Sums, decibels: dict[int, float]) -> LayerError:
     own = decibels[layer.output]
-    # What comes from no measured layer is the image itself, whose error is that of its pixels: 8 bits, 50 dB.
+    # An input that no measured layer writes is the image itself, with the error of 8-bit pixels: 50 dB.
     before = min((decibels.get(index, 50.0) for index in layer.inputs), default=50.0)
     clipped = np.zeros(1) if total.clipped is None else total.clipped
     saturated = int((clipped > _CLIPPED * total.pixels).sum())
@@ -119,12 +119,7 @@ def _summary(layer: _Layer, total: _Sums, decibels: dict[int, float]) -> LayerEr
 
 
 def _matching_layers(model: bytes, float_model: bytes) -> list[_Layer]:
-    float_subgraph = schema.ModelT.InitFromPackedBuf(float_model, 0).subgraphs[0]
-    by_name = {
-        tensor.name: index
-        for index, tensor in enumerate(float_subgraph.tensors)
-        if tensor.type == schema.TensorType.FLOAT32
-    }
+    by_name = float_tensors(float_model)
     parsed = schema.ModelT.InitFromPackedBuf(model, 0)
     subgraph = parsed.subgraphs[0]
     names = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
@@ -143,7 +138,7 @@ def _matching_layers(model: bytes, float_model: bytes) -> list[_Layer]:
                 tuple(int(index) for index in operator.inputs if index >= 0),
                 _layer_name(tensor.name),
                 names.get(builtin, str(builtin)),
-                # Half a step beyond the ends still rounds to them.
+                # Values up to half a step beyond the ends round to them.
                 (-128 - zero_point - 0.5) * scale,
                 (127 - zero_point + 0.5) * scale,
             )
@@ -151,20 +146,19 @@ def _matching_layers(model: bytes, float_model: bytes) -> list[_Layer]:
     return _without_call_number(layers)
 
 
-def _layer_name(tensor: bytes | str) -> str:
-    """Shorten a fused tensor's name to the Keras layer that has the weights, or else to the first layer in it.
+def _layer_name(tensor: bytes) -> str:
+    """Shorten a fused tensor's name to the Keras layer with weights in it, or else to its first layer.
 
     ``model/relu/Relu6;model/block_1_project/convolution;model/…/ReadVariableOp`` becomes ``block_1_project``.
     """
-    text = tensor.decode(errors="replace") if isinstance(tensor, bytes) else tensor
-    paths = [part.split("/") for part in text.split(";")]
+    paths = [part.split("/") for part in tensor.decode(errors="replace").split(";")]
     weighted = [path for path in paths if len(path) > 1 and path[-1] in _WEIGHTED]
     path = [part for part in (weighted or paths)[0] if part != "batchnorm"]
     return path[-2] if len(path) > 1 else path[0]
 
 
 def _without_call_number(layers: list[_Layer]) -> list[_Layer]:
-    """Drop the ``_1`` that Keras appends to every layer of a model that is called a second time, to be traced."""
+    """Drop the ``_1`` that Keras appends to the names of all layers when a model is called again for tracing."""
     if not all(layer.name.endswith("_1") for layer in layers):
         return layers
     return [layer._replace(name=layer.name.removesuffix("_1")) for layer in layers]

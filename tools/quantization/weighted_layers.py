@@ -1,7 +1,7 @@
-"""The layers of a .tflite that have weights: convolutions and dense layers, with what bias correction asks of them.
+"""The layers of a .tflite that have weights, convolutions and dense layers, as bias correction needs them.
 
-It reads a flatbuffer and runs nothing. The layers of a float32 model and of the int8 one made from it come in the
-same order, which `matching_layers` checks.
+It reads a flatbuffer and runs nothing. A float32 model and the int8 model made from it list their layers in the same
+order, which `matching_layers` checks.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class WeightedLayer(NamedTuple):
         weights: the tensor of its weights.
         bias: the tensor of its bias; −1 where it has none.
         output: the tensor that it writes, after the activation.
-        limits: the values at which its activation cuts off.
+        limits: the values at which its activation clips.
     """
 
     operator: int
@@ -52,7 +52,7 @@ class WeightedLayer(NamedTuple):
 
 
 def weighted_layers(model: bytes | bytearray) -> list[WeightedLayer]:
-    """List the layers with weights in the order in which they run."""
+    """List the layers with weights in execution order."""
     parsed = schema.Model.GetRootAs(model, 0)
     subgraph = parsed.Subgraphs(0)
     operators = map(subgraph.Operators, range(subgraph.OperatorsLength()))
@@ -61,7 +61,7 @@ def weighted_layers(model: bytes | bytearray) -> list[WeightedLayer]:
 
 
 def matching_layers(model: bytes, float_model: bytes) -> tuple[list[WeightedLayer], list[WeightedLayer]]:
-    """List the layers with weights of both models, which are the same layer at the same place.
+    """List the layers with weights of both models, in pairs.
 
     Raises:
         ConversionError: the models are not the same graph.
@@ -76,23 +76,23 @@ def matching_layers(model: bytes, float_model: bytes) -> tuple[list[WeightedLaye
 
 
 def response_to_inputs(model: bytes, layer: WeightedLayer, shift: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Compute by how much the outputs of `layer` move, before the activation, when its inputs do.
+    """Compute the shift of the outputs of `layer`, before the activation, for a shift of its inputs.
 
-    Padding is not looked at: at the border a layer answers a little less.
+    Padding is ignored: at the border the response is a little smaller.
 
     Args:
         model: the float32 model.
         layer: one of its layers.
-        shift: what is added to each input channel, (inputs,).
+        shift: the shift of each input channel, (inputs,).
 
     Returns:
-        (outputs,); zeros where the inputs are not channels (flattened pixels, groups).
+        (outputs,); zeros where the inputs are not channels (flattened pixels, grouped convolutions).
     """
     parsed = schema.Model.GetRootAs(model, 0)
     tensor = parsed.Subgraphs(0).Tensors(layer.weights)
     shape = tuple(tensor.ShapeAsNumpy())
     if tensor.Type() != schema.TensorType.FLOAT32:
-        raise ConversionError("the reference model does not hold its weights in float32")
+        raise ConversionError("the weights of the reference model are not float32")
     weights = parsed.Buffers(tensor.Buffer()).DataAsNumpy().view("<f4").reshape(shape).astype(np.float64)
     if layer.operator == schema.BuiltinOperator.DEPTHWISE_CONV_2D:
         multiplier = shape[-1] // len(shift)

@@ -145,7 +145,7 @@ def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     paths = []
     for setting in settings:
         folder = tmp_path_factory.mktemp("build")
-        command = [sys.executable, "-m", "tools.build_builtin_model.command", "-o", "model.tflite"]
+        command = [sys.executable, "-m", "tools.build_builtin_model", "-o", "model.tflite"]
         environment = {**os.environ, "PYTHONPATH": str(_ROOT), **setting}
         subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, timeout=600)
         paths.append(folder / "model.tflite")

@@ -58,7 +58,7 @@ def test_a_missing_folder_is_found_before_building(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("tools.build_builtin_model.build.build", lambda: pytest.fail("was started"))
     result = CliRunner().invoke(main, ["-o", str(tmp_path / "nowhere" / "a.tflite")])
     assert result.exit_code == 3
-    assert "there is no folder" in result.stderr
+    assert "does not exist; create it first" in result.stderr
 
 
 def test_two_outputs_cannot_be_one_file(tmp_path: Path, built: Any) -> None:

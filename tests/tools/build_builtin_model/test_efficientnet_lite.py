@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tools.build_builtin_model.efficientnet_lite import INPUT_SHAPE, inference_function, weights_from_state_dict
+from tools.build_builtin_model.efficientnet_lite import inference_function, weights_from_state_dict
 from tools.build_builtin_model.torch_checkpoint import read_checkpoint
 from tools.dependencies import package_folder, require_tensorflow
 from tools.errors import CheckpointError, DependencyError
@@ -52,9 +52,9 @@ def test_batch_normalization_is_folded_by_its_formula(state_dict: dict[str, np.n
         ({"_blocks.7._bn1.running_var": None}, r"no _blocks\.7\._bn1\.running_var"),
         ({"_fc.bias": np.zeros(1001, np.float32)}, r"_fc\.bias is float32 \(1001,\)"),
         ({"_fc.bias": np.zeros(1000, np.int64)}, r"_fc\.bias is int64"),
-        ({"_fc.bias": np.full(1000, np.nan, np.float32)}, r"_fc\.bias holds values that are not finite"),
+        ({"_fc.bias": np.full(1000, np.nan, np.float32)}, r"_fc\.bias contains values that are not finite"),
         ({"_bn0.running_var": np.full(32, -1, np.float32)}, "negative"),
-        ({"_blocks.16._expand_conv.weight": np.zeros(1)}, r"1 weights belong to no layer .*_blocks\.16"),
+        ({"_blocks.16._expand_conv.weight": np.zeros(1)}, r"1 weights do not belong .*_blocks\.16"),
     ],
 )
 def test_weights_that_do_not_fit_are_refused(state_dict: Any, change: dict[str, Any], reason: str) -> None:
@@ -74,12 +74,11 @@ def test_the_graph_names_real_photos(state_dict: Any, skimage_photos: tuple[Path
     except DependencyError as error:
         pytest.skip(f"NOT TESTED: {error}")
     from mobiclass.images.decode import load_image
-    from mobiclass.images.preprocess import Preprocessor
-    from mobiclass.tflite.info import Preprocessing, TensorSpec
+    from mobiclass.tflite.info import Preprocessing
+    from tools.quantization.calibration import float_preprocessor
 
     function = inference_function(weights_from_state_dict(state_dict))
-    tensor = TensorSpec(name="image", shape=INPUT_SHAPE, dtype="float32", quantization=None)
-    preprocessor = Preprocessor(tensor, Preprocessing(mean=(127.0,) * 3, std=(128.0,) * 3))
+    preprocessor = float_preprocessor(224, 224, Preprocessing(mean=(127.0,) * 3, std=(128.0,) * 3))
     photos = {photo.stem: photo for photo in skimage_photos}
     for name, index in (("chelsea", 285), ("coffee", 967), ("motorcycle_left", 665)):
         image = load_image(photos[name], min_height=preprocessor.min_height, min_width=preprocessor.min_width)

@@ -188,7 +188,7 @@ def test_runs_no_code(tmp_path: Path, function: Any, place: str, protocol: int) 
             content = _file(
                 OrderedDict(weight=_Tensor(_StorageReference(evil, 4), 0, (4,), (1,))), ("0",), b"", protocol
             )
-    with pytest.raises(CheckpointError, match=r"asks for (posix|nt|__builtin__|builtins)\.(system|eval|getattr|tuple)"):
+    with pytest.raises(CheckpointError, match=r"requests (posix|nt|__builtin__|builtins)\.(system|eval|getattr|tuple)"):
         parse_checkpoint(content, name="evil.pth")
     assert not marker.exists()
 
@@ -216,7 +216,7 @@ def test_the_malicious_pickle_is_one(tmp_path: Path) -> None:
 def test_other_globals_are_refused_by_name(name: str) -> None:
     module, _, attribute = name.partition(" ")
     state = b"\x80\x02c" + f"{module}\n{attribute}\n".encode() + b")R."
-    with pytest.raises(CheckpointError, match=f"asks for {module}.{attribute}".replace(".", r"\.")):
+    with pytest.raises(CheckpointError, match=f"requests {module}.{attribute}".replace(".", r"\.")):
         parse_checkpoint(_file(state))
 
 
@@ -279,16 +279,16 @@ def test_a_pickle_cannot_alter_the_reader() -> None:
         (_file(OrderedDict(), {"0": 1}), "list of strings"),
         (_file(OrderedDict(), ("0",), _raw(_FOUR)), "not that of the state dict"),
         (_file(OrderedDict(a=_Tensor(_StorageReference("0", 4), 0, (4,), (1,)))), "not that of the state dict"),
-        (_file([1, 2]), "holds a list"),
-        (_file({"a": 1}), "'a' is no tensor"),
-        (_file({1: _Tensor(_StorageReference("0", 4), 0, (4,), (1,))}, ("0",), _raw(_FOUR)), "'1' is no tensor"),
+        (_file([1, 2]), "contains a list"),
+        (_file({"a": 1}), "'a' is not a tensor"),
+        (_file({1: _Tensor(_StorageReference("0", 4), 0, (4,), (1,))}, ("0",), _raw(_FOUR)), "'1' is not a tensor"),
         (_file({"a": _Tensor("storage", 0, (4,), (1,))}), "without a storage"),
         (_dump(_MAGIC) + _dump(1002), "protocol version 1002"),
         (_dump(_MAGIC) + _dump(1001) + _dump({"little_endian": False}), "little-endian"),
         (_dump(1), "magic number"),
-        (b"", "no readable torch checkpoint"),
-        (b"\x00" * 100, "no readable torch checkpoint"),
-        (b"\x89HDF\r\n\x1a\n" + b"\x00" * 100, "no readable torch checkpoint"),
+        (b"", "not a readable torch checkpoint"),
+        (b"\x00" * 100, "not a readable torch checkpoint"),
+        (b"\x89HDF\r\n\x1a\n" + b"\x00" * 100, "not a readable torch checkpoint"),
         (b"PK\x03\x04rest", "zip format"),
     ],
 )

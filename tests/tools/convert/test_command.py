@@ -97,7 +97,7 @@ def test_the_gate_refuses_and_writes_nothing_but_the_report(folder: Path, tmp_pa
     result = run(folder, output, "--report", str(report), "--no-bias-correction")
     assert result.exit_code == 5, result.output
     assert "material disagreement of" in result.stderr
-    assert "Layers that lose most:\n" in result.stderr
+    assert "Layers with the largest loss:\n" in result.stderr
     assert "channels saturated" in result.stderr
     assert "What to try:" in result.stderr
     assert output.read_bytes() == b"old"
@@ -119,7 +119,7 @@ def test_native_chatter_stays_out_of_both_streams(folder: Path, tmp_path: Path) 
     import subprocess
     import sys
 
-    command = [sys.executable, "-m", "tools.convert.command", "--keras", str(folder / "tiny.keras"), "--mean", "127.5"]
+    command = [sys.executable, "-m", "tools.convert", "--keras", str(folder / "tiny.keras"), "--mean", "127.5"]
     command += ["--std", "127.5", "--calibration", str(folder / "photos"), "-o", str(tmp_path / "out.tflite")]
     root = Path(__file__).parents[3]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
@@ -186,7 +186,7 @@ def test_imagenet_weights_from_the_cache_of_keras(tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-m",
-        "tools.convert.command",
+        "tools.convert",
         "--arch",
         "mobilenet_v1",
         "--alpha",

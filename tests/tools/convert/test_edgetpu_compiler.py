@@ -62,7 +62,7 @@ def test_a_model_is_compiled(compiler: Any) -> None:
 
 def test_operators_left_to_the_cpu_are_refused(compiler: Any) -> None:
     compiler("Operation is working on an unsupported data type")
-    with pytest.raises(ConversionError, match=r"leaves operators to the CPU: SOFTMAX \(Operation is"):
+    with pytest.raises(ConversionError, match=r"leaves operators on the CPU: SOFTMAX \(Operation is"):
         edgetpu_compiler.compile_model(b"model", "m.tflite")
 
 
@@ -88,5 +88,5 @@ def test_without_a_compiler_there_is_a_command(monkeypatch: pytest.MonkeyPatch, 
 def test_operators_are_checked(make_model: Any) -> None:
     edgetpu_compiler.check_operators(make_model("uint8"))
     hard_swish = 117
-    with pytest.raises(ConversionError, match="cannot run HARD_SWISH; V3 has variants without it"):
+    with pytest.raises(ConversionError, match="does not support HARD_SWISH; V3 has variants without it"):
         edgetpu_compiler.check_operators(make_model("uint8", hard_swish))

@@ -61,7 +61,7 @@ def test_the_limit_itself_passes() -> None:
     [
         ({"material_disagreement": 0.2}, "material disagreement of 20.0% exceeds 3.0%"),
         ({"float_disagreement": 0.5}, "a wrong conversion"),
-        ({"float_operators": ("EXP",)}, "float operators are left: EXP"),
+        ({"float_operators": ("EXP",)}, "float operators remain: EXP"),
     ],
 )
 def test_it_says_why_it_refuses(changes: dict[str, Any], reason: str) -> None:
@@ -105,5 +105,4 @@ def test_json_holds_all_of_it() -> None:
 def test_layers_have_the_names_of_keras(tensor: str, name: str) -> None:
     from tools.quantization.layer_errors import _layer_name
 
-    assert _layer_name(tensor) == name
     assert _layer_name(tensor.encode()) == name

@@ -116,12 +116,12 @@ def test_the_model_still_runs_and_gives_the_same(make_model: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"labels": ("a",) * 11}, "11 labels do not fit the model's 12 outputs"),
-        ({"labels": ("a",) * 13}, "13 labels do not fit the model's 12 outputs"),
-        ({"labels": ("a\nb", *("a",) * 11)}, "line 0 holds a line break"),
-        ({"labels": (*("a",) * 11, "b\r")}, "line 11 holds a line break"),
+        ({"labels": ("a",) * 11}, "11 labels do not match the model's 12 outputs"),
+        ({"labels": ("a",) * 13}, "13 labels do not match the model's 12 outputs"),
+        ({"labels": ("a\nb", *("a",) * 11)}, "line 0 contains a line break"),
+        ({"labels": (*("a",) * 11, "b\r")}, "line 11 contains a line break"),
         ({"mean": (1.0, 2.0)}, "one or three finite values"),
-        ({"std": (0.0,)}, "must be over 0"),
+        ({"std": (0.0,)}, "must be greater than 0"),
         ({"mean": (float("nan"),)}, "finite"),
         ({"std": (float("inf"),)}, "finite"),
         ({"std": (1.0, 1.0, 1.0)}, "one or three finite values"),

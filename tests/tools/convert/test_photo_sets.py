@@ -10,16 +10,16 @@ import pytest
 from PIL import Image
 
 from mobiclass.images.preprocess import Preprocessor
-from mobiclass.tflite.info import Preprocessing, TensorSpec
+from mobiclass.tflite.info import Preprocessing
 from tests.support.keras_models import write_photos
-from tools.convert.photo_sets import calibration_crops, find_photos, judging_crops, split_photos
+from tools.convert.photo_sets import calibration_crops, find_photos, held_out_crops, split_photos
 from tools.errors import CalibrationError
+from tools.quantization.calibration import float_preprocessor
 
 
 @pytest.fixture
 def preprocessor() -> Preprocessor:
-    tensor = TensorSpec(name="image", shape=(1, 32, 32, 3), dtype="float32", quantization=None)
-    return Preprocessor(tensor, Preprocessing(mean=(127.5,) * 3, std=(127.5,) * 3))
+    return float_preprocessor(32, 32, Preprocessing(mean=(127.5,) * 3, std=(127.5,) * 3))
 
 
 def test_folders_are_read_to_the_bottom(tmp_path: Path) -> None:
@@ -31,28 +31,28 @@ def test_folders_are_read_to_the_bottom(tmp_path: Path) -> None:
 
 def test_the_split_shares_no_photo_and_stays(tmp_path: Path) -> None:
     split = split_photos(write_photos(tmp_path / "here", 40))
-    assert (len(split.calibration), len(split.judges)) == (30, 10)
-    assert not set(split.calibration) & set(split.judges)
+    assert (len(split.calibration), len(split.held_out)) == (30, 10)
+    assert not set(split.calibration) & set(split.held_out)
     shutil.copytree(tmp_path / "here", tmp_path / "there")
     moved = split_photos(tmp_path / "there")
-    assert [photo.name for photo in moved.judges] == [photo.name for photo in split.judges]
+    assert [photo.name for photo in moved.held_out] == [photo.name for photo in split.held_out]
 
 
 def test_photos_to_evaluate_with_are_not_calibrated_on(tmp_path: Path) -> None:
     every, some = write_photos(tmp_path / "all", 30), tmp_path / "all" / "some"
     write_photos(some, 10, seed=1)
     split = split_photos(every, some)
-    assert (len(split.calibration), len(split.judges)) == (30, 10)
+    assert (len(split.calibration), len(split.held_out)) == (30, 10)
     same = split_photos(every, every)
-    assert (len(same.calibration), len(same.judges)) == (30, 10)
-    assert not set(same.calibration) & set(same.judges)
+    assert (len(same.calibration), len(same.held_out)) == (30, 10)
+    assert not set(same.calibration) & set(same.held_out)
 
 
 def test_bundled_photos_are_held_back_too() -> None:
     pytest.importorskip("skimage", reason="NOT TESTED: scikit-image is not installed")
     pytest.importorskip("sklearn", reason="NOT TESTED: scikit-learn is not installed")
     split = split_photos(None)
-    assert (len(split.calibration), len(split.judges), split.bundled) == (10, 4, True)
+    assert (len(split.calibration), len(split.held_out), split.bundled) == (10, 4, True)
 
 
 def test_every_photo_before_the_second_crop_of_any(tmp_path: Path, preprocessor: Preprocessor) -> None:
@@ -65,9 +65,9 @@ def test_every_photo_before_the_second_crop_of_any(tmp_path: Path, preprocessor:
         np.testing.assert_array_equal(one, other)
 
 
-def test_judges_are_seen_whole_first(tmp_path: Path, preprocessor: Preprocessor) -> None:
+def test_held_out_photos_are_seen_whole_first(tmp_path: Path, preprocessor: Preprocessor) -> None:
     photos = find_photos(write_photos(tmp_path, 4))
-    crops = judging_crops(photos, preprocessor)
+    crops = held_out_crops(photos, preprocessor)
     assert [crop.photo for crop in crops[:4]] == list(photos)
     assert len(crops) > 40
 
@@ -100,7 +100,7 @@ def test_one_bad_photo_among_good_ones_is_passed_over(tmp_path: Path, preprocess
 
 
 def test_missing_and_empty_folders_are_named(tmp_path: Path) -> None:
-    with pytest.raises(CalibrationError, match="nowhere: there is no such folder"):
+    with pytest.raises(CalibrationError, match="nowhere: the folder does not exist"):
         find_photos(tmp_path / "nowhere")
-    with pytest.raises(CalibrationError, match="no photo in it"):
+    with pytest.raises(CalibrationError, match="contain no photo"):
         find_photos(tmp_path)

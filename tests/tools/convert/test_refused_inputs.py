@@ -65,12 +65,12 @@ def test_features_without_a_head_are_no_classifier(run: Any, tmp_path: Path) -> 
     keras.applications.MobileNetV2(input_shape=(32, 32, 3), alpha=0.35, weights=None, include_top=False).save(
         tmp_path / "features.keras"
     )
-    _refused(run(keras=tmp_path / "features.keras"), "no image classifier: its output is any×1×1×1280")
+    _refused(run(keras=tmp_path / "features.keras"), "not an image classifier: its output is any×1×1×1280")
 
 
 def test_one_output_is_no_classifier(run: Any, tmp_path: Path) -> None:
     tiny_classifier(1, activation="sigmoid").save(tmp_path / "one.keras")
-    _refused(run(keras=tmp_path / "one.keras"), "one sigmoid output wants a softmax over two")
+    _refused(run(keras=tmp_path / "one.keras"), "a single sigmoid output must become a softmax over two")
 
 
 @pytest.mark.parametrize("channels", [1, 4])
@@ -97,20 +97,20 @@ def test_without_labels_it_asks(run: Any) -> None:
 
 
 def test_without_normalization_it_asks(run: Any) -> None:
-    _refused(run(mean=None, std=None), "give what it was trained with as --mean and --std")
+    _refused(run(mean=None, std=None), "Give the --mean and --std that it was trained with")
 
 
-@pytest.mark.parametrize(("photos", "reason"), [(0, "there is no photo in it"), (1, "distinct crops are too few")])
+@pytest.mark.parametrize(("photos", "reason"), [(0, "contain no photo"), (1, "distinct crops are too few")])
 def test_too_few_photos_are_refused(run: Any, tmp_path: Path, photos: int, reason: str) -> None:
     folder = write_photos(tmp_path / "few", photos)
     _refused(run(calibration=folder), reason)
 
 
 def test_missing_things_are_named(run: Any, tmp_path: Path) -> None:
-    _refused(run(calibration=tmp_path / "nowhere"), "nowhere: there is no such folder")
+    _refused(run(calibration=tmp_path / "nowhere"), "nowhere: the folder does not exist")
     _refused(run(keras=tmp_path / "nowhere.keras"), "nowhere.keras: there is no such file")
     _refused(run(labels=tmp_path / "nowhere.txt"), "nowhere.txt: the labels cannot be read")
-    _refused(run(output=tmp_path / "nowhere" / "out.tflite"), "there is no folder")
+    _refused(run(output=tmp_path / "nowhere" / "out.tflite"), "does not exist; create it first")
 
 
 @pytest.mark.parametrize("suffix", ["keras", "h5"])
@@ -131,7 +131,7 @@ def test_a_lambda_layer_is_refused_and_does_not_run(run: Any, tmp_path: Path, su
     layer = keras.layers.Lambda(lambda x: (__import__("pathlib").Path(target).touch(), x)[1], output_shape=(32, 32, 3))
     tiny_classifier(front=(layer,)).save(path)
     trace.unlink(missing_ok=True)  # building the model ran it
-    _refused(run(keras=path), "Lambda layer, whose Python code would run here")
+    _refused(run(keras=path), "Lambda layer, whose Python code would run when loaded")
     assert not trace.exists()
 
 
@@ -156,12 +156,12 @@ def test_a_pickle_is_refused_and_does_not_run(run: Any, tmp_path: Path, option: 
     [
         ({"arch": "mobilenet_v2"}, "either --keras FILE or --arch NAME"),
         ({"keras": None}, "either --keras FILE or --arch NAME"),
-        ({"alpha": 0.5}, "--alpha belongs to --arch"),
-        ({"weights": "imagenet"}, "--weights belongs to --arch"),
-        ({"std": None}, "belong together"),
+        ({"alpha": 0.5}, "--alpha goes with --arch"),
+        ({"weights": "imagenet"}, "--weights goes with --arch"),
+        ({"std": None}, "must be given together"),
         ({"std": 0.5}, "std is in pixel units"),
         ({"mean": "1,2"}, "one number, or three"),
-        ({"mean": "grey"}, "is not a number"),
+        ({"mean": "grey"}, "is neither a number"),
         ({"report": "report.pdf"}, ".html or .json"),
         ({"samples": 5}, "Invalid value for '--samples'"),
         ({"io": "int16"}, "Invalid value for '--io'"),

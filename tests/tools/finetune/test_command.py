@@ -86,14 +86,14 @@ def test_the_network_on_the_disk_is_the_best_one(learned: tuple[Path, Result]) -
     from tools.finetune.batches import Photos
     from tools.finetune.dataset import find_photos
     from tools.finetune.network import NetworkSettings
-    from tools.finetune.training import judge
+    from tools.finetune.training import validate
 
     folder, _ = learned
     metrics = json.loads((folder / "m.metrics.json").read_text())
     model = keras.saving.load_model(folder / "m.keras")
     preprocessor = NetworkSettings("mobilenet_v1", 0.25, 32, weights="none").preprocessor()
     photos = Photos(find_photos(folder / "photos").validation, preprocessor, batch_size=32)
-    result = judge(model, photos, 3)
+    result = validate(model, photos, 3)
     assert result.accuracy == metrics["validation_accuracy"]
     assert result.confusion.tolist() == metrics["confusion"]
     assert all(layer.trainable for layer in model.layers)
@@ -208,8 +208,8 @@ def test_bad_photos_are_refused_before_anything_is_written(few: Path, tmp_path: 
     ("arguments", "code", "message"),
     [
         (("-o", "m.h5"), 3, "must end in .keras"),
-        (("-o", "nowhere/m.keras"), 3, "there is no folder"),
-        (("-o", "m.keras", "--convert", "nowhere/m.tflite"), 3, "there is no folder"),
+        (("-o", "nowhere/m.keras"), 3, "does not exist; create it first"),
+        (("-o", "m.keras", "--convert", "nowhere/m.tflite"), 3, "does not exist; create it first"),
         (("-o", "m.keras", "--weights", "missing.keras"), 3, "missing.keras"),
         (("-o", "m.keras", "--resolution", "8"), 2, "32"),
         (("-o", "m.keras", "--arch", "resnet"), 2, "mobilenet_v1"),

@@ -12,11 +12,12 @@ import pytest
 from PIL import Image
 
 from mobiclass.images.preprocess import Preprocessor
-from mobiclass.tflite.info import Preprocessing, TensorSpec
+from mobiclass.tflite.info import Preprocessing
 from tests.support.textures import CLASSES, write_textures
 from tools.errors import TrainingDataError
 from tools.finetune.batches import Photos, augment
 from tools.finetune.dataset import MIN_PHOTOS, find_photos, lay_out
+from tools.quantization.calibration import float_preprocessor
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +35,7 @@ def own(tmp_path: Path) -> Path:
 @pytest.fixture
 def preprocessor() -> Preprocessor:
     """Give a preprocessor to 16×16 float32 in [−1, 1]."""
-    tensor = TensorSpec(name="image", shape=(1, 16, 16, 3), dtype="float32", quantization=None)
-    return Preprocessor(tensor, Preprocessing(mean=(127.5,) * 3, std=(127.5,) * 3))
+    return float_preprocessor(16, 16, Preprocessing(mean=(127.5,) * 3, std=(127.5,) * 3))
 
 
 def test_every_photo_is_on_one_side_with_the_label_of_its_folder(textures: Path) -> None:
@@ -141,13 +141,13 @@ def _bad_name(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (_no_classes, r"two or more classes; there is none"),
-        (_one_class, r"two or more classes; there is only one, 'discs'"),
+        (_no_classes, r"two or more classes; found none"),
+        (_one_class, r"two or more classes; found only one, 'discs'"),
         (_empty_class, r"at least 8 photos; too few: empty \(0\)"),
         (_few_photos, r"at least 8 photos; too few: stripes \(7\)"),
         (_copies, r"stripes: 1 different photos are too few"),
         (_broken_photos, r"2 photos cannot be read.*discs.000\.png.*stripes.003\.png"),
-        (_in_two_classes, r"again\.png: the same photo stands in another class, as .*discs.000\.png"),
+        (_in_two_classes, r"again\.png: the same photo is in another class, as .*discs.000\.png"),
         (_bad_name, r"'two\\nlines' cannot be a label"),
     ],
 )

@@ -49,13 +49,13 @@ def test_separable_convolutions_cost_what_the_formula_says() -> None:
 def test_parameters_are_the_papers(networks: Any, alpha: float, millions: float) -> None:
     settings = networks.NetworkSettings("mobilenet_v1", alpha, 128, weights="none")
     model = networks.build_network(settings, 1000)
-    networks.thaw(model, "all")
+    networks.unfreeze(model, "all")
     assert round(networks.count_trainable_parameters(model) / 1e6, 1) == millions
 
 
 def test_the_half_width_network_for_32_pixels_and_ten_classes(networks: Any) -> None:
     model = networks.build_network(networks.NetworkSettings("mobilenet_v1", 0.5, 32, weights="none"), 10)
-    networks.thaw(model, "all")
+    networks.unfreeze(model, "all")
     assert networks.count_parameters(model) == 834_666
     assert networks.count_trainable_parameters(model) == 823_722
     assert model.get_layer("conv_preds").kernel.shape == (1, 1, 512, 10)
@@ -68,12 +68,12 @@ def test_stages_thaw_head_first_and_leave_the_statistics_alone(networks: Any, na
     model = networks.build_network(networks.NetworkSettings(name, alpha, 32, weights="none"), 3)
     counts = {}
     for stage in ("head", "top", "all"):
-        networks.thaw(model, stage)
+        networks.unfreeze(model, stage)
         counts[stage] = networks.count_trainable_parameters(model)
         thawed = [layer for layer in model.layers if layer.trainable and "BatchNormalization" in type(layer).__name__]
         assert bool(thawed) == (stage == "all")
     assert 0 < counts["head"] < counts["top"] < counts["all"]
-    networks.thaw(model, "head")
+    networks.unfreeze(model, "head")
     frozen = [layer for layer in model.layers if layer.weights and not layer.trainable]
     assert {type(layer).__name__ for layer in frozen} >= {"Conv2D", "DepthwiseConv2D", "BatchNormalization"}
 
@@ -112,7 +112,10 @@ def test_weights_of_another_width_or_architecture_are_refused(networks: Any, tmp
         (("mobilenet_v1", 1.0, 16, False, "none"), "resolution of 16 is too small"),
         (("mobilenet_v1", 9.0, 32, False, "none"), "width multiplier of 9.0"),
         (("mobilenet_v2", 1.0, 96, True, "none"), "no minimalistic variant"),
-        (("mobilenet_v1", 0.35, 128, False, "imagenet"), "ImageNet weights of mobilenet_v1 for alpha 0.25, 0.5"),
+        (
+            ("mobilenet_v1", 0.35, 128, False, "imagenet"),
+            "weights of mobilenet_v1 exist only for alpha 0.25, 0.5",
+        ),
     ],
 )
 def test_settings_of_no_network_are_refused(settings: Any, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Keras files are looked into without running them: what is refused, and that nothing of theirs runs."""
+"""Keras files are inspected without running them: what is rejected, and that no code of theirs runs."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_pickle_is_never_opened(tmp_path: Path, name: str) -> None:
     ("content", "reason"),
     [
         (b"", "is empty"),
-        (b"\x1c\0\0\0TFL3", "a TFLite model already"),
+        (b"\x1c\0\0\0TFL3", "already a TFLite model"),
         (b"hello world", "neither a .keras nor an .h5 file"),
         (b"PK\x03\x04 and then nothing", "a damaged .keras file"),
         (b"\x89HDF\r\n\x1a\n and then nothing", "a damaged .h5 file"),
@@ -126,7 +126,7 @@ def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("config", ["{", "[]", "[" * 100_000])
 def test_a_damaged_description_is_refused(tmp_path: Path, config: str) -> None:
-    with pytest.raises(KerasFileError, match="description of the model"):
+    with pytest.raises(KerasFileError, match="model config"):
         inspect_keras_file(write_keras_zip(tmp_path / "a.keras", config))
 
 
@@ -137,7 +137,7 @@ def test_a_description_that_nests_without_end_is_refused(tmp_path: Path) -> None
         try:
             inspect_keras_file(write_keras_zip(tmp_path / "a.keras", config)).layers()
         except KerasFileError as error:
-            assert "description" in str(error)
+            assert "model config" in str(error)
 
 
 def test_a_flipped_bit_in_the_weights_is_found(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_weights_alone_and_links_to_other_files(tmp_path: Path) -> None:
     assert inspect_keras_file(path).config is None
     with h5py.File(path, "a") as file:
         file["secret"] = h5py.ExternalLink("/etc/other.h5", "/data")
-    with pytest.raises(KerasFileError, match="'secret' leads elsewhere"):
+    with pytest.raises(KerasFileError, match="'secret' is a link"):
         inspect_keras_file(path)
 
 

@@ -79,9 +79,9 @@ def test_weights_alone_tell_the_number_of_classes(tmp_path: Path, name: str) -> 
     loaded = build_classifier(name, weights=str(path), **settings)
     np.testing.assert_allclose(_scores(loaded.model, 32), _scores(model, 32), atol=1e-6)
     assert not loaded.imagenet
-    with pytest.raises(KerasFileError, match="say which one with --arch"):
+    with pytest.raises(KerasFileError, match="name the model with --arch"):
         load_keras_file(path)
-    with pytest.raises(KerasFileError, match="do not fit mobilenet_v1 alpha 0.5"):
+    with pytest.raises(KerasFileError, match="do not match mobilenet_v1 alpha 0.5"):
         build_classifier("mobilenet_v1", weights=str(path), **{**settings, "alpha": 0.5})
 
 
@@ -94,7 +94,7 @@ def test_a_whole_model_as_weights_must_be_that_architecture(tmp_path: Path) -> N
     build_keras("mobilenet_v2", alpha=0.35, resolution=32, classes=6).save(path)
     settings: dict[str, Any] = {"resolution": 32, "minimalistic": False, "weights": str(path), "classes": None}
     assert build_classifier("mobilenet_v2", alpha=0.35, **settings).match is not None
-    with pytest.raises(KerasFileError, match=r"holds mobilenet_v2 alpha 0\.35, not mobilenet_v1 alpha 0\.35"):
+    with pytest.raises(KerasFileError, match=r"contains mobilenet_v2 alpha 0\.35, not mobilenet_v1 alpha 0\.35"):
         build_classifier("mobilenet_v1", alpha=0.35, **settings)
 
 

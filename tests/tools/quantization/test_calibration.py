@@ -12,16 +12,22 @@ from PIL import Image
 from mobiclass.errors import ImageError
 from mobiclass.images.decode import load_image
 from mobiclass.images.preprocess import Preprocessor
-from mobiclass.tflite.info import Preprocessing, TensorSpec
+from mobiclass.tflite.info import Preprocessing
 from tools.errors import CalibrationError, DependencyError
-from tools.quantization.calibration import VIEWS, View, bundled_photos, calibration_samples, samples_digest
+from tools.quantization.calibration import (
+    VIEWS,
+    View,
+    bundled_photos,
+    calibration_samples,
+    float_preprocessor,
+    samples_digest,
+)
 
 
 @pytest.fixture
 def preprocessor() -> Preprocessor:
     """Give a preprocessor to 32×32 float32 in [−1, 1]."""
-    tensor = TensorSpec(name="image", shape=(1, 32, 32, 3), dtype="float32", quantization=None)
-    return Preprocessor(tensor, Preprocessing(mean=(127.5,) * 3, std=(127.5,) * 3))
+    return float_preprocessor(32, 32, Preprocessing(mean=(127.5,) * 3, std=(127.5,) * 3))
 
 
 def test_one_sample_a_view_of_every_photo(skimage_photos: Any, preprocessor: Preprocessor) -> None:

@@ -59,20 +59,20 @@ def test_ranges_that_harm_are_not_kept(pair: Pair, monkeypatch: Any) -> None:
 
 
 def test_a_gain_has_to_be_more_than_chance() -> None:
-    from tools.quantization.refinement import clearly_less_noise
+    from tools.quantization.refinement import is_significant_gain
 
     generator = np.random.default_rng(5)
     noise = generator.uniform(0.5, 1.5, 18)
-    assert clearly_less_noise(noise, noise * 0.7)
-    assert not clearly_less_noise(noise, noise * 0.97)  # clear, and not worth it
-    assert not clearly_less_noise(noise, noise)
-    assert not clearly_less_noise(noise, noise * 1.5)
+    assert is_significant_gain(noise, noise * 0.7)
+    assert not is_significant_gain(noise, noise * 0.97)  # clear, and not worth it
+    assert not is_significant_gain(noise, noise)
+    assert not is_significant_gain(noise, noise * 1.5)
     one = noise.copy()
     one[3] = 30.0
-    assert not clearly_less_noise(one, noise)  # all of it comes from one sample
-    wins = sum(clearly_less_noise(generator.exponential(size=18), generator.exponential(size=18)) for _ in range(1000))
+    assert not is_significant_gain(one, noise)  # all of it comes from one sample
+    wins = sum(is_significant_gain(generator.exponential(size=18), generator.exponential(size=18)) for _ in range(1000))
     assert wins < 60  # two standard errors: one in forty, and a little more for so few samples
-    assert clearly_less_noise(noise, np.zeros(18))
+    assert is_significant_gain(noise, np.zeros(18))
 
 
 def test_too_few_samples_are_refused(pair: Pair) -> None:
@@ -86,7 +86,7 @@ def test_samples_are_divided_and_no_more_than_needed_are_used() -> None:
     from tools.quantization.holdout import split_samples
 
     samples: Any = list(range(200))
-    teachers, judges = split_samples(samples)
-    assert (len(teachers), len(judges)) == (54, 18)
-    assert not set(teachers) & set(judges)
-    assert max(teachers) > 190
+    fitted, held_out = split_samples(samples)
+    assert (len(fitted), len(held_out)) == (54, 18)
+    assert not set(fitted) & set(held_out)
+    assert max(fitted) > 190
