@@ -26,11 +26,11 @@ EXIT_CLOSED_PIPE: Final = 128 + 13  # SIGPIPE, which Windows' signal module does
 
 _COMMANDS: Final = {
     "batch": "Classify every image in folders, files, globs and lists.",
-    "benchmark": "Measure how fast models are here, and how much memory they take.",
-    "doctor": "Examine this machine and this installation, and say what to do.",
-    "evaluate": "Measure how often a model is right on labelled photos.",
-    "models": "Find models, fetch them and look into them.",
-    "predict": "Name what is on a few images.",
+    "benchmark": "Measure latency, throughput and memory use of models on this machine.",
+    "doctor": "Check this machine and this installation, and suggest fixes.",
+    "evaluate": "Measure the accuracy of a model on labelled photos.",
+    "models": "List, fetch and inspect models.",
+    "predict": "Classify one or a few images.",
 }
 """The commands, each the object of its name in the module of its name, with what ``--help`` says of them."""
 

@@ -1,4 +1,4 @@
-"""A model's description for people: each fact with the source that it comes from."""
+"""The metadata of a model as text and as JSON: each fact with its source."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Fact(NamedTuple):
 
 
 def model_facts(model: ModelInfo) -> list[Fact]:
-    """List what is known of `model`, a line each."""
+    """List what is known of `model`, one fact per line."""
     preprocessing = model.preprocessing
     sources = preprocessing.sources
     facts = [
@@ -49,10 +49,10 @@ def model_facts(model: ModelInfo) -> list[Fact]:
 
 
 def graph_facts(model: ModelFile, graph: Graph, reason: str) -> list[Fact]:
-    """List what can be said of a model that is no usable classifier for `reason`."""
+    """List the facts of a model that is not a usable classifier, for `reason`."""
     return [
         *_file_facts(model),
-        Fact("no classifier", reason, ""),
+        Fact("not a classifier", reason, ""),
         *(Fact("input", tensor_text(tensor), "") for tensor in graph.inputs),
         *(Fact("output", tensor_text(tensor), "") for tensor in graph.outputs),
     ]
@@ -92,7 +92,7 @@ def model_json(model: ModelInfo) -> dict[str, Any]:
 
 
 def graph_json(model: ModelFile, graph: Graph, reason: str) -> dict[str, Any]:
-    """Make the JSON object of a model that is no usable classifier for `reason`."""
+    """Make the JSON object of a model that is not a usable classifier, for `reason`."""
     return {
         **_file_json(model),
         "no_classifier": reason,
@@ -141,7 +141,7 @@ def _labels_text(model: ModelInfo) -> str:
     if not model.labels:
         return "none: predictions have indices only"
     background = background_index(model.labels)
-    note = "" if background is None else f", of which {background} is the background"
+    note = "" if background is None else f", index {background} is the background"
     return f"{len(model.labels)}{note}"
 
 

@@ -1,4 +1,4 @@
-"""Models by name: the catalogue, the cache, and fetching what is not here yet. It looks into no model."""
+"""Models by name: the catalogue, the cache folder, and fetching. It never parses a model."""
 
 from __future__ import annotations
 

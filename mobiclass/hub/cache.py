@@ -1,4 +1,4 @@
-"""Where files live that can be had again: the user's cache folder. It names the place, and knows a file again."""
+"""The user's cache folder, for files that can be fetched again: where it is, and whether a file there is intact."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def data_folder() -> Path:
     for folder in (package / "models", package.parent / "models"):
         if (folder / f"{BUILT_IN}{_SUFFIX}").is_file():
             return folder
-    raise ModelError(f"the built-in model {BUILT_IN} is missing from {package}: install mobiclass again")
+    raise ModelError(f"the built-in model {BUILT_IN} is missing from {package}: reinstall mobiclass")
 
 
 def find_model(name_or_path: str | os.PathLike[str] | None = None) -> Path:
@@ -106,13 +106,13 @@ def find_model(name_or_path: str | os.PathLike[str] | None = None) -> Path:
     if wanted.lower() in models:
         return models[wanted.lower()]
     if entry:
-        raise ModelError(f"{entry.name} is not here yet: fetch it with `mobiclass models pull {entry.name}`")
+        raise ModelError(f"{entry.name} is not in the cache yet: fetch it with `mobiclass models pull {entry.name}`")
     with contextlib.suppress(OSError):  # a name that is too long for a file
         if Path(wanted).is_file():
             return Path(wanted)
     raise ModelError(
-        f"there is no model named {wanted!r} here{near_misses(wanted)}; known: {', '.join(sorted(models))}, or the "
-        f"path of any {_SUFFIX} file; `mobiclass models list` shows what else there is"
+        f"there is no model named {wanted!r} here{near_misses(wanted)}; available: {', '.join(sorted(models))}, or the "
+        f"path of any {_SUFFIX} file; `mobiclass models list` shows those to fetch"
     )
 
 
@@ -138,8 +138,8 @@ def _require_the_known_bytes(path: Path, entry: CatalogEntry) -> None:
 
     if not holds(path, entry.bytes, entry.sha256):
         raise ModelError(
-            f"{path}: damaged, or another file than the catalogue's {entry.name}: fetch that with `mobiclass models "
-            f"pull {entry.name}`, or give the path to use the file as it is"
+            f"{path}: damaged, or not the catalogue's {entry.name}: fetch that with `mobiclass models "
+            f"pull {entry.name}`, or give the path to use the file as is"
         )
 
 

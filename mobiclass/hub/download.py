@@ -1,4 +1,4 @@
-"""Fetch a model of the catalogue into the cache: resumably, and verified before it takes its name.
+"""Fetch a model of the catalogue into the cache: resumable, and verified before it gets its name.
 
 The bytes go to a ``.part`` file, which one process holds at a time, and which an interruption leaves for the next
 attempt. What does not have the catalogue's length and SHA-256 never becomes a model, and there is no way to ask for
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mobiclass.hub.entry import CatalogEntry
 
 Outcome: TypeAlias = Literal["present", "fetched", "replaced"]
-"""The model was there; it was fetched; it was fetched in the place of a file with other bytes."""
+"""The model was there already; it was fetched; it was fetched and replaced a file with other bytes."""
 
 _ATTEMPTS: Final = 5  # that bring nothing
 _FIRST_PAUSE_SECONDS: Final = 0.5  # then twice as long after each failure
@@ -31,7 +31,7 @@ _WORTH_BYTES: Final = 1 << 16  # an attempt that brings as much has not failed
 
 
 class Observer(Protocol):
-    """Hears how a download goes."""
+    """Is told of the progress of a download."""
 
     def received(self, count: int) -> None:
         """`count` bytes of the file are here."""
@@ -50,7 +50,7 @@ def source_url(entry: CatalogEntry) -> str:
         DownloadError: it comes with the program, or the mirror is no URL of http, https or file.
     """
     if entry.url is None:
-        raise DownloadError(f"{entry.name} comes with mobiclass and is not fetched")
+        raise DownloadError(f"{entry.name} is built in and never fetched")
     mirror = os.environ.get("MOBICLASS_MIRROR")
     if not mirror:
         return entry.url
@@ -83,7 +83,7 @@ def pull(entry: CatalogEntry, folder: Path, observer: Observer) -> Outcome:
     url = source_url(entry)
     if is_offline() and not url.startswith("file:"):
         raise DownloadError(
-            f"MOBICLASS_OFFLINE is set: {entry.name} is not fetched; it would come from {url} ({entry.bytes:,} bytes)"
+            f"MOBICLASS_OFFLINE is set: {entry.name} is not fetched; its source is {url} ({entry.bytes:,} bytes)"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -98,8 +98,8 @@ def pull(entry: CatalogEntry, folder: Path, observer: Observer) -> Outcome:
             return outcome
     except OSError as error:
         raise DownloadError(
-            f"{folder}: the model cannot be written ({error.strerror or error}): make room there or let it be written "
-            "to, or name another folder with MOBICLASS_CACHE"
+            f"{folder}: the model cannot be written ({error.strerror or error}): free space there or make it "
+            "writable, or set MOBICLASS_CACHE to another folder"
         ) from error
 
 
@@ -115,8 +115,8 @@ def _fill(part: PartialFile, url: str, entry: CatalogEntry, observer: Observer) 
             if part.pieces < 2 or begun_again:
                 part.discard()
                 raise DownloadError(
-                    f"{url}: is not {entry.name} (its SHA-256 is another one); what came was deleted. If trying again "
-                    "does not help, MOBICLASS_MIRROR can name another source"
+                    f"{url}: is not {entry.name} (SHA-256 mismatch); the download was deleted. If trying again "
+                    "does not help, set MOBICLASS_MIRROR to another source"
                 )
             begun_again = True
             part.empty()  # pieces of different files, perhaps: once more, in one piece
@@ -139,7 +139,7 @@ def _receive(part: PartialFile, url: str, entry: CatalogEntry, observer: Observe
     """Take one answer, to its end."""
     with open_remote(url, part.length) as answer:
         if answer.length not in (None, entry.bytes):
-            hint = ": a login page, perhaps" if answer.media_type == "text/html" else ""
+            hint = ": perhaps a login page" if answer.media_type == "text/html" else ""
             raise DownloadError(f"{url}: is not {entry.name}: {answer.length:,} bytes long, not {entry.bytes:,}{hint}")
         if answer.offset != part.length:
             part.empty()
@@ -148,7 +148,7 @@ def _receive(part: PartialFile, url: str, entry: CatalogEntry, observer: Observe
             if part.length + len(block) > entry.bytes:
                 part.discard()
                 raise DownloadError(
-                    f"{url}: is not {entry.name}: longer than {entry.bytes:,} bytes; what came was deleted"
+                    f"{url}: is not {entry.name}: longer than {entry.bytes:,} bytes; the download was deleted"
                 )
             part.append(block)
             observer.received(part.length)
@@ -160,6 +160,6 @@ def _require_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise DownloadError(
-            f"{folder}: {needed:,} bytes are needed and {free:,} are free: make room there, or name another folder "
-            "with MOBICLASS_CACHE"
+            f"{folder}: {needed:,} bytes are needed and {free:,} are free: free space there, or set MOBICLASS_CACHE "
+            "to another folder"
         )

@@ -1,6 +1,6 @@
-"""What the catalogue says of one model, and the file that it stands in. It does not know where that file is.
+"""One model of the catalogue, and the reader of the catalogue's file, wherever that is.
 
-A module of its own, for the built-in model and any path are found without it.
+A module of its own, as the built-in model and models given by path are found without it.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from mobiclass.errors import ModelError
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """What the catalogue says of one model; ``None`` where there is nothing to say.
+    """The catalogue's facts about one model; ``None`` where it has none.
 
     Attributes:
         name: the file's name without ``.tflite``.
         file: the file's name.
         bytes: the file's length.
         sha256: its SHA-256, in lower-case hexadecimal; nothing else is ever taken for this model.
-        url: where it can be had; ``None`` for a model that comes with the program.
+        url: where to fetch it; ``None`` for the built-in model.
         family: the family of architectures, ``MobileNet`` or ``EfficientNet``.
         version: which of that family, e.g. ``V2``.
         alpha: the width multiplier.
         resolution: the side of the square input in pixels.
         classes: the number of outputs, a background class included; ``None`` for what is no classifier.
         license: the SPDX identifier of the licence of its weights.
-        data_terms: what the photos that it was trained on ask for besides.
+        data_terms: further terms, of the photos that it was trained on.
         published_top1: its top-1 accuracy on ImageNet's validation set as it was published, a fraction of 1.
         published_top1_source: where that was published.
-        parameters: the weights and one bias a channel, as they stand in the file.
+        parameters: the weights and one bias per channel, as stored in the file.
         multiply_adds: those of the convolutions and fully connected layers for one image.
         counts_source: where these two numbers come from.
         published_parameters: the number that was published: rounded, and counted in another way.
@@ -102,4 +102,4 @@ def read_catalog(path: Path) -> Mapping[str, CatalogEntry]:
             tables: list[dict[str, Any]] = tomllib.load(file)["model"]
         return MappingProxyType({table["name"]: CatalogEntry(**table) for table in tables})
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise ModelError(f"{path}: the catalogue cannot be read ({error}): install mobiclass again") from error
+        raise ModelError(f"{path}: the catalogue cannot be read ({error}): reinstall mobiclass") from error

@@ -1,4 +1,4 @@
-"""Read a file from a URL (http, https or file), from any offset: what comes, and what is worth another attempt.
+"""Read a file from a URL (http, https or file), from any offset, and tell transient errors from final ones.
 
 It bounds what a server can do (time to answer, redirects, never from https to http) and translates the errors of
 sockets, TLS and HTTP. It writes nothing, and does not judge what it reads.
@@ -39,7 +39,7 @@ _CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
 class TransientError(Exception):
-    """It did not work now and may in a moment.
+    """An error that may not occur at the next attempt.
 
     Attributes:
         pause_seconds: how long the server asks to wait, at least.
@@ -52,7 +52,7 @@ class TransientError(Exception):
 
 
 class RangeRefusedError(Exception):
-    """The file can be had from its beginning only."""
+    """The server sends the file only from its beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def _open_http(url: str, offset: int) -> http.client.HTTPResponse:
 def _answer(response: http.client.HTTPResponse, url: str, offset: int) -> Answer:
     encoding = response.headers.get("Content-Encoding", "identity")
     if encoding.lower() != "identity":
-        raise DownloadError(f"{url}: comes {encoding[:40]}-encoded, which was not asked for")
+        raise DownloadError(f"{url}: comes {encoding[:40]}-encoded, which was not requested")
     if response.status == 206:
         match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
         if match is None or int(match[1]) != offset:
@@ -158,7 +158,7 @@ def _blocks(read: Callable[[], bytes], url: str) -> Iterator[bytes]:
         seconds = time.monotonic() - began
         if seconds >= PACE_SECONDS:
             if received < seconds * PACE_BYTES_PER_SECOND:
-                raise TransientError(f"{_host(url)} sends only {received / seconds:.0f} bytes a second")
+                raise TransientError(f"{_host(url)} sends only {received / seconds:.0f} bytes per second")
             began, received = time.monotonic(), 0
 
 
@@ -222,7 +222,7 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request:
         scheme = urllib.parse.urlsplit(target).scheme
         if scheme not in ("http", "https") or (request.type == "https" and scheme != "https"):
-            raise DownloadError(f"{request.full_url}: redirects to {target[:200]}, which is not as safe; not followed")
+            raise DownloadError(f"{request.full_url}: redirects to {target[:200]}, which is less secure; not followed")
         # The query is quoted as urllib quotes it: a server may send a space.
         return urllib.request.Request(target.replace(" ", "%20"), headers=dict(request.headers))
 
@@ -254,7 +254,7 @@ def _refusal(error: urllib.error.HTTPError, url: str, offset: int) -> Exception:
     if error.code in (404, 410):
         return DownloadError(f"{url}: there is no such file ({status})")
     if 300 <= error.code < 400:
-        return DownloadError(f"{url}: is redirected without end, or to where nobody should follow ({error.code})")
+        return DownloadError(f"{url}: too many redirects, or one that cannot be followed ({error.code})")
     return DownloadError(f"{url}: the server refuses ({status})")
 
 
@@ -275,9 +275,9 @@ def _failure(reason: object, url: str) -> Exception:
     proxy = urllib.request.getproxies().get(urllib.parse.urlsplit(url).scheme)
     through = " through the proxy of the environment" if proxy and not urllib.request.proxy_bypass(host) else ""
     if isinstance(reason, socket.gaierror):
-        return TransientError(f"the host {host} cannot be found{through}: is there a network?")
+        return TransientError(f"the host {host} cannot be resolved{through}: is there a network?")
     if isinstance(reason, TimeoutError):
-        return TransientError(f"{host} is silent{through} for {SILENCE_SECONDS:.0f} s")
+        return TransientError(f"{host} sent nothing{through} for {SILENCE_SECONDS:.0f} s")
     if isinstance(reason, http.client.HTTPException | OSError) and not isinstance(reason, http.client.InvalidURL):
         text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
         return TransientError(f"{host} cannot be reached or read{through} ({text[:200]})")

@@ -1,4 +1,4 @@
-"""The models that are known and those that are here, and what state they are in. It looks at files, not into models."""
+"""The models of the catalogue and of the cache folder, and the state of each. It never parses a model."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _PROGRAM_BYTES: Final = 57_000_000
 _BYTES_PER_MODEL_BYTE: Final = 2.5  # the file, the runtime's repacked weights, the activations
 
 State: TypeAlias = Literal["built-in", "pulled", "damaged", "partial", "not here", "own"]
-"""It comes with the program; is in the cache, verified; is there with other bytes; has come in part; has not been
-fetched; or is a model that somebody put into the cache and that the catalogue does not name."""
+"""It is built in; in the cache, verified; there with other bytes; partly fetched; not fetched; or the user's own:
+in the cache under a name that the catalogue does not have."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownModel:
-    """A model that can be meant by a name.
+    """A model that can be used by name.
 
     Attributes:
         name: its name.
         state: see `State`.
         bytes: the length of its file, or of the file that should be there.
         path: its file, where it can be used.
-        entry: what the catalogue says of it; also of a model of one's own whose bytes are a known model's.
+        entry: its entry in the catalogue; also for a model of one's own whose bytes are a known model's.
     """
 
     name: str
@@ -43,12 +43,12 @@ class KnownModel:
     entry: CatalogEntry | None
 
     def too_big(self, available_bytes: int | None) -> bool:
-        """Whether classifying with it would take more than the memory that is available, where that is known."""
+        """Whether classification needs more memory than is available, where that is known."""
         return available_bytes is not None and needed_bytes(self.bytes) > available_bytes
 
 
 def needed_bytes(model_bytes: int) -> int:
-    """Estimate the memory that classifying with a model of this many bytes takes, the program included."""
+    """Estimate the peak memory in bytes of classification with a model of this many bytes, the program included."""
     return _PROGRAM_BYTES + round(_BYTES_PER_MODEL_BYTE * model_bytes)
 
 

@@ -1,4 +1,4 @@
-"""A file that is not whole yet, held by one process at a time, and left behind for the next one to go on with.
+"""A partly downloaded file: held by one process at a time, and left for the next one to resume.
 
 It takes bytes and gives them their final name; whether they are the right ones, others judge: their checksum also finds
 out what two processes mixed where there are no locks.
@@ -17,12 +17,12 @@ from mobiclass.errors import DownloadError
 
 
 def partial_path(path: Path) -> Path:
-    """Name the file that holds what has come of the file at `path` so far."""
+    """Name the file that holds the part of `path` fetched so far."""
     return path.with_name(f"{path.name}.part")
 
 
 class PartialFile:
-    """What has come of a file so far; open, and no other process's.
+    """The part of a file fetched so far, open and locked for this process.
 
     Attributes:
         path: where it is.
@@ -51,12 +51,12 @@ class PartialFile:
             view = view[written:]
 
     def empty(self) -> None:
-        """Forget what came."""
+        """Delete the content."""
         os.ftruncate(self._open_descriptor, 0)
         self.length = self.pieces = 0
 
     def become(self, path: Path) -> None:
-        """Take the name `path`, whole even after a power cut."""
+        """Rename to `path`, durably: whole even after a power cut."""
         os.fsync(self._open_descriptor)
         if os.name == "nt":  # Windows renames no open file
             self.close()
@@ -69,11 +69,11 @@ class PartialFile:
                 os.close(folder)
 
     def discard(self) -> None:
-        """Vanish."""
+        """Delete the file."""
         self.path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Let other processes have it."""
+        """Release it for other processes."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -81,10 +81,10 @@ class PartialFile:
 
 @contextmanager
 def hold_partial_file(path: Path, waiting: Callable[[], None]) -> Iterator[PartialFile]:
-    """Hold the partial file at `path`, created if need be; call `waiting` if another process must be waited for.
+    """Open and lock the partial file at `path`, created if need be; call `waiting` before waiting for another process.
 
-    It stays where there is something to go on from, and vanishes where there is not, or where the system fails:
-    the disk is full then, most likely.
+    It is kept where there is something to resume, and deleted where there is not, or where the system fails: most
+    likely the disk is full.
 
     Raises:
         DownloadError: there is something else than a file at `path`.
@@ -94,7 +94,7 @@ def hold_partial_file(path: Path, waiting: Callable[[], None]) -> Iterator[Parti
         path,
         flags=getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0),
         taken=waiting,
-        not_regular=DownloadError(f"{path}: not a regular file: take it away"),
+        not_regular=DownloadError(f"{path}: not a regular file: remove it"),
     )
     part = PartialFile(path, descriptor)
     try:

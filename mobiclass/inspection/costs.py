@@ -1,8 +1,8 @@
-"""What a layer costs: parameters, multiply-adds, bytes; and what its standard convolution would have cost.
+"""The cost of layers: parameters, multiply-adds, bytes; and the cost of the standard convolution that a pair replaces.
 
 **Parameters** are the constants that training finds: weights and biases, an int32 bias like any other. Shapes, axes,
 paddings and scalars that stand in a graph are none. Batch normalization is folded: where training counts a scale and a
-shift a channel (and often a mean and a variance too), the file has one bias. So MobileNet V1 1.0/224 has 4,231,976
+shift per channel (and often a mean and a variance too), the file has one bias. So MobileNet V1 1.0/224 has 4,231,976
 parameters that train, 4,253,864 with the means and variances, and 4,221,032 in the file; its paper rounds to 4.2
 million. Equal constants are stored once and count for each layer that uses them.
 
@@ -36,7 +36,7 @@ _UNCOUNTABLE: Final = frozenset({
 
 
 class Cost(NamedTuple):
-    """What one layer costs.
+    """The cost of one layer.
 
     Attributes:
         weights: its parameters' tensors, as they are stored.
@@ -52,7 +52,7 @@ class Cost(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """What a model costs.
+    """The cost of a model.
 
     Attributes:
         parameters: of all layers of which they are known.
@@ -80,8 +80,8 @@ class SeparablePair(NamedTuple):
         kernel_height: of the depthwise filters.
         kernel_width: likewise.
         outputs: N, the output channels.
-        multiply_adds: what the two cost.
-        standard_multiply_adds: what the standard convolution would.
+        multiply_adds: of the pair.
+        standard_multiply_adds: of the standard convolution.
         weights: the weights of the two, without biases.
         standard_weights: those of the standard convolution.
     """
@@ -108,7 +108,7 @@ class SeparablePair(NamedTuple):
 
 
 def count_costs(layers: Sequence[Layer]) -> tuple[Cost, ...]:
-    """Count what each of `layers`, which are a whole subgraph, costs."""
+    """Count the cost of each of `layers`, which are a whole subgraph."""
     # Models with float16 weights unpack each of them with an operator of its own.
     packed = {
         layer.outputs[0].number: source
@@ -119,7 +119,7 @@ def count_costs(layers: Sequence[Layer]) -> tuple[Cost, ...]:
 
 
 def total_costs(layers: Sequence[Layer], costs: Sequence[Cost]) -> Totals:
-    """Add the `costs` of `layers` up."""
+    """Add up the `costs` of `layers`."""
     buffers = {tensor.buffer: tensor.stored_bytes for cost in costs for tensor in cost.weights}
     unknown = [layer.name for layer, cost in zip(layers, costs, strict=True) if None in cost]
     return Totals(

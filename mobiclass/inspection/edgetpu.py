@@ -1,4 +1,4 @@
-"""What the Edge TPU can run: its operators and their limits, as Google published them, held against layers.
+"""What the Edge TPU supports: its operators and their limits as published by Google, checked for each layer.
 
 It reads no file and asks no compiler, which has the last word: some limits depend on sizes that are not published.
 The table: https://coral.ai/docs/edgetpu/models-intro/#supported-operations (here for runtime version 14, the last);
@@ -32,13 +32,13 @@ _PACKAGE: Final = b"DWN1"
 
 
 def unsupported_reason(layer: Layer) -> str | None:
-    """Say why the Edge TPU cannot run `layer`; ``None`` where nothing that is published speaks against it."""
+    """Say why the Edge TPU cannot run `layer`; ``None`` where it meets every published limit."""
     if layer.custom_name == EDGETPU_CUSTOM_OP:
         return None
     if layer.operator == "CUSTOM":
-        return "a custom operator of another kind"
+        return "not a custom operator of the Edge TPU"
     if layer.operator not in SUPPORTED:
-        return "the Edge TPU has no such operator"
+        return "not an operator of the Edge TPU"
     found = (_tensor_unsupported(layer, tensor) for tensor in layer.tensors)
     reason = next((one for one in found if one), None)
     limit = _LIMITS.get(layer.operator)
@@ -46,7 +46,7 @@ def unsupported_reason(layer: Layer) -> str | None:
 
 
 def required_runtime(custom_options: bytes | memoryview) -> int | None:
-    """Read from a compiled operator which version of the Edge TPU's runtime it needs; ``None`` where it is silent.
+    """Read from a compiled operator which version of the Edge TPU's runtime it needs; ``None`` where it does not say.
 
     The operator holds a DarwiNN package, a FlatBuffers table whose first field is that version
     (https://github.com/google-coral/libedgetpu/blob/master/executable/executable.fbs).
@@ -63,24 +63,24 @@ def required_runtime(custom_options: bytes | memoryview) -> int | None:
 
 def _tensor_unsupported(layer: Layer, tensor: LayerTensor) -> str | None:
     if not tensor.static:
-        return "the shape of one of its tensors is known only when it runs"
+        return "a tensor of dynamic shape"
     if tensor.constant:
         return _weights_unsupported(tensor)
     if tensor.dtype not in _EIGHT_BITS:
-        return f"it works on {tensor.dtype}; the Edge TPU works on 8 bits"
+        return f"{tensor.dtype} activations; the Edge TPU needs 8 bits"
     if any(side > 1 for side in tensor.shape[:-_INNERMOST]):
-        return "more than its three innermost dimensions are longer than 1"
+        return "a dimension larger than 1 beyond the three innermost"
     return None
 
 
 def _weights_unsupported(tensor: LayerTensor) -> str | None:
     if "float" in tensor.dtype:
-        return f"its weights are {tensor.dtype}; the Edge TPU works on 8 bits"
+        return f"{tensor.dtype} weights; the Edge TPU needs 8 bits"
     return None
 
 
 def _pooling(layer: Layer) -> str | None:
-    return f"an activation ({layer.options.activation}) is fused to it" if layer.options.activation else None
+    return f"a fused activation ({layer.options.activation})" if layer.options.activation else None
 
 
 def _concatenation(layer: Layer) -> str | None:
@@ -88,9 +88,9 @@ def _concatenation(layer: Layer) -> str | None:
         return reason
     constants = [tensor for tensor in layer.inputs if tensor is not None and tensor.constant]
     if constants and len(layer.inputs) != 2:
-        return "it concatenates a constant with more than one tensor"
+        return "a constant concatenated with more than one tensor"
     if not all(_all_zeros(tensor) for tensor in constants):
-        return "it concatenates a constant that is not all zeros"
+        return "a concatenated constant that is not all zeros"
     return None
 
 
@@ -102,17 +102,17 @@ def _all_zeros(tensor: LayerTensor) -> bool:
 
 def _dilation(layer: Layer) -> str | None:
     if layer.options.dilation_height != layer.options.dilation_width:
-        return "its filter is dilated in height and width by different factors"
+        return "different dilation factors in height and width"
     return None
 
 
 def _fully_connected(layer: Layer) -> str | None:
     if layer.options.weights_format:
-        return "its weights are stored in another order than the default"
+        return "weights in a non-default format"
     if any(side > 1 for tensor in layer.outputs for side in tensor.shape[:-1]):
-        return "its output has more than one dimension"
+        return "an output of more than one dimension"
     weights = layer.input(1)
-    return None if weights is not None and weights.constant else "its weights are no constant"
+    return None if weights is not None and weights.constant else "weights that are not constant"
 
 
 def _softmax(layer: Layer) -> str | None:
@@ -120,8 +120,8 @@ def _softmax(layer: Layer) -> str | None:
     if source is None:
         return None
     if any(side > 1 for side in source.shape[:-1]):
-        return "its input has more than one dimension"
-    return f"its input has more than {_MAX_SOFTMAX:,} values" if max(source.shape, default=0) > _MAX_SOFTMAX else None
+        return "an input of more than one dimension"
+    return f"an input of more than {_MAX_SOFTMAX:,} values" if max(source.shape, default=0) > _MAX_SOFTMAX else None
 
 
 def _reduction(layer: Layer) -> str | None:
@@ -129,13 +129,13 @@ def _reduction(layer: Layer) -> str | None:
     if source is None or axes is None:
         return None
     if not axes.constant:
-        return "its axes are known only when it runs"
+        return "axes that are not constant"
     rank = len(source.shape)
     reduced = {axis % rank for axis in _integers(axes)} if rank == _RANK else set()
     if 0 in reduced:
-        return "it reduces the batch"
+        return "a reduction over the batch"
     if layer.operator == "MEAN" and rank - 1 in reduced and source.shape[-1] % 4:
-        return "it averages channels whose number is no multiple of 4"
+        return "a mean over channels whose number is not a multiple of 4"
     return None
 
 
@@ -144,14 +144,14 @@ def _padding(layer: Layer) -> str | None:
     if source is None or paddings is None:
         return None
     if not paddings.constant:
-        return "its padding is known only when it runs"
+        return "padding that is not constant"
     # One pair a dimension, the batch's first.
-    return "it pads the batch" if len(source.shape) == _RANK and any(_integers(paddings)[:2]) else None
+    return "padding of the batch" if len(source.shape) == _RANK and any(_integers(paddings)[:2]) else None
 
 
 def _packing(layer: Layer) -> str | None:
     packs_batch = any(len(output.shape) == _RANK and layer.options.axis % _RANK == 0 for output in layer.outputs)
-    return "it packs into the batch" if packs_batch else None
+    return "packing along the batch" if packs_batch else None
 
 
 def _splitting(layer: Layer) -> str | None:
@@ -159,9 +159,9 @@ def _splitting(layer: Layer) -> str | None:
     if axis is None or source is None:
         return None
     if not axis.constant:
-        return "its axis is known only when it runs"
+        return "an axis that is not constant"
     rank = len(source.shape)
-    return "it splits the batch" if rank == _RANK and 0 in (one % rank for one in _integers(axis)) else None
+    return "a split of the batch" if rank == _RANK and 0 in (one % rank for one in _integers(axis)) else None
 
 
 def _strided_slice(layer: Layer) -> str | None:
@@ -169,19 +169,19 @@ def _strided_slice(layer: Layer) -> str | None:
     if strides is None:
         return None
     if not strides.constant:
-        return "its strides are known only when it runs"
-    return "its strides are not all 1" if set(_integers(strides)) - {1} else None
+        return "strides that are not constant"
+    return "strides other than 1" if set(_integers(strides)) - {1} else None
 
 
 def _reshape(layer: Layer) -> str | None:
     shape = layer.input(1)
-    return "its new shape is known only when it runs" if shape is not None and not shape.constant else None
+    return "a new shape that is not constant" if shape is not None and not shape.constant else None
 
 
 def _prelu(layer: Layer) -> str | None:
     alpha = layer.input(1)
     if alpha is not None and any(side > 1 for side in alpha.shape[:-1]):
-        return "its slopes differ by place; give them shared axes [1, 2]"
+        return "slopes that differ by position; use shared axes [1, 2]"
     return None
 
 

@@ -1,4 +1,4 @@
-"""The layers of a .tflite: its operators in the order in which they run, with their options and tensors.
+"""The layers of a .tflite: its operators in execution order, with their options and tensors.
 
 Read from the file alone, as `mobiclass.tflite` reads the graph from outside; slot numbers follow TFLite's schema. It
 copies no weights, counts nothing and judges nothing: that is for `costs` and what stands above it.
@@ -50,7 +50,7 @@ class LayerTensor(NamedTuple):
         name: its name in the file.
         shape: its dimensions; −1 where one is not known before the model runs.
         dtype: NumPy's name of its type, or TFLite's.
-        scales: of its quantization: none, one, or one a channel.
+        scales: of its quantization: none, one, or one per channel.
         zero_points: as many.
         buffer: the buffer that holds its values, if it is a constant; else ``None``.
         content: these bytes as they are stored; empty for what is no constant, or lies outside the FlatBuffers.
@@ -69,7 +69,7 @@ class LayerTensor(NamedTuple):
 
     @property
     def constant(self) -> bool:
-        """Whether its values stand in the file."""
+        """Whether its values are stored in the file."""
         return self.buffer is not None
 
     @property
@@ -144,7 +144,7 @@ class Layer(NamedTuple):
 
 
 class Subgraph(NamedTuple):
-    """Layers in the order in which they run, and the tensors that come in and go out."""
+    """Layers in execution order, and the input and output tensors."""
 
     layers: tuple[Layer, ...]
     inputs: tuple[LayerTensor, ...]

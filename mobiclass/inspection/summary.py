@@ -1,6 +1,6 @@
-"""A model's layers with what they cost, what was published of their architecture, and what the Edge TPU makes of them.
+"""The layers of a model with their costs, the published figures of its architecture, and the Edge TPU's support.
 
-It brings `layers` and what stands on it together for those who show it; it neither runs models nor prints.
+It combines the other modules of this room; it neither runs models nor prints.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _MILLION = 1_000_000
 
 
 class PublishedCounts(NamedTuple):
-    """What was published of a model or of its architecture: rounded, and counted by others in their own way.
+    """The published figures of a model or of its architecture: rounded, and counted in their authors' way.
 
     Attributes:
-        of: what it was published of, e.g. ``MobileNet V1, alpha 1, resolution 224``.
+        of: the model that they are of, e.g. ``MobileNet V1, alpha 1, resolution 224``.
         parameters: for ImageNet's 1000 classes (or 1001 with a background).
         multiply_adds: likewise.
-        source: the address where it stands.
+        source: the URL of the publication.
     """
 
     of: str
@@ -47,20 +47,20 @@ class PublishedCounts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a look into a model finds; places are those in `layers`.
+    """What is known of the layers of a model; places are indices into `layers`.
 
     Attributes:
-        layers: the model's operators, in the order in which they run.
-        costs: what each costs.
-        totals: what they cost together.
+        layers: the model's operators, in execution order.
+        costs: the cost of each layer.
+        totals: the cost of the model.
         pairs: the depthwise-separable convolutions.
         floats: the places of the layers that compute in floating point.
         unsupported_reasons: for each layer, why the Edge TPU cannot run it, or ``None``.
-        edgetpu_runtime: the version of the Edge TPU's runtime that a compiled model needs at least, if it says so.
-        other_subgraphs: further subgraphs, which its control flow runs; their layers are not among these.
+        edgetpu_runtime: the oldest version of the Edge TPU's runtime that a compiled model runs on, if it says so.
+        other_subgraphs: the number of further subgraphs, run by control flow; `layers` does not have theirs.
         architecture: the MobileNet whose convolutions it begins with, one by one; ``None`` where it is another.
         entry: the catalogue's, where the file is a known one.
-        published: what was published of it; ``None`` where nothing was.
+        published: the published figures; ``None`` where there are none.
     """
 
     layers: tuple[Layer, ...]
@@ -89,7 +89,7 @@ class Inspection:
 
 
 def inspect_model(content: bytes, file: str) -> Inspection:
-    """Look into the model `content`; `file` names it in messages.
+    """Inspect the model `content`; `file` names it in messages.
 
     Raises:
         ModelError: the bytes are no TFLite model, or a damaged one.

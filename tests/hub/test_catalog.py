@@ -61,7 +61,7 @@ def test_a_file_without_the_suffix_is_found_where_no_model_has_its_name(
 
 def test_a_near_miss_is_suggested(cache: Path) -> None:
     with pytest.raises(
-        ModelError, match=r"no model named 'birds_v3' here \(did you mean Birds_V2\?\); known: birds_v2"
+        ModelError, match=r"no model named 'birds_v3' here \(did you mean Birds_V2\?\); available: birds_v2"
     ):
         find_model("birds_v3")
     with pytest.raises(ModelError, match=r"there is no such model file \(did you mean Birds_V2\?\)"):
@@ -72,7 +72,7 @@ def test_without_a_near_miss_the_known_names_are_listed(cache: Path) -> None:
     with pytest.raises(ModelError) as caught:
         find_model("zebra")
     assert "did you mean" not in str(caught.value)
-    assert "known: birds_v2, efficientnet_lite0, or the path of any .tflite file" in str(caught.value)
+    assert "available: birds_v2, efficientnet_lite0, or the path of any .tflite file" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["x" * 5000, "x" * 300 + ".tflite", "é" * 200])
@@ -85,7 +85,7 @@ def test_a_name_that_no_file_can_have_is_no_model(name: str) -> None:
 
 def test_an_installation_without_its_model_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(catalog, "__file__", str(tmp_path / "mobiclass" / "hub" / "catalog.py"))
-    with pytest.raises(ModelError, match="built-in model efficientnet_lite0 is missing.*install mobiclass again"):
+    with pytest.raises(ModelError, match="built-in model efficientnet_lite0 is missing.*reinstall mobiclass"):
         find_model()
 
 
@@ -107,7 +107,7 @@ def known(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_known_model_that_is_not_here_says_how_to_fetch_it(known: Path) -> None:
     with pytest.raises(
         ModelError,
-        match=r"^Birds_V2_1\.0_224 is not here yet: fetch it with `mobiclass models pull Birds_V2_1\.0_224`$",
+        match=r"^Birds_V2_1\.0_224 is not in the cache yet: fetch it with `mobiclass models pull Birds_V2_1\.0_224`$",
     ):
         find_model("birds_v2_1.0_224")
 
@@ -122,7 +122,7 @@ def test_a_known_model_that_is_here_is_found_in_any_case(known: Path) -> None:
 def test_other_bytes_are_not_found_under_a_known_name(known: Path, content: bytes) -> None:
     path = known / "Birds_V2_1.0_224.tflite"
     path.write_bytes(content)
-    with pytest.raises(ModelError, match="damaged, or another file than the catalogue's Birds_V2_1.0_224: fetch that"):
+    with pytest.raises(ModelError, match="damaged, or not the catalogue's Birds_V2_1.0_224: fetch that"):
         find_model("birds_v2_1.0_224")
     assert find_model(path) == path  # whoever names the file means it
 
@@ -141,7 +141,7 @@ def test_predict_never_downloads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     outcome = run("predict", "-m", "MobileNet_V1_0.25_128_quant", "photo.jpg", env=env)
     assert (outcome.exit_code, outcome.stdout) == (3, "")
     assert outcome.stderr == (
-        "mobiclass: error: mobilenet_v1_0.25_128_quant is not here yet: fetch it with "
+        "mobiclass: error: mobilenet_v1_0.25_128_quant is not in the cache yet: fetch it with "
         "`mobiclass models pull mobilenet_v1_0.25_128_quant`\n"
     )
 

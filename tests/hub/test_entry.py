@@ -147,7 +147,7 @@ def test_a_damaged_catalogue_is_an_incomplete_installation(content: bytes | None
     path = tmp_path / "catalog.toml"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(ModelError, match=r"catalog\.toml: the catalogue cannot be read .*install mobiclass again"):
+    with pytest.raises(ModelError, match=r"catalog\.toml: the catalogue cannot be read .*reinstall mobiclass"):
         read_catalog(path)
 
 

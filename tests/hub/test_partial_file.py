@@ -56,5 +56,5 @@ def test_what_is_not_worth_keeping_vanishes(content: bytes, error: BaseException
 def test_only_a_file_is_taken(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "m.part")
     holding = hold_partial_file(tmp_path / "m.part", nobody)
-    with pytest.raises(DownloadError, match=r"m\.part: not a regular file: take it away"), holding:
+    with pytest.raises(DownloadError, match=r"m\.part: not a regular file: remove it"), holding:
         pass

@@ -42,13 +42,13 @@ def test_the_surest_mistakes_come_first_and_the_truth_stands_beside(browser: Bro
     tiles = [tile.text.split("\n") for tile in browser.all("#counts div")]
     assert tiles == [["Images", "5"], ["Classified", "4"], ["Failures", "1"], ["Mistakes", "2"]]
     assert browser.names == ["IMG_2.jpg", "IMG_1.jpg", "IMG_4.jpg", "IMG_3.jpg"]
-    assert verdicts(browser) == ["✗ is dog", "✗ is owl", "✓ right", "✓ right"]
-    assert browser.all(".card")[0].get_attribute("aria-label") == "cat, 90%, wrong: dog, IMG_2.jpg"
-    assert browser.all(".card")[2].get_attribute("aria-label") == "cat, 40%, right, IMG_4.jpg"
+    assert verdicts(browser) == ["✗ actually dog", "✗ actually owl", "✓ correct", "✓ correct"]
+    assert browser.all(".card")[0].get_attribute("aria-label") == "cat, 90%, wrong, actually dog, IMG_2.jpg"
+    assert browser.all(".card")[2].get_attribute("aria-label") == "cat, 40%, correct, IMG_4.jpg"
     wrong, right = (browser.all(".verdict")[place].value_of_css_property("color") for place in (0, 2))
     assert wrong != right
     # The truth takes the place of the third prediction: no card grows.
-    assert [other.text.replace("\n", " ") for other in browser.all(".card .others")][0] == "✗ is dog dog 5%"
+    assert [other.text.replace("\n", " ") for other in browser.all(".card .others")][0] == "✗ actually dog dog 5%"
     assert browser.run(
         "return [...document.querySelectorAll('.others')].every(o => o.scrollHeight <= o.clientHeight + 1)"
     )
@@ -57,7 +57,7 @@ def test_the_surest_mistakes_come_first_and_the_truth_stands_beside(browser: Bro
 def test_sorting_otherwise_and_back(browser: Browser, page: Path) -> None:
     browser.open(page)
     options = browser.run("return [...document.querySelectorAll('#sort option')].map((option) => option.textContent)")
-    assert options == ["Mistakes first", "Name", "Highest score first", "Least sure first"]
+    assert options == ["Mistakes first", "Name", "Highest score first", "Least confident first"]
     browser.sort("score")
     assert browser.names[0] == "IMG_3.jpg"
     browser.sort("mistakes")
@@ -89,7 +89,7 @@ def test_the_dialog_says_what_is_true(browser: Browser, page: Path) -> None:
     browser.view("failures")
     browser.one(".failure").click()
     fields = browser.one("#detail-body dl").text.split("\n")
-    assert fields[fields.index("Truth") + 1] == "dog"
+    assert fields[fields.index("True label") + 1] == "dog"
 
 
 def test_a_page_without_truth_has_none_of_it(browser: Browser, garden_page: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_true_label_runs_nothing(browser: Browser, camera_photos: list[Path], 
     path = tmp_path / "evil.html"
     write_report([row(camera_photos[0], "cat", truth={"index": 3, "label": evil})], path, title="x")
     browser.open(path)
-    assert verdicts(browser) == ["✗ is </script><img src=x onerror=alert(1)>⟨U+202E⟩"]
+    assert verdicts(browser) == ["✗ actually </script><img src=x onerror=alert(1)>⟨U+202E⟩"]
 
 
 def test_it_fits_a_phone(browser: Browser, page: Path) -> None:

@@ -1,4 +1,4 @@
-"""``mobiclass benchmark``: how fast models are on this machine, and how much memory they take."""
+"""``mobiclass benchmark``: the latency, throughput and memory use of models on this machine."""
 
 from __future__ import annotations
 
@@ -78,11 +78,11 @@ def benchmark(
     verbose: bool,
     **how: Any,
 ) -> None:
-    """Measure how fast each MODEL is here, and how much memory it takes.
+    """Measure the latency, throughput and peak memory of each MODEL on this machine.
 
-    Each is measured in a fresh process: loading, the first run, and then runs until their median is known to within
-    1 %; photos a second with the workers of a batch; and where the time of a photo goes. A noisy machine is said.
-    One that cannot be measured is said too, and the others go on (exit code 3).
+    Each model runs in a process of its own: load time, first run, latency until its median is known to within 1 %,
+    throughput with the workers of a batch, and the time per stage of a photo. A noisy machine is reported. A model
+    that cannot be measured does not stop the others; the exit code is then 3.
 
     \b
     Examples:
@@ -97,7 +97,7 @@ def benchmark(
     if sweep_threads and context.get_parameter_source("num_threads") is ParameterSource.COMMANDLINE:
         raise click.UsageError("--threads and --sweep-threads exclude each other")
     if overwrite and plot is None:
-        raise click.UsageError("--overwrite is for --plot's file")
+        raise click.UsageError("--overwrite needs --plot FILE.png")
     if plot is not None:
         _check_plot(plot, overwrite=overwrite)
     # Without a number of threads: all cores for one photo's latency, as predict has them, one each for many photos.
@@ -124,7 +124,7 @@ def _check_plot(plot: Path, *, overwrite: bool) -> None:
     if not plot.absolute().parent.is_dir():
         raise SetupError(f"{plot}: the folder {plot.parent} does not exist; create it first")
     if plot.exists() and not overwrite:
-        raise SetupError(f"{plot}: there is a file already: --overwrite replaces it")
+        raise SetupError(f"{plot}: the file exists already; --overwrite replaces it")
     require_matplotlib()
 
 
@@ -176,18 +176,18 @@ def _threads(count: int) -> str:
 
 
 def _explain(measurement: Measurement, *, quiet: bool, verbose: bool) -> None:
-    """Say on stderr what makes the figures doubtful (unless -q), and how they came about (with -v)."""
+    """Report on stderr what makes the figures doubtful (unless -q), and how they were measured (with -v)."""
     name = safe_text(measurement["model"])
     if verbose:
         click.echo(
             f"{name}: {measurement['runtime']} {measurement['runtime_version']}, {measurement['runs']} runs, "
-            f"the median {'is steady' if measurement['steady'] else 'is not steady'}",
+            f"median {'steady' if measurement['steady'] else 'not steady'}",
             err=True,
         )
     if quiet:
         return
     if measurement["fallback"]:
-        click.echo(f"mobiclass: {name}: on the CPU: {safe_text(measurement['fallback'])}", err=True)
+        click.echo(f"mobiclass: {name}: fell back to the CPU: {safe_text(measurement['fallback'])}", err=True)
     if measurement["noise"]:
         click.echo(f"mobiclass: {name}: the machine was noisy: {'; '.join(measurement['noise'])}", err=True)
 

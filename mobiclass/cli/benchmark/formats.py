@@ -23,15 +23,15 @@ _COLUMNS: Final = {
     "MB": ("peak_rss_mb", 4),
 }  # fmt: skip
 _LEGEND: Final = (
-    "load, first, p50, p90, p99 in ms, of the model alone;\nimg/s: photos the whole way, on all cores; MB: peak memory"
+    "load, first, p50, p90, p99: ms, the model alone;\nimg/s: photos end to end, on all cores; MB: peak memory"
 )
 _PHOTO_COLUMNS: Final = {
-    "thr": 3, "decode": 6, "preprocess": 10, "invoke": 6, "postprocess": 11, "all": 6, "file": 5, "top-1": 5,
+    "thr": 3, "decode": 6, "preprocess": 10, "invoke": 6, "postprocess": 11, "total": 6, "file": 5, "top-1": 5,
 }  # fmt: skip
 _PHOTO_LEGEND: Final = (
-    "decode to all in ms, medians of {photo};\nfile in MB; top-1 in %, as published (– where it was not)"
+    "decode to total: median ms per stage of {photo};\nfile: MB; top-1: %, as published (–: not published)"
 )
-_MADE_PHOTO: Final = "a made photo of 500x375 pixels"
+_MADE_PHOTO: Final = "a synthetic photo of 500x375 pixels"
 _NARROWEST_NAME: Final = 14
 
 
@@ -89,9 +89,9 @@ class _CsvWriter:
 
 
 class _TableWriter:
-    """Lines as they are measured, and at the end where a photo's time goes.
+    """Writes a line per measurement as it comes, and the time per stage of a photo at the end.
 
-    A name that is too long for its column, in a narrow terminal, has a line of its own.
+    A name that is too long for its column gets a line of its own.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -116,7 +116,7 @@ class _TableWriter:
             return
         widths = list(_PHOTO_COLUMNS.values())
         self._stream.write(f"{_LEGEND}\n\n")
-        self._line("a photo", list(_PHOTO_COLUMNS), widths)
+        self._line("per photo", list(_PHOTO_COLUMNS), widths)
         for each in self._measurements:
             self._line(safe_text(each["model"]), _photo_cells(each), widths)
         image = self._measurements[0]["image"]
@@ -133,7 +133,7 @@ class _TableWriter:
 def _photo_cells(measurement: Measurement) -> list[str]:
     steps, top1 = measurement["timing_ms"], measurement["published_top1"]
     times = [
-        _cell(float(value), _PHOTO_COLUMNS[step]) for step, value in (*steps.items(), ("all", sum(steps.values())))
+        _cell(float(value), _PHOTO_COLUMNS[step]) for step, value in (*steps.items(), ("total", sum(steps.values())))
     ]
     size = f"{measurement['bytes'] / 1e6:.1f}"
     return [str(measurement["threads"]), *times, size, "–" if top1 is None else f"{top1 * 100:.1f}"]

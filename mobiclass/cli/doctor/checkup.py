@@ -82,7 +82,7 @@ class JsonReport:
 
 
 class Waiting:
-    """A line on a terminal that says what takes long; nothing where there is none."""
+    """Shows on a terminal which check is running; does nothing elsewhere."""
 
     def __init__(self, stream: TextIO, *, quiet: bool) -> None:
         """Write to `stream` unless `quiet`."""
@@ -90,9 +90,9 @@ class Waiting:
         self._shown = False
 
     def say(self, name: str) -> None:
-        """Show that `name` is being examined."""
+        """Show that `name` is being checked."""
         if self._stream:
-            self._stream.write(f"\rexamining: {name} ...")
+            self._stream.write(f"\rchecking: {name} ...")
             self._stream.flush()
             self._shown = True
 
@@ -105,14 +105,14 @@ class Waiting:
 
 
 def summary(findings: Sequence[Finding]) -> str:
-    """Say in a line what `findings` come to."""
+    """Summarize `findings` in a line."""
     count = Counter(finding.status for finding in findings)
     warnings = (
         f"{count['warning']} warning{'' if count['warning'] == 1 else 's'}" if count["warning"] else "no warnings"
     )
     if not count["problem"]:
-        return f"classifying works, {warnings}"
-    return f"classifying fails: {count['problem']} problem{'' if count['problem'] == 1 else 's'}, {warnings}"
+        return f"classification works, {warnings}"
+    return f"classification fails: {count['problem']} problem{'' if count['problem'] == 1 else 's'}, {warnings}"
 
 
 def _wrap(text: str, width: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""``mobiclass doctor``: say what is wrong with this machine or this installation, and how to put it right."""
+"""``mobiclass doctor``: check this machine and this installation, and suggest fixes."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @verbosity(quiet="Print no progress and no summary on stderr.", verbose="Report how long the checks took on stderr.")
 def doctor(output_format: str, timeout: float, quiet: bool, verbose: bool) -> None:
-    """Examine this machine and this installation, and say what to do about what is wrong.
+    """Check this machine and this installation, and suggest fixes.
 
-    Each line is ok, a warning (it works, but could work better), a problem (classifying fails; exit code 3), or
-    information. What may crash or hang is tried in processes of its own, so that it costs a line and not the report.
-    The environment variables MOBICLASS_* that are set are examined too.
+    Each line is ok, a warning (it works, but could work better), a problem (classification fails; exit code 3) or
+    info. A check that may crash or hang runs in a process of its own, so that it costs a line, not the report. The
+    environment variables MOBICLASS_* that are set are checked too.
 
     JSON: {"ok": bool, "checks": [{"name", "status": "ok|warning|problem|info", "text", "fix"}]}; "fix" is null where
-    there is nothing to do, and "ok" is false where there is a problem.
+    there is nothing to fix, and "ok" is false where there is a problem.
 
     \b
     Examples:
@@ -71,7 +71,7 @@ def doctor(output_format: str, timeout: float, quiet: bool, verbose: bool) -> No
 
 
 def _options_set() -> dict[str, Option]:
-    """Have the command line judge each environment variable that stands for one of its options."""
+    """Have the command line validate each environment variable that sets one of its options."""
     from mobiclass.cli.batch import batch
     from mobiclass.cli.predict import predict
     from mobiclass.doctor import Option

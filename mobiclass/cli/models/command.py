@@ -1,4 +1,4 @@
-"""``mobiclass models``: find a model's file; listing, fetching and looking into models stand beside it."""
+"""``mobiclass models``: the group of its subcommands, and ``models path``, the shortest of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ from mobiclass.cli.option_groups import GroupedCommand
 
 @click.group()
 def models() -> None:
-    """Find models, fetch them and look into them."""
+    """List, fetch and inspect models.
+
+    \b
+    Examples:
+      mobiclass models list
+      mobiclass models pull mobilenet_v2_1.0_224_quant
+      mobiclass models show mobilenet_v2_1.0_224_quant --layers
+    """
 
 
 models.add_command(list_models)
@@ -30,7 +37,7 @@ def path(name: str, quiet: bool, verbose: bool) -> None:
     """Print the path of the model NAME, and nothing else.
 
     \b
-    Example:
+    Examples:
       cp "$(mobiclass models path efficientnet_lite0)" .
     """
     from mobiclass.hub import find_model

@@ -70,7 +70,7 @@ def _layer_json(inspection: Inspection, place: int) -> dict[str, Any]:
 
 
 def _tensor_json(tensor: LayerTensor) -> dict[str, Any]:
-    """Describe a tensor; a dimension that is not known is −1, and a scale a channel is told by its range."""
+    """Describe a tensor; a dimension that is not known is −1, and per-channel scales are given as their range."""
     return {
         "name": tensor.name,
         "shape": list(tensor.shape),

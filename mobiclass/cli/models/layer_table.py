@@ -1,4 +1,4 @@
-"""A model's layers as a table for people: each with its shape and costs, then what they come to."""
+"""The layers of a model as a table: shape and cost of each, then the totals."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def layers_text(inspection: Inspection, width: int) -> str:
     """Lay out what `inspection` found, for a terminal of `width` cells."""
     blocks = [_table(_layer_columns(inspection), width)]
     if inspection.pairs:
-        title = "depthwise-separable convolutions, and what a standard one would have cost"
+        title = "depthwise-separable convolutions, compared with standard ones"
         blocks.append(f"{title}\n{_table(_pair_columns(inspection.pairs), width)}")
     blocks.append(facts_text(_summary(inspection)))
     return "\n\n".join(blocks)
@@ -46,7 +46,7 @@ def _layer_columns(inspection: Inspection) -> list[_Column]:
         _Column("mult-adds", [_number(cost.multiply_adds) for cost in costs], right=True),
         _Column("bytes", [_number(cost.stored_bytes) for cost in costs], right=True),
         _Column("weights", [_weights(cost) for cost in costs], rank=1),
-        _Column("output is", [_values(tensor) for tensor in outputs], rank=4),
+        _Column("output type", [_values(tensor) for tensor in outputs], rank=4),
     ]
     if any(inspection.unsupported_reasons) and not inspection.edgetpu_compiled:
         columns.append(_Column("TPU", ["no" if reason else "yes" for reason in inspection.unsupported_reasons], rank=2))
@@ -68,13 +68,15 @@ def _pair_columns(pairs: Sequence[SeparablePair]) -> list[_Column]:
 def _summary(inspection: Inspection) -> list[Fact]:
     facts = [Fact("layers", _count(len(inspection.layers), "operator"), "")]
     if inspection.other_subgraphs:
-        facts.append(Fact("", f"and those of {_count(inspection.other_subgraphs, 'subgraph')} that they run", ""))
+        facts.append(
+            Fact("", f"plus those of {_count(inspection.other_subgraphs, 'subgraph')} run by control flow", "")
+        )
     facts += _totals(inspection)
     if inspection.pairs:
         spent = sum(pair.multiply_adds for pair in inspection.pairs)
         standard = sum(pair.standard_multiply_adds for pair in inspection.pairs)
-        text = f"{_count(len(inspection.pairs), 'pair')}: {spent:,} multiply-adds for {standard:,}"
-        facts.append(Fact("separable", f"{text} of standard convolutions ({_percent(spent / standard)})", ""))
+        text = f"{_count(len(inspection.pairs), 'pair')}: {spent:,} multiply-adds instead of {standard:,}"
+        facts.append(Fact("separable", f"{text} for standard convolutions ({_percent(spent / standard)})", ""))
     facts.append(Fact("float layers", _named(inspection.layers, inspection.floats) or "none", ""))
     return facts + _edgetpu(inspection)
 
@@ -83,7 +85,11 @@ def _totals(inspection: Inspection) -> list[Fact]:
     totals, published = inspection.totals, inspection.published
     uncounted = ", ".join(map(_cut, totals.uncounted[:_FEW]))
     parameters, multiply_adds = (
-        count if not uncounted else f"{count}, and those inside {uncounted}" if number else f"inside {uncounted}"
+        count
+        if not uncounted
+        else f"{count}, plus those inside {uncounted}"
+        if number
+        else f"unknown, inside {uncounted}"
         for number in (totals.parameters, totals.multiply_adds)
         for count in [f"{number:,}"]
     )
@@ -99,9 +105,9 @@ def _totals(inspection: Inspection) -> list[Fact]:
         counted = f"{entry.parameters:,} parameters, {entry.multiply_adds:,} multiply-adds"
         facts.append(Fact("catalogue", counted, entry.counts_source))
     if published:
-        facts.append(Fact("published", f"of {published.of}, for ImageNet's classes", published.source))
+        facts.append(Fact("published", f"{published.of}, with ImageNet's classes", published.source))
     elif inspection.architecture:
-        facts.append(Fact("published", "nothing, of this alpha and resolution", ""))
+        facts.append(Fact("published", "nothing for this alpha and resolution", ""))
     return facts
 
 
@@ -109,16 +115,16 @@ def _edgetpu(inspection: Inspection) -> list[Fact]:
     left = inspection.left_to_cpu
     if inspection.edgetpu_compiled:
         runtime = inspection.edgetpu_runtime
-        needs = f", for its runtime {runtime} or newer" if runtime else ""
-        facts = [Fact("Edge TPU", f"compiled for it{needs}", "")]
+        needs = f"; needs its runtime {runtime} or newer" if runtime else ""
+        facts = [Fact("Edge TPU", f"compiled{needs}", "")]
         facts.append(Fact("on the CPU", _named(inspection.layers, left) or "nothing", ""))
         if (entry := inspection.entry) and entry.cpu:
-            facts.append(Fact("compiled from", f"{entry.cpu}: its layers are there to be seen", "catalogue"))
+            facts.append(Fact("compiled from", f"{entry.cpu}, whose layers can be listed", "catalogue"))
         return facts
     if not left:
-        return [Fact("Edge TPU", "can run every layer; edgetpu_compiler has the last word", "")]
+        return [Fact("Edge TPU", "supports every layer; edgetpu_compiler has the last word", "")]
     able = len(inspection.layers) - len(left)
-    facts = [Fact("Edge TPU", f"can run {able} of {_count(len(inspection.layers), 'layer')}; not:", "")]
+    facts = [Fact("Edge TPU", f"supports {able} of {_count(len(inspection.layers), 'layer')}; not:", "")]
     reasons: dict[str, list[int]] = {}
     for place in left:
         reasons.setdefault(inspection.unsupported_reasons[place] or "", []).append(place)
@@ -189,7 +195,7 @@ def _shape(tensor: LayerTensor | None) -> str:
 
 
 def _weights(cost: Cost) -> str:
-    """Write the type of a layer's weights, and whether they have a scale a channel or one a tensor."""
+    """Write the type of a layer's weights, and whether they are quantized per channel or per tensor."""
     if not cost.weights:
         return ""
     weights = max(cost.weights, key=lambda tensor: tensor.stored_bytes)

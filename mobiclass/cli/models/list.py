@@ -34,10 +34,10 @@ _WIDEST_NAME: Final = 48
     verbose="Report the cache folder, the download source and the free memory on stderr.",
 )
 def list_models(output_format: str, quiet: bool, verbose: bool) -> None:
-    """List the known models: which are here, what they are, what they want.
+    """List the known models: availability, input, size, accuracy, licence.
 
-    Models that lie in the cache (MOBICLASS_CACHE) under names of their own are listed too. Files there are hashed, and
-    one that is not what its name says is flagged.
+    Your own models in the cache folder (MOBICLASS_CACHE) are listed too. Cached files are checked by their SHA-256, and
+    a damaged one is marked.
 
     \b
     Examples:
@@ -142,16 +142,16 @@ def _line(name: str, cells: Iterable[str]) -> str:
 
 def _legend(models: list[KnownModel], available: int | None) -> Iterable[str]:
     states = {model.state for model in models}
-    yield "● here  ○ to be had  – none   top-1: published, % of ImageNet's validation set"
-    yield "TPU: the same compiled for the Edge TPU, fetched with `models pull --edgetpu`"
+    yield "● here  ○ available  – none   top-1: published, % on ImageNet's validation set"
+    yield "TPU: variant compiled for the Edge TPU, fetched with `models pull --edgetpu`"
     if any(model.entry and model.entry.data_terms for model in models):
         yield "* trained on photos for non-commercial use only: see models/README.md"
     if any(model.entry and model.entry.classes is None for model in models):
-        yield "† gives features, not classes: `predict` refuses it"
+        yield "† feature extractor without classes: `predict` refuses it"
     if "partial" in states:
-        yield "◐ fetched in part: `models pull` goes on from there"
+        yield "◐ partly fetched: `models pull` resumes"
     if "damaged" in states:
-        yield "✗ damaged, or not what its name says: `models pull` fetches it again"
+        yield "✗ damaged, or not the file of that name: `models pull` fetches it again"
     if any(model.too_big(available) for model in models) and available is not None:
-        yield f"! would take more than the {available / 1e6:,.0f} MB of memory that are free now"
-        yield "  (estimated: 57 MB and 2.5 times the file)"
+        yield f"! needs more than the {available / 1e6:,.0f} MB of memory that are free now"
+        yield "  (estimate: 57 MB plus 2.5 times the file size)"

@@ -1,4 +1,4 @@
-"""``mobiclass models pull``: fetch models of the catalogue into the cache, and say what came."""
+"""``mobiclass models pull``: fetch models of the catalogue into the cache folder."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     quiet="Print nothing on stderr but errors.", verbose="Report the source and the destination of each file on stderr."
 )
 def pull(names: tuple[str, ...], edgetpu: bool, quiet: bool, verbose: bool) -> None:
-    """Fetch the models NAME... into the cache (MOBICLASS_CACHE), each verified by its SHA-256.
+    """Fetch models into the cache folder, verified by SHA-256.
 
-    What was interrupted goes on where it stopped. MOBICLASS_MIRROR is a base URL (http, https or file) to fetch from
-    instead; MOBICLASS_OFFLINE=1 keeps away from the network; http_proxy, https_proxy and no_proxy are heeded.
+    An interrupted download resumes where it stopped. MOBICLASS_CACHE sets the folder and MOBICLASS_MIRROR a base URL
+    (http, https or file) to fetch from instead; MOBICLASS_OFFLINE=1 forbids network access; http_proxy, https_proxy and
+    no_proxy are honoured.
 
     \b
     Examples:
@@ -74,10 +75,10 @@ def _pull(entry: CatalogEntry, *, quiet: bool, verbose: bool) -> None:
     from mobiclass.hub import pull as fetch
 
     said = {
-        "built-in": "comes with mobiclass",
+        "built-in": "is built in",
         "present": "is already here, verified",
         "fetched": f"fetched and verified ({entry.bytes:,} bytes)",
-        "replaced": f"fetched again and verified ({entry.bytes:,} bytes): the file that was there had other bytes",
+        "replaced": f"fetched again and verified ({entry.bytes:,} bytes): the file here was damaged or another one",
     }
     outcome = "built-in"
     if entry.name != BUILT_IN:
@@ -92,4 +93,4 @@ def _pull(entry: CatalogEntry, *, quiet: bool, verbose: bool) -> None:
         return
     click.echo(f"{entry.name} {said[outcome]}", err=True)
     if entry.data_terms and outcome != "present":
-        click.echo(f"  mind: {safe_text(entry.data_terms)}", err=True)
+        click.echo(f"  note: {safe_text(entry.data_terms)}", err=True)

@@ -1,4 +1,4 @@
-"""``mobiclass models show``: what a model says of itself, its layers, and what it will see of a photo."""
+"""``mobiclass models show``: the metadata and layers of a model, and a photo as its input."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def show(
     verbose: bool,
     **overrides: Any,
 ) -> None:
-    """Show what a model says of itself, and where each fact comes from.
+    """Show the metadata of a model, and the source of each fact.
 
     The model is not run: no runtime is needed.
 
-    --layers lists its operators in the order in which they run, with the parameters and multiply-adds that can be
-    counted in the file, beside those that were published; weights of int8/ch have a scale a channel, of int8/t one a
-    tensor. It shows the layers of any .tflite, a classifier or not.
+    --layers lists the operators in execution order, with parameters and multiply-adds as counted in the file and as
+    published; int8/ch weights are quantized per channel, int8/t per tensor. It works for any .tflite file, classifier
+    or not.
 
     \b
     Examples:
@@ -90,7 +90,7 @@ def show(
 
 
 class _Description(NamedTuple):
-    """What is known of a model, for people and for programs."""
+    """A model's facts for the table, and its fields for JSON."""
 
     model: ModelFile
     facts: Callable[[], list[Fact]]
@@ -104,7 +104,11 @@ def _describe_classifier(info: ModelInfo) -> _Description:
 
 
 def _describe_any(path: Path, reason: str) -> _Description:
-    """Describe a model that is no usable classifier for `reason`, unless it is no model at all."""
+    """Describe a model that is not a usable classifier, for `reason`.
+
+    Raises:
+        ModelError: it is no model at all.
+    """
     from mobiclass.cli.description import graph_facts, graph_json
     from mobiclass.tflite import read_graph, read_model_file
 
@@ -143,16 +147,16 @@ def _check_picture(photo: str | None, output: Path | None, *, overwrite: bool) -
         if photo is not None:
             raise click.UsageError("--preprocess needs a file to write: add -o FILE.png")
         if overwrite:
-            raise click.UsageError("--overwrite is for the file that --preprocess writes")
+            raise click.UsageError("--overwrite needs --preprocess PHOTO")
         return
     if photo is None:
-        raise click.UsageError("-o is for the picture that --preprocess PHOTO makes")
+        raise click.UsageError("-o needs --preprocess PHOTO")
     if output.suffix.lower() != ".png":
-        raise click.UsageError(f"-o {output}: the suffix must be .png: no other format keeps every pixel as it is")
+        raise click.UsageError(f"-o {output}: the suffix must be .png, a lossless format")
     if os.path.realpath(output) == os.path.realpath(photo):
         raise click.UsageError("--preprocess and -o name the same file")
     if output.exists() and not overwrite:
-        raise SetupError(f"{output}: there is a file already: --overwrite replaces it")
+        raise SetupError(f"{output}: the file exists already; --overwrite replaces it")
 
 
 def _write_picture(info: ModelInfo, photo: str, output: Path, *, quiet: bool) -> None:

@@ -74,7 +74,7 @@ function picture(row) {
   const frame = make("span", "picture");
   const data = row.thumbnail && byId(row.thumbnail);
   if (!data) {
-    frame.append(make("span", "absent", `No thumbnail: ${printable(row.no_thumbnail ?? "no picture")}`));
+    frame.append(make("span", "absent", `No thumbnail: ${printable(row.no_thumbnail ?? "not available")}`));
     return frame;
   }
   const image = make("img");
@@ -95,11 +95,11 @@ function pair(className, name, value) {
 /** Whether the first prediction is the truth, and else what is; nothing where the truth is not known. */
 function verdictText(row) {
   if (!row.truth) return "";
-  return row.wrong ? `wrong: ${row.truth.name}` : "right";
+  return row.wrong ? `wrong, actually ${row.truth.name}` : "correct";
 }
 
 /** The same as a line of its own, told by a mark as well as by colour. */
-function verdict(row, words = row.wrong ? `is ${row.truth.name}` : "right") {
+function verdict(row, words = row.wrong ? `actually ${row.truth.name}` : "correct") {
   const mark = make("span", "mark", row.wrong ? "✗" : "✓");
   mark.setAttribute("aria-hidden", "true");
   return make("span", row.wrong ? "pair verdict wrong" : "pair verdict", mark, outside(words, "", 120));

@@ -71,12 +71,12 @@ function fieldList(row) {
     add("Failure", make("span", "kind", kindName(row.error.kind)));
     add("Reason", outside(row.error.message ?? "", "", 4000));
   }
-  if (row.truth) add("Truth", row.error ? outside(row.truth.name) : verdict(row, row.truth.name));
+  if (row.truth) add("True label", row.error ? outside(row.truth.name) : verdict(row, row.truth.name));
   add("Path", outside(row.path, "", 8000));
   add("File", fileLink(row));
   add("Model", row.model && outside(row.model));
   add("Device", row.device && outside(row.device));
-  add("Instead of the accelerator", row.fallback && outside(row.fallback, "", 1000));
+  add("Fallback to the CPU", row.fallback && outside(row.fallback, "", 1000));
   return fields;
 }
 

@@ -69,7 +69,7 @@ class Page {
     const fallback = this.#rows.filter((row) => row.fallback).length;
     byId("notice").hidden = !fallback;
     byId("notice").append(
-      `The CPU stood in for the accelerator on ${count(fallback)}: `,
+      `${count(fallback)} classified on the CPU instead of the accelerator: `,
       outside(distinct("fallback"), "", 500),
     );
   }
@@ -124,7 +124,7 @@ class Page {
       shown === rows.length ? count(shown, ...noun) : `${shown.toLocaleString("en")} of ${count(rows.length, ...noun)}`;
     byId("status").textContent = grouped ? `${number}, ${count(this.#sections.length, "label", "labels")}` : number;
     byId("fold").hidden = !grouped;
-    byId("fold").textContent = this.#sections.some((section) => section.open) ? "Fold all" : "Unfold all";
+    byId("fold").textContent = this.#sections.some((section) => section.open) ? "Collapse all" : "Expand all";
     byId("nothing").hidden = shown > 0;
     byId("clear").hidden = !filtered;
     byId("nothing-text").textContent = rows.length ? "Nothing matches." : `No ${noun[1]}.`;

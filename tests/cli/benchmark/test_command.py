@@ -65,11 +65,20 @@ def test_a_table_fits_eighty_columns_and_keeps_long_names_whole(make_model: Make
     heading, name, figures, _, _, _, photo_heading, photo_name, photo, legend, _ = done.stdout.splitlines()
     assert heading.split() == ["model", "device", "thr", "load", "first", "p50", "p90", "p99", "img/s", "MB"]
     assert name == photo_name == "n" * 40
-    assert photo_heading.split()[2:] == ["thr", "decode", "preprocess", "invoke", "postprocess", "all", "file", "top-1"]
+    assert photo_heading.split()[2:] == [
+        "thr",
+        "decode",
+        "preprocess",
+        "invoke",
+        "postprocess",
+        "total",
+        "file",
+        "top-1",
+    ]
     thread_count, *steps, total, megabytes, top1 = photo.split()
     assert (thread_count, megabytes, top1) == ("1", "0.0", "–")
     assert sum(map(float, steps)) == pytest.approx(float(total), abs=0.03)
-    assert "a made photo" in legend
+    assert "a synthetic photo" in legend
     assert len(figures.split()) == 9
     assert max(map(len, done.stdout.splitlines())) <= 80
 

@@ -92,7 +92,7 @@ def test_waiting_is_shown_on_a_terminal_and_taken_away() -> None:
     waiting.clear()
     assert stream.getvalue() == ""
     waiting.say("self-test")
-    assert stream.getvalue() == "\rexamining: self-test ..."
+    assert stream.getvalue() == "\rchecking: self-test ..."
     waiting.clear()
     assert stream.getvalue().endswith("\r")
     assert not stream.getvalue().rpartition("\r")[0].rpartition("\r")[2].strip()
@@ -109,10 +109,10 @@ def test_nothing_is_shown_to_nobody(stream: io.StringIO, quiet: bool) -> None:
 @pytest.mark.parametrize(
     ("findings", "text"),
     [
-        ([OK], "classifying works, no warnings"),
-        ([OK, WARNING], "classifying works, 1 warning"),
-        ([WARNING, WARNING, PROBLEM], "classifying fails: 1 problem, 2 warnings"),
-        ([PROBLEM, PROBLEM], "classifying fails: 2 problems, no warnings"),
+        ([OK], "classification works, no warnings"),
+        ([OK, WARNING], "classification works, 1 warning"),
+        ([WARNING, WARNING, PROBLEM], "classification fails: 1 problem, 2 warnings"),
+        ([PROBLEM, PROBLEM], "classification fails: 2 problems, no warnings"),
     ],
 )
 def test_the_summary(findings: list[Finding], text: str) -> None:

@@ -114,7 +114,7 @@ def test_a_pipe_gets_plain_lines_with_the_fix_in_them() -> None:
     assert "\x1b" not in outcome.stdout
     (line,) = [line for line in lines if "MOBICLASS_THREADS" in line.split()]
     assert line.startswith("problem  MOBICLASS_THREADS  0 is not in the range 1<=x<=256; fix: correct it, or unset")
-    assert outcome.stderr == "classifying fails: 1 problem, " + outcome.stderr.partition("problem, ")[2]
+    assert outcome.stderr == "classification fails: 1 problem, " + outcome.stderr.partition("problem, ")[2]
 
 
 def test_quiet_is_quiet() -> None:
@@ -204,7 +204,7 @@ def test_a_damaged_model_is_told_by_its_checksum(installation: tuple[Path, dict[
     check = doctor(env=env)["built-in model"]
     assert check["status"] == "problem"
     assert str(model) in check["text"]
-    assert "is damaged, or another file than the catalogue's: sha256 " in check["text"]
+    assert "is damaged, or not the catalogue's: sha256 " in check["text"]
     assert "--force-reinstall mobiclass" in check["fix"]
 
 

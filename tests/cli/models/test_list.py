@@ -61,8 +61,8 @@ def test_what_is_wrong_is_marked_and_explained(cache: Path) -> None:
     assert line_of(lines, "mobilenet_v1_0.5_160_quant").startswith("✗ ")
     assert line_of(lines, "mobilenet_v1_0.25_128_quant").endswith("✗")
     assert line_of(lines, "mobilenet_v2_1.0_224_quant").startswith("◐ ")
-    assert any(line.startswith("✗ damaged, or not what its name says") for line in lines)
-    assert any(line.startswith("◐ fetched in part") for line in lines)
+    assert any(line.startswith("✗ damaged, or not the file of that name") for line in lines)
+    assert any(line.startswith("◐ partly fetched") for line in lines)
 
 
 def test_a_name_too_long_for_its_column_is_whole_on_a_line_of_its_own(cache: Path) -> None:
@@ -129,7 +129,7 @@ def test_what_is_too_big_for_the_free_memory_is_marked(monkeypatch: pytest.Monke
     lines = CliRunner().invoke(program, ["models", "list"]).output.splitlines()
     assert line_of(lines, "efficientnet_lite0").startswith("! ")
     assert not line_of(lines, "mobilenet_v1_0.25_128_quant").startswith("!")
-    assert any(line.startswith("! would take more than the 66 MB of memory that are free now") for line in lines)
+    assert any(line.startswith("! needs more than the 66 MB of memory that are free now") for line in lines)
     models = json.loads(CliRunner().invoke(program, ["models", "list", "--format", "json"]).output)
     assert (models[0]["too_big"], models[0]["available_memory_bytes"]) == (True, 66_000_000)
 

@@ -114,7 +114,7 @@ def test_a_damaged_model_is_refused_and_fetched_again(env: dict[str, str], cache
     for command in (["predict", "-m", BIRDS, "x.jpg"], ["models", "path", BIRDS]):
         outcome = run(*command, env=env)
         assert (outcome.exit_code, outcome.stdout) == (3, "")
-        assert f"damaged, or another file than the catalogue's {BIRDS}" in outcome.stderr
+        assert f"damaged, or not the catalogue's {BIRDS}" in outcome.stderr
     outcome = pull(BIRDS, env=env)
     assert outcome.exit_code == 0
     assert "fetched again and verified" in outcome.stderr
@@ -148,14 +148,14 @@ def test_of_several_those_that_can_be_had_are_fetched(env: dict[str, str], cache
     assert outcome.exit_code == 3
     assert outcome.stderr.count("mobiclass: error: ") == 2
     assert "there is no such file (404" in outcome.stderr
-    assert "is not insects (its SHA-256 is another one)" in outcome.stderr
-    assert "big fetched and verified (1,000,000 bytes)\nefficientnet_lite0 comes with mobiclass\n" in outcome.stderr
+    assert "is not insects (SHA-256 mismatch)" in outcome.stderr
+    assert "big fetched and verified (1,000,000 bytes)\nefficientnet_lite0 is built in\n" in outcome.stderr
     assert names_in(cache) == ["big.tflite"]
 
 
 def test_terms_are_told_and_hostile_text_is_not_obeyed(env: dict[str, str], server: FaultyServer) -> None:
     outcome = pull("insects", env=env)
-    assert outcome.stderr.endswith("\n  mind: of insects, for\ufffd insects only\n")
+    assert outcome.stderr.endswith("\n  note: of insects, for\ufffd insects only\n")
     server.faults = [redirects("http://localhost/\x1b[2J")]
     assert "\x1b" not in pull("big", env=env).stderr
 
@@ -186,7 +186,7 @@ def test_offline_all_that_would_be_fetched_is_told(env: dict[str, str], cache: P
     outcome = pull(BIRDS, "insects", env={**env, "MOBICLASS_OFFLINE": "1"})
     assert outcome.exit_code == 3
     for name in (BIRDS, "insects"):
-        assert f"{name} is not fetched; it would come from {server.url}/{name}.tflite (" in outcome.stderr
+        assert f"{name} is not fetched; its source is {server.url}/{name}.tflite (" in outcome.stderr
     assert server.requests == []
     assert not cache.exists()
 
@@ -248,7 +248,7 @@ class TestFullDisk:
         limited = ("sh", "-c", 'ulimit -f 512; exec "$@"', "sh", *COMMAND)
         outcome = run("models", "pull", "big", env=env, command=limited)
         assert outcome.exit_code == 3
-        assert f"{cache}: the model cannot be written (File too large): make room there" in outcome.stderr
+        assert f"{cache}: the model cannot be written (File too large): free space there" in outcome.stderr
         assert "MOBICLASS_CACHE" in outcome.stderr
         assert names_in(cache) == []
 
@@ -282,7 +282,7 @@ class TestFullDisk:
         outcome = pull(BIRDS, env={**env, "MOBICLASS_CACHE": "/proc/nothing/here"})
         assert outcome.exit_code == 3
         assert outcome.stderr.startswith("mobiclass: error: /proc/nothing/here: the model cannot be written (")
-        assert "name another folder with MOBICLASS_CACHE" in outcome.stderr
+        assert "set MOBICLASS_CACHE to another folder" in outcome.stderr
 
 
 @pytest.fixture(scope="module")
@@ -321,7 +321,7 @@ def test_a_certificate_that_is_trusted_serves_and_never_leads_to_http(
         secure.faults = [redirects(f"{server.url}/insects.tflite")]
         outcome = pull("insects", env=env)
         assert outcome.exit_code == 3
-        assert f"redirects to {server.url}/insects.tflite, which is not as safe; not followed" in outcome.stderr
+        assert f"redirects to {server.url}/insects.tflite, which is less secure; not followed" in outcome.stderr
         assert server.requests == []
         assert names_in(cache) == []
         assert pull("insects", env=env).exit_code == 0

@@ -50,7 +50,7 @@ def test_show_says_each_fact_with_its_source(model: Path) -> None:
     assert shown["license"] == "CC0-1.0  [embedded mobiclass.json]"
     assert shown["input"] == "uint8 1×6×10×3, real = (q − 127) · 0.00784313772"
     assert shown["output"] == "uint8 1×3, real = (q − 0) · 0.00390625, probabilities"
-    assert shown["labels"] == "3, of which 0 is the background  [TFLite Metadata]"
+    assert shown["labels"] == "3, index 0 is the background  [TFLite Metadata]"
     assert shown["resize"] == "crop  [m.json]"
     assert shown["crop fraction"] == "0.5  [embedded mobiclass.json]"
     assert shown["interpolation"] == "nearest  [m.json]"
@@ -137,10 +137,10 @@ def test_layers_beside_the_published_figures(make_model: MakeModel) -> None:
     facts = facts_of(run("models", "show", path, "--layers"))
     assert facts["parameters"] == "4,222,057; published: 4.24 M"
     assert facts["multiply-adds"] == "568,741,376; published: 569 M"
-    assert facts["published"].startswith("of MobileNet V1, alpha 1, resolution 224, for ImageNet's classes  [https://")
+    assert facts["published"].startswith("MobileNet V1, alpha 1, resolution 224, with ImageNet's classes  [https://")
     assert facts["separable"].startswith("13 pairs: ")
     assert facts["float layers"] == "none"
-    assert facts["Edge TPU"].startswith("can run every layer")
+    assert facts["Edge TPU"].startswith("supports every layer")
 
 
 def test_layers_of_the_built_in_model() -> None:
@@ -184,16 +184,16 @@ def test_layers_as_json(make_model: MakeModel) -> None:
 def test_float_layers_and_what_the_edge_tpu_leaves(make_model: MakeModel) -> None:
     outcome = run("models", "show", make_model(dtype="float32"), "--layers")
     assert facts_of(outcome)["float layers"] == "MEAN (#0), FULLY_CONNECTED (#1), SOFTMAX (#2)"
-    assert facts_of(outcome)["Edge TPU"] == "can run 0 of 3 layers; not:"
-    assert "MEAN (#0), FULLY_CONNECTED (#1), SOFTMAX (#2): it works on float32" in outcome.stdout
+    assert facts_of(outcome)["Edge TPU"] == "supports 0 of 3 layers; not:"
+    assert "MEAN (#0), FULLY_CONNECTED (#1), SOFTMAX (#2): float32 activations" in outcome.stdout
 
 
 def test_layers_of_a_compiled_model(make_model: MakeModel) -> None:
     outcome = run("models", "show", make_model(edgetpu_model()), "--layers")
     facts = facts_of(outcome)
-    assert facts["Edge TPU"] == "compiled for it"
+    assert facts["Edge TPU"] == "compiled"
     assert facts["on the CPU"] == "nothing"
-    assert facts["parameters"] == facts["multiply-adds"] == "inside edgetpu-custom-op"
+    assert facts["parameters"] == facts["multiply-adds"] == "unknown, inside edgetpu-custom-op"
 
 
 ODD_MODELS = {
@@ -210,7 +210,7 @@ def test_any_model_has_layers(kind: str, make_model: MakeModel) -> None:
     assert run("models", "show", path).exit_code == 3
     outcome = run("models", "show", path, "--layers")
     assert (outcome.exit_code, outcome.stderr) == (0, "")
-    (line,) = [line for line in outcome.stdout.splitlines() if line.startswith("no classifier")]
+    (line,) = [line for line in outcome.stdout.splitlines() if line.startswith("not a classifier")]
     assert reason in line
     shown = show_json(path, "--layers")
     assert reason in shown["no_classifier"]
@@ -299,7 +299,7 @@ def test_a_picture_is_not_replaced_without_being_told(make_model: MakeModel, pic
     arguments = ["models", "show", make_model(), "--preprocess", pictures / "red.png", "-o", picture]
     outcome = run(*arguments)
     assert (outcome.exit_code, outcome.stdout) == (3, "")
-    assert outcome.stderr == f"mobiclass: error: {picture}: there is a file already: --overwrite replaces it\n"
+    assert outcome.stderr == f"mobiclass: error: {picture}: the file exists already; --overwrite replaces it\n"
     assert picture.read_bytes() == b"mine"
     assert run(*arguments, "--overwrite").exit_code == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
@@ -342,8 +342,8 @@ def test_preprocess_wants_a_classifier(make_model: MakeModel, pictures: Path, tm
     ("arguments", "reason"),
     [
         (["--preprocess", "photo.jpg"], "add -o FILE.png"),
-        (["-o", "seen.png"], "-o is for the picture"),
-        (["--overwrite"], "--overwrite is for the file"),
+        (["-o", "seen.png"], "-o needs --preprocess"),
+        (["--overwrite"], "--overwrite needs --preprocess"),
         (["--preprocess", "photo.jpg", "-o", "seen.jpg"], "the suffix must be .png"),
         (["--preprocess", "x.png", "-o", "./x.png", "--overwrite"], "name the same file"),
         (["--resize", "stretch"], "is not one of"),
