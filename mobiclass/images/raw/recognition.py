@@ -24,7 +24,7 @@ _MAGICS: Final = (
     (rb"IIU\0", "RW2"),
     (rb"(?:II\*\0|MM\0\*)....CR\x02", "CR2"),
     (rb"(?:II\*\0|MM\0\*)....(?:IIII.waR|MMMMRaw)", "IIQ"),
-    (rb"II\x1a\0..\0\0HEAPCCDR", "CRW"),
+    (rb"II\x1a\0\0\0HEAPCCDR", "CRW"),
     (rb"\0MRM", "MRW"),
     (rb"FOVb", "X3F"),
 )
