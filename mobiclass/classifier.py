@@ -15,9 +15,10 @@ from mobiclass.choices import Resize, RunOptions, RuntimeChoice
 from mobiclass.errors import DelegateError, ImageError, ModelError
 from mobiclass.hub import find_model
 from mobiclass.images import Classifiable, RgbImage, upright_image
+from mobiclass.labels import read_labels
 from mobiclass.predictions import Prediction, predictions_from_output
 from mobiclass.runtime import Runtime, Session, open_session
-from mobiclass.tflite import ModelInfo, override_facts, read_labels, read_model
+from mobiclass.tflite import ModelInfo, override_facts, read_model
 
 if TYPE_CHECKING:
     from mobiclass.runtime import Fallback
@@ -118,7 +119,8 @@ class Classifier:
 
         Args:
             model: a known model's name, or the path of any ``.tflite`` classifier; the built-in model by default.
-            labels: a file with one label a line; the model's own labels by default.
+            labels: a file with one label a line, or in any form that exporters write (JSON, CSV, pbtxt, YAML; with or
+                without indices); the model's own labels by default.
             device: ``auto``, ``cpu`` or ``edgetpu[:usb|:pci][:N]``; ``auto`` is the Edge TPU for a model that was
                 compiled for it, with the model that it was compiled from as the fallback on the CPU.
             runtime: ``auto`` (LiteRT where it is installed), ``litert`` or ``tflite``.
@@ -139,7 +141,6 @@ class Classifier:
         run = RunOptions(device, runtime, num_threads, device_timeout).validated()
         overrides = override_facts(
             labels=read_labels(Path(labels)) if labels is not None else None,
-            labels_file=os.fspath(labels) if labels is not None else None,
             resize=resize,
             mean=mean,
             std=std,

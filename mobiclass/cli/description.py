@@ -9,7 +9,7 @@ from mobiclass.labels import background_index
 from mobiclass.results import printable_utf8
 
 if TYPE_CHECKING:
-    from mobiclass.tflite import Graph, ModelFile, ModelInfo, PerChannel, TensorSpec
+    from mobiclass.tflite import Graph, ModelFile, ModelInfo, NearbyLabels, PerChannel, TensorSpec
 
 
 class Fact(NamedTuple):
@@ -137,9 +137,17 @@ def _tensor_json(tensor: TensorSpec) -> dict[str, Any]:
     }
 
 
+def nearby_labels_text(nearby: NearbyLabels) -> str:
+    """Say what became of a label file that lies beside a model."""
+    if nearby.unused_because is None:
+        return f"taking the labels from {nearby.path}; give --labels FILE to take others"
+    return f"{nearby.path} is not used as its labels: {nearby.unused_because}; --labels FILE takes a list all the same"
+
+
 def _labels_text(model: ModelInfo) -> str:
     if not model.labels:
-        return "none: predictions have indices only"
+        text = "none: predictions have indices only"
+        return f"{text}; {nearby_labels_text(model.nearby_labels)}" if model.nearby_labels else text
     background = background_index(model.labels)
     note = "" if background is None else f", index {background} is the background"
     return f"{len(model.labels)}{note}"

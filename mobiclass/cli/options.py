@@ -130,7 +130,8 @@ _MODEL_OPTIONS = (
     ),
     option(
         "Model", "--labels", metavar="FILE", type=ANY_PATH,
-        help="Label file: one label per line, UTF-8.  [default: the model's own]",
+        help="Label file: one label per line, or what exporters write (JSON, CSV, pbtxt, YAML; with or without "
+        "indices).  [default: the model's own]",
     ),
     *_DEVICE_OPTIONS,
     *_PREPROCESSING_OPTIONS,

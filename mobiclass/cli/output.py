@@ -84,6 +84,12 @@ def explain(classifier: Classifier, *, quiet: bool, verbose: bool) -> None:
         )
     if quiet:
         return
+    if model.nearby_labels:
+        from mobiclass.cli.description import nearby_labels_text
+
+        click.echo(
+            f"mobiclass: {safe_text(model.name)}: {safe_text(nearby_labels_text(model.nearby_labels))}", err=True
+        )
     if model.preprocessing.sources["mean"] == "default":
         click.echo(
             f"mobiclass: {safe_text(model.name)} does not say how its input is normalized; "

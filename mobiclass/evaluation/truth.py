@@ -88,7 +88,7 @@ def match_folders(
         LabelsError: the file of ImageNet's classes, which comes with mobiclass, is missing or spoilt.
     """
     class_map = class_map or {}
-    names = ClassNames(model.labels, model.classes)
+    names = ClassNames(model.labels, model.classes, model.wnids)
     matches: dict[str, Match] = {}
     misses: list[str] = []
     left_out: list[str] = []

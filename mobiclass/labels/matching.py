@@ -1,7 +1,7 @@
 """A class that is named in text (a folder's name, an entry of a map) to a model's output index.
 
-By wnid, label or index, tried in this order, and never by the order of the texts. What fits several classes or none is
-said so, with what is near; nothing is guessed.
+By wnid, label or index, tried in this order, and never by the order of the texts; a label or a text may begin with a
+number that the other has not. What fits several classes or none is said so, with what is near; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mobiclass.labels.imagenet import first_imagenet_index, read_classes
 from mobiclass.labels.text import folded, synonyms
 
 _WNID: Final = re.compile(r"(?P<wnid>n[0-9]{8})(?:[\s._-]+(?P<rest>.+))?", re.DOTALL)
-_NUMBERED: Final = re.compile(r"[0-9]+[._-]+(?P<rest>.*[^\W\d_].*)", re.DOTALL)
+_NUMBERED: Final = re.compile(r"[0-9]+[\s.:,_-]+(?P<rest>.*[^\W\d_].*)", re.DOTALL)
 _INDEX: Final = re.compile(r"(?:class[\s_-]*)?0*(?P<index>[0-9]{1,9})", re.IGNORECASE)
 _NEAR: Final = 3
 _NEAR_CUTOFF: Final = 0.6
@@ -52,8 +52,10 @@ class ClassNames:
         classes: the number of the model's classes.
     """
 
-    def __init__(self, labels: tuple[str, ...] | None, classes: int) -> None:
-        """Take the `labels` of a model with that many `classes`.
+    def __init__(
+        self, labels: tuple[str, ...] | None, classes: int, wnids: tuple[str | None, ...] | None = None
+    ) -> None:
+        """Take the `labels` of a model with that many `classes`, and their `wnids` where its list has them.
 
         Raises:
             LabelsError: the file of ImageNet's classes, which comes with mobiclass, is missing or spoilt.
@@ -64,6 +66,7 @@ class ClassNames:
         self._spaced: dict[str, set[int]] = defaultdict(set)
         self._first_synonym: dict[str, set[int]] = defaultdict(set)
         self._folded: dict[str, set[int]] = defaultdict(set)
+        self._unnumbered: dict[str, set[int]] = defaultdict(set)
         self._wnids: dict[str, set[int]] = defaultdict(set)
         for index, label in enumerate(labels or ()):
             if not label.strip():
@@ -75,11 +78,16 @@ class ClassNames:
                 self._first_synonym[folded(synonym)].add(index)
             for name in synonyms(label):
                 self._folded[name].add(index)
+            if numbered := _NUMBERED.fullmatch(label):
+                self._unnumbered[folded(numbered["rest"])].add(index)
             if wnid := _WNID.fullmatch(label.strip()):
                 self._wnids[wnid["wnid"]].add(index)
+        for index, wnid_of_class in enumerate(wnids or ()):
+            if wnid_of_class:
+                self._wnids[wnid_of_class].add(index)
         self._imagenet_names: dict[str, set[int]] = defaultdict(set)
         if labels is not None and (first := first_imagenet_index(labels)) is not None:
-            self._add_imagenet(first)
+            self._add_imagenet(first, wnids)
 
     def find(self, text: str, *, suggest: bool = True) -> Match | Miss:
         """Find the class that `text` names; with `suggest`, a miss says what is near, which takes milliseconds."""
@@ -107,9 +115,11 @@ class ClassNames:
         name = self.name(index)
         return f"{name} ({index})" if len(self._exact.get(_composed(name), ())) > 1 else name
 
-    def _add_imagenet(self, first: int) -> None:
-        """Let wnids and ImageNet's own names stand for the classes, whose first is at `first`."""
+    def _add_imagenet(self, first: int, wnids: tuple[str | None, ...] | None) -> None:
+        """Let ImageNet's wnids and names stand for the classes, whose first is at `first`, but for its own `wnids`."""
         for index, (wnid, name) in enumerate(read_classes(), start=first):
+            if wnids and wnids[index] not in (None, wnid):
+                continue
             elsewhere = self._folded.get(folded(name), set())
             if elsewhere and index not in elsewhere:
                 continue  # the list has that class at another place: its wnid would lead to a wrong one
@@ -143,6 +153,9 @@ class ClassNames:
             names.append(numbered["rest"])
         for name in names:
             if indices := self._labelled(name):
+                return self._one_of(indices, "label")
+        for name in names:
+            if indices := self._unnumbered.get(folded(name), set()):
                 return self._one_of(indices, "label")
         return None
 

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
         ModelInfo,
         OutputKind,
         Preprocessing,
-        read_labels,
         read_model,
         read_model_file,
     )
+    from mobiclass.tflite.nearby import NearbyLabels
     from mobiclass.tflite.quantization import dequantize, quantize
 
 open_door(
@@ -50,10 +50,10 @@ open_door(
             "ModelInfo",
             "OutputKind",
             "Preprocessing",
-            "read_labels",
             "read_model",
             "read_model_file",
         ),
+        "nearby": ("NearbyLabels",),
         "quantization": ("dequantize", "quantize"),
     },
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, get_args
 
 from mobiclass.choices import Interpolation, Resize
 from mobiclass.errors import ModelError
+from mobiclass.labels import LabelList, labels_of_value
 from mobiclass.tflite.graph import Metadata, TensorSpec
 
 if TYPE_CHECKING:
@@ -36,8 +37,7 @@ class Facts(NamedTuple):
         resize: see `Resize`.
         crop_fraction: the part of the image's shorter side that the centre crop keeps, over 0 and up to 1.
         interpolation: the filter that resizes.
-        labels: one label an output, in the order of the outputs.
-        labels_file: the file that they stand in, for messages.
+        labels: the labels, not yet fitted to the outputs.
         description: what the model is, in a sentence.
         author: who made it.
         license: the licence of its weights.
@@ -49,8 +49,7 @@ class Facts(NamedTuple):
     resize: Resize | None = None
     crop_fraction: float | None = None
     interpolation: Interpolation | None = None
-    labels: tuple[str, ...] | None = None
-    labels_file: str | None = None
+    labels: LabelList | None = None
     description: str | None = None
     author: str | None = None
     license: str | None = None
@@ -69,8 +68,7 @@ DEFAULTS: Final = Facts(
 
 def override_facts(
     *,
-    labels: tuple[str, ...] | None = None,
-    labels_file: str | None = None,
+    labels: LabelList | None = None,
     resize: Resize | None = None,
     mean: float | Sequence[float] | None = None,
     std: float | Sequence[float] | None = None,
@@ -92,7 +90,7 @@ def override_facts(
             f"std is in pixel units of 0–255 and {min(stds):g} is too small: for a std of 0–1 units give 255 times as "
             f"much ({min(stds) * 255:g})"
         )
-    return Facts("command line", labels=labels, labels_file=labels_file, resize=resize, mean=means, std=stds)
+    return Facts("command line", labels=labels, resize=resize, mean=means, std=stds)
 
 
 def facts_from_quantization(tensor: TensorSpec) -> Facts:
@@ -127,7 +125,7 @@ def facts_from_catalog(entry: CatalogEntry) -> Facts:
     )
 
 
-def facts_from_metadata(metadata: Metadata, labels: tuple[str, ...] | None, file: str) -> Facts:
+def facts_from_metadata(metadata: Metadata, labels: LabelList | None, file: str) -> Facts:
     """Take what the TFLite Metadata of `file` say, with the `labels` of the file that they name.
 
     Raises:
@@ -144,7 +142,6 @@ def facts_from_metadata(metadata: Metadata, labels: tuple[str, ...] | None, file
         mean=mean,
         std=std,
         labels=labels,
-        labels_file=file if labels else None,
         description=metadata.description or metadata.name,
         author=metadata.author,
         license=metadata.license,
@@ -158,6 +155,7 @@ def parse_config(content: bytes, source: str, file: str) -> Facts:
 
     Raises:
         ModelError: it is no JSON object, of another format, or a value is impossible.
+        LabelsError: its labels are none.
     """
     import json
 
@@ -189,6 +187,7 @@ def parse_config(content: bytes, source: str, file: str) -> Facts:
         description=value(config, "description", _text),
         author=value(config, "author", _text),
         license=value(config, "license", _text),
+        labels=labels_of_value(config["labels"], f"{file}: 'labels'") if config.get("labels") is not None else None,
     )
 
 

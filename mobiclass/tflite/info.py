@@ -2,7 +2,8 @@
 
 It reads files and needs neither a runtime nor NumPy; it does not run the model. The sources, strongest first:
 the command line, a sidecar (``X.json``, ``X.labels.txt`` beside ``X.tflite``), ``mobiclass.json`` in the zip
-appended to the model, the TFLite Metadata, the catalogue, the input's quantization, the defaults.
+appended to the model, the TFLite Metadata, the catalogue, the input's quantization, a label file beside the model,
+the defaults.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from mobiclass.choices import Interpolation, Resize
 from mobiclass.errors import LabelsError, ModelError
-from mobiclass.labels import check_labels, parse_labels
+from mobiclass.labels import Labels, parse_labels, read_labels
 from mobiclass.tflite.facts import (
     CONFIG_NAME,
     DEFAULTS,
@@ -27,6 +28,9 @@ from mobiclass.tflite.facts import (
     parse_config,
 )
 from mobiclass.tflite.graph import EDGETPU_CUSTOM_OP, Graph, Quantization, TensorSpec, read_graph, read_zip_members
+
+if TYPE_CHECKING:
+    from mobiclass.tflite.nearby import NearbyLabels
 
 __all__ = ["ModelFile", "ModelInfo", "Preprocessing", "Quantization", "TensorSpec", "read_model", "read_model_file"]
 
@@ -96,6 +100,8 @@ class ModelInfo(ModelFile):
         author: who made it.
         license: the licence of its weights.
         sources: for labels, description, author and license, the source that each comes from.
+        wnids: the WordNet id of each output, where its labels have them.
+        nearby_labels: the label file beside it, where that is its labels' source or may be.
     """
 
     input: TensorSpec
@@ -108,6 +114,8 @@ class ModelInfo(ModelFile):
     author: str | None
     license: str | None
     sources: Mapping[str, str]
+    wnids: tuple[str | None, ...] | None = field(default=None, repr=False)
+    nearby_labels: NearbyLabels | None = None
 
     @property
     def height(self) -> int:
@@ -146,11 +154,8 @@ def read_model(path: Path, overrides: Facts | None = None) -> ModelInfo:
         *_embedded_facts(graph, content, path),
     ]
     layers += [*_catalog_facts(content, layers), facts_from_quantization(image), DEFAULTS]
-    labels, labels_source = _strongest(layers, "labels")
-    if labels is not None:
-        labels_file, _ = _strongest(layers, "labels_file")
-        check_labels(labels, scores.shape[-1], labels_file or labels_source, path.name)
-    elif graph.head in _FEATURE_HEADS and _output_kind(graph.head, scores) == "logits":
+    labels, labels_source, nearby = _fitted_labels(layers, scores.shape[-1], path)
+    if labels is None and graph.head in _FEATURE_HEADS and _output_kind(graph.head, scores) == "logits":
         raise ModelError(
             f"{path}: no image classifier but, it seems, a feature extractor: its {scores.shape[-1]} outputs are "
             "neither probabilities nor labelled; if they are classes, name them with --labels"
@@ -164,7 +169,9 @@ def read_model(path: Path, overrides: Facts | None = None) -> ModelInfo:
         output_kind=_output_kind(graph.head, scores),
         custom_ops=graph.custom_ops,
         preprocessing=_preprocessing(layers),
-        labels=labels,
+        labels=labels.names if labels else None,
+        wnids=labels.wnids if labels else None,
+        nearby_labels=nearby,
         description=texts["description"][0],
         author=texts["author"][0],
         license=texts["license"][0],
@@ -236,7 +243,7 @@ def _sidecar_facts(path: Path) -> list[Facts]:
     facts = []
     labels = path.with_name(f"{stem}.labels.txt")
     if _is_file(labels):
-        facts.append(Facts(source=labels.name, labels=read_labels(labels), labels_file=str(labels)))
+        facts.append(Facts(source=labels.name, labels=read_labels(labels)))
     config = path.with_name(f"{stem}.json")
     if _is_file(config):
         facts.append(parse_config(_read_file(config), config.name, str(config)))
@@ -276,18 +283,19 @@ def _catalog_facts(content: bytes, stronger: Sequence[Facts]) -> list[Facts]:
     return [facts_from_catalog(entry)] if entry else []
 
 
-def read_labels(path: Path) -> tuple[str, ...]:
-    """Read the label list at `path`: UTF-8, one label a line.
+def _fitted_labels(layers: Sequence[Facts], outputs: int, path: Path) -> tuple[Labels | None, str, NearbyLabels | None]:
+    """Give the labels of the outputs and their source; where no source has any, those of a file beside the model."""
+    listed, source = _strongest(layers, "labels")
+    if listed is not None:
+        labels = listed.fit(outputs, path.name)
+        return labels, f"{source}, {labels.note}" if labels.note else source, None
+    from mobiclass.tflite.nearby import find_nearby_labels
 
-    Raises:
-        LabelsError: the file cannot be read or holds no labels.
-    """
-    try:
-        content = path.read_bytes()
-    except (OSError, MemoryError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error) or "out of memory"
-        raise LabelsError(f"{path}: the labels cannot be read ({reason})") from error
-    return parse_labels(content, str(path))
+    found, nearby = find_nearby_labels(path, outputs)
+    if found is None or nearby is None:
+        return None, source, nearby
+    source = f"{nearby.path.name} beside the model"
+    return found, f"{source}, {found.note}" if found.note else source, nearby
 
 
 def _preprocessing(layers: Sequence[Facts]) -> Preprocessing:

@@ -313,7 +313,7 @@ def test_usage_errors(arguments: list[str], reason: str) -> None:
         (["--model", "./"], "a folder, not a .tflite file"),
         (["--model", "x" * 5000], "there is no model named"),
         (["--model", "/" + "x" * 5000], "cannot be read (File name too long)"),
-        (["--labels", "none.txt"], "none.txt: the labels cannot be read (No such file or directory)"),
+        (["--labels", "none.txt"], "none.txt: the label list cannot be read (No such file or directory)"),
         (["--labels", "labels.txt"], ": 2 labels do not fit the 1000 outputs"),
         (["--labels", "empty.txt"], "empty.txt: there is no label in it"),
     ],

@@ -89,12 +89,13 @@ def test_a_models_labels_are_recognized() -> None:
     assert first_imagenet_index(("background", *labels)) == 1
     assert first_imagenet_index((*labels, "background")) == 0
     assert first_imagenet_index(tuple(f"{label}, {label}um" for label in labels)) == 0
-    assert first_imagenet_index((*labels, "cat")) is None
+    assert first_imagenet_index(("dummy", *labels)) == 1
+    assert first_imagenet_index((*labels, "cat")) == 0
     assert first_imagenet_index(labels[::-1]) is None
     assert first_imagenet_index(()) is None
 
 
-@pytest.mark.parametrize(("others", "first"), [(100, 0), (101, None)])
-def test_nine_in_ten_names_must_stand_in_their_places(others: int, first: int | None) -> None:
+@pytest.mark.parametrize(("others", "first"), [(400, 0), (401, None)])
+def test_six_in_ten_names_must_stand_in_their_places(others: int, first: int | None) -> None:
     labels = tuple(entry.label for entry in read_classes())
     assert first_imagenet_index(("?",) * others + labels[others:]) == first

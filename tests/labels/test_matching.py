@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from mobiclass.labels.imagenet import read_classes
 from mobiclass.labels.matching import ClassNames, Match, Miss
+from mobiclass.labels.parsing import parse_labels
 
 ANIMALS = (
     "background",
@@ -178,10 +180,9 @@ def test_a_background_class_shifts_it_or_not(labels: tuple[str, ...], first: int
         (*IMAGENET[1:], IMAGENET[0]),
         tuple(sorted(IMAGENET)),
         tuple(f"label {index}" for index in range(1000)),
-        (*IMAGENET, "cat"),  # 1001, and none of them background
         IMAGENET[:999],
     ],
-    ids=["backwards", "shifted", "alphabetical", "others", "a thousand and one", "too few"],
+    ids=["backwards", "shifted", "alphabetical", "others", "too few"],
 )
 def test_the_number_of_labels_alone_makes_no_imagenet(labels: tuple[str, ...]) -> None:
     found = ClassNames(labels, len(labels)).find("n01440764")
@@ -227,3 +228,69 @@ def test_imagenets_own_names_stand_for_a_models(imagenet: ClassNames) -> None:
     assert imagenet.find("crane") == Miss("ambiguous", ("crane (bird) (134)", "crane (machine) (517)"), ambiguous=True)
     assert imagenet.find("crane (bird)") == Match(134, "label")
     assert imagenet.find("crane_bird") == Match(134, "label")
+
+
+# Numbers that a folder or a label has and the other has not
+
+
+@pytest.mark.parametrize("labels", [("Class 1", "Class 2", "Class 3"), ("0 Class 1", "1 Class 2", "2 Class 3")])
+def test_a_label_counts_before_an_index(labels: tuple[str, ...]) -> None:
+    names = ClassNames(labels, 3)
+    for index in range(3):
+        for text in (f"Class {index + 1}", f"class_{index + 1}", f"{index} Class {index + 1}"):
+            assert names.find(text) == Match(index, "label")
+    assert names.find("Class 0") == Match(0, "index")
+
+
+def test_a_number_before_a_label_may_be_missing_but_not_decide() -> None:
+    names = ClassNames(("0 red", "1: green", "2_blue", "3 toed sloth"), 4)
+    assert [names.find(text) for text in ("red", "green", "Blue", "3 toed sloth")] == [
+        Match(index, "label") for index in range(4)
+    ]
+    assert names.find("7 red") == Match(0, "label")
+    assert ClassNames(("1 man", "2 man"), 2).find("man") == Miss(
+        "ambiguous", ("1 man (0)", "2 man (1)"), ambiguous=True
+    )
+
+
+# ImageNet's list in any form
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps({str(index): [wnid, name.replace(" ", "_")] for index, (wnid, name) in enumerate(read_classes())}),
+        json.dumps({str(index): name for index, (_, name) in enumerate(read_classes())}),
+        json.dumps({wnid: index for index, (wnid, _) in enumerate(read_classes())}),
+        json.dumps(IMAGENET),
+        "\n".join(f"{wnid} {name}" for wnid, name in read_classes()),
+        "\n".join(WNIDS),
+        "\n".join(IMAGENET),
+        "\n".join(f"{index} {name}" for index, name in enumerate(IMAGENET)),
+        "\n".join(f"{index}: {name}" for index, name in reversed([*enumerate(IMAGENET)])),
+        "id,name\n" + "\n".join(f'{index},"{name}, thing"' for index, name in enumerate(IMAGENET)),
+        repr(dict(enumerate(IMAGENET))),
+    ],
+    ids=["Keras", "id2label", "wnids to index", "list", "synsets", "wnids", "plain", "numbered", "numbered backwards",
+         "CSV", "Python"],
+)  # fmt: skip
+def test_wnid_folders_fit_every_form_of_imagenets_list(text: str) -> None:
+    labels = parse_labels(text.encode(), "f").fit(1000, "m")
+    names = ClassNames(labels.names, 1000, labels.wnids)
+    assert [names.find(wnid) for wnid in WNIDS] == [Match(index, "wnid") for index in range(1000)]
+
+
+@pytest.mark.parametrize("background", ["background", "dummy", "__background__", "n00000000 background"])
+def test_wnid_folders_fit_synsets_behind_a_background(background: str) -> None:
+    text = "\n".join([background, *(f"{wnid} {name}" for wnid, name in read_classes())])
+    labels = parse_labels(text.encode(), "f").fit(1001, "m")
+    names = ClassNames(labels.names, 1001, labels.wnids)
+    assert [names.find(wnid) for wnid in WNIDS] == [Match(index + 1, "wnid") for index in range(1000)]
+
+
+def test_wnids_of_a_short_list_are_its_own() -> None:
+    labels = parse_labels(b"n02979186 cassette player\nn01440764 tench\n", "f").fit(2, "m")
+    names = ClassNames(labels.names, 2, labels.wnids)
+    assert names.find("n01440764") == Match(1, "wnid")
+    assert names.find("tench") == Match(1, "label")
+    assert isinstance(names.find("n01443537"), Miss)

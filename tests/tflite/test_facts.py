@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobiclass.errors import ModelError
+from mobiclass.errors import LabelsError, ModelError
 from mobiclass.tflite.facts import DEFAULTS, facts_from_metadata, facts_from_quantization, override_facts, parse_config
 from mobiclass.tflite.graph import Metadata, Normalization, Quantization, TensorSpec
 
@@ -107,10 +107,19 @@ def test_any_bytes_give_facts_or_a_model_error(content: bytes) -> None:
         assert str(error).startswith("X.json: ")
 
 
+def test_labels_may_stand_in_a_config() -> None:
+    for labels in (["a", "b"], {"0": "a", "1": "b"}, {"b": 1, "a": 0}):
+        facts = parse_config(json.dumps({"labels": labels}).encode(), "X.json", "X.json")
+        assert facts.labels is not None
+        assert facts.labels.fit(2, "m").names == ("a", "b")
+    with pytest.raises(LabelsError, match=r"X\.json: 'labels': a JSON list or object"):
+        parse_config(b'{"labels": "labels.txt"}', "X.json", "X.json")
+
+
 def test_overrides_are_per_channel() -> None:
-    facts = override_facts(mean=127, std=(2, 3.5, 4), resize="squash", labels=("a", "b"))
+    facts = override_facts(mean=127, std=(2, 3.5, 4), resize="squash")
     assert (facts.mean, facts.std) == ((127.0,) * 3, (2.0, 3.5, 4.0))
-    assert (facts.resize, facts.labels, facts.source) == ("squash", ("a", "b"), "command line")
+    assert (facts.resize, facts.labels, facts.source) == ("squash", None, "command line")
 
 
 @pytest.mark.parametrize("std", [1, 1.0, 0.5, (127.5, 0.225, 127.5)])

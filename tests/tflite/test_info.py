@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mobiclass.errors import LabelsError, ModelError
+from mobiclass.labels import parse_labels
 from mobiclass.tflite.facts import Facts, override_facts
 from mobiclass.tflite.info import read_model
 from tests.conftest import MakeModel
@@ -72,7 +73,7 @@ def test_the_strongest_source_of_the_labels_wins(make_model: MakeModel) -> None:
     path.with_name("m.labels.txt").write_text("d\ne\nf\n")
     info = read_model(path)
     assert (info.labels, info.sources["labels"]) == (("d", "e", "f"), "m.labels.txt")
-    info = read_model(path, override_facts(labels=("g", "h", "i")))
+    info = read_model(path, override_facts(labels=parse_labels(b"g\nh\ni\n", "f")))
     assert (info.labels, info.sources["labels"]) == (("g", "h", "i"), "command line")
 
 
@@ -197,7 +198,7 @@ def test_outputs_of_a_feature_layer_are_classes_once_they_have_labels(code: int 
     path = make_model(bare_model(code=code, output_scale=0.1))
     with pytest.raises(ModelError, match="--labels"):
         read_model(path)
-    assert read_model(path, Facts("command line", labels=("a", "b", "c"))).labels == ("a", "b", "c")
+    assert read_model(path, Facts("command line", labels=parse_labels(b"a\nb\nc\n", "f"))).labels == ("a", "b", "c")
 
 
 def test_logits_without_labels_are_classes(make_model: MakeModel) -> None:

@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mobiclass.errors import LabelsError
-from mobiclass.labels import check_labels, read_classes
-from mobiclass.tflite import read_labels
+from mobiclass.labels import read_classes, read_labels
 from tools.errors import CalibrationError, DependencyError
 from tools.quantization import bundled_photos
 
@@ -46,17 +45,23 @@ def given_labels(labels: Path | None, keras_file: Path | None, outputs: int) -> 
         LabelsError: the given list cannot be read or has another length.
     """
     if labels is not None:
-        names = read_labels(labels)
-        check_labels(names, outputs, str(labels), "the model")
+        names = read_labels(labels).fit(outputs, "the model").names
         _check_lines(names, labels)
         return Labels(names, labels.name)
     if keras_file is None:
         return None
     for path in (keras_file.with_name(f"{keras_file.stem}.labels.txt"), keras_file.with_name("labels.txt")):
-        if path.is_file() and len(names := read_labels(path)) == outputs:
-            _check_lines(names, path)
-            return Labels(names, f"{path.name} beside the model")
+        if path.is_file() and (found := _fitting(path, outputs)):
+            _check_lines(found, path)
+            return Labels(found, f"{path.name} beside the model")
     return None
+
+
+def _fitting(path: Path, outputs: int) -> tuple[str, ...] | None:
+    try:
+        return read_labels(path).fit(outputs, "the model").names
+    except LabelsError:
+        return None
 
 
 def imagenet_labels() -> Labels:

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mobiclass.images import Preprocessor, load_image
-from mobiclass.tflite import Preprocessing, per_channel, read_labels
+from mobiclass.labels import read_labels
+from mobiclass.tflite import Preprocessing, per_channel
 from tools.convert.class_labels import (
     IMAGENET_OUTPUTS,
     Labels,

@@ -1,0 +1,188 @@
+"""The bytes of a label file to a `LabelList`: which form they have, by their content first and the suffix second.
+
+Known are plain lines, lines that carry their index, CSV, JSON, pbtxt label maps, the ``names`` of a YAML file, and
+Python's literals. A file that is recognized and cannot be read is refused as what it is, never taken for lines.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePath
+from typing import Any, Final
+
+from mobiclass._system import decode_text, read_text_file
+from mobiclass.errors import LabelsError
+from mobiclass.labels.lists import LabelList, NumberedLines, PlainLines, Reading, first_repeated, is_numbering
+
+_MAX_BYTES: Final = 32 << 20  # the names of 20,000 classes with their synonyms take one megabyte
+_MAX_LABELS: Final = 1_000_000
+_PBTXT: Final = re.compile(r"(?:\s|#[^\n]*(?:\n|$))*(?:item|entry)\s*:?\s*[{<]")
+_YAML_KEY: Final = re.compile(r"^(?:\"names\"|'names'|names)[ \t]*:(?:[ \t\r\n]|$)", re.MULTILINE)
+_JSON_START: Final = re.compile(r"[\[{]\s*(?:[\"\[{\]}]|$)")
+_LITERAL_START: Final = re.compile(r"[\[{]\s*(?:'|-?[0-9]+\s*:)")
+_WRONG_FILES: Final = (
+    (
+        re.compile(r"\s*<(?:!doctype|html|\?xml)", re.IGNORECASE),
+        "a web page or XML, not labels; download the file itself",
+    ),
+    (re.compile(r"version https://git-lfs"), "a Git LFS pointer, not the labels that it points to"),
+)
+_NUMBERED: Final = re.compile(
+    r"[\[(#]?(?P<index>[0-9]{1,7})(?:"
+    r"(?P<joint>[._-]+(?=[^\s._-]))|(?P<mark>[\])]?\s*[:;,=|]\s*|[\])]\s*)|\.?\s+(?:[-–—]\s+)?|$)"
+    r"(?P<name>.*)",
+    re.DOTALL,
+)
+
+
+def read_labels(path: Path) -> LabelList:
+    """Read the label file at `path`.
+
+    Raises:
+        LabelsError: it cannot be read, or is no label list.
+    """
+    try:
+        text = read_text_file(path, _MAX_BYTES)
+    except ValueError as error:
+        raise LabelsError(f"{path}: the label list {error}") from error
+    return _parse(text, str(path))
+
+
+def parse_labels(content: bytes, source: str) -> LabelList:
+    """Read the bytes of a label file; `source` names it in messages, and its suffix is a hint.
+
+    Raises:
+        LabelsError: they are no label list.
+    """
+    try:
+        if len(content) > _MAX_BYTES:
+            raise ValueError(f"is longer than {_MAX_BYTES >> 20} MB")
+        text = decode_text(content)
+    except ValueError as error:
+        raise LabelsError(f"{source}: the label list {error}") from error
+    return _parse(text, source)
+
+
+def labels_of_value(value: Any, source: str) -> LabelList:
+    """Read labels that stand in a larger JSON object, as `value` of it; `source` names it in messages.
+
+    Raises:
+        LabelsError: there are no labels in it that could be told.
+    """
+    from mobiclass.labels.json_forms import readings_of_value
+
+    try:
+        return _list(readings_of_value(value), source)
+    except ValueError as error:
+        raise LabelsError(f"{source}: {error}") from error
+
+
+def _parse(text: str, source: str) -> LabelList:
+    suffix = PurePath(source.removesuffix(")")).suffix.lower()  # a file in a model: "birds.tflite (labels.txt)"
+    for pattern, description in _WRONG_FILES:
+        if pattern.match(text):
+            raise LabelsError(f"{source}: this is {description}")
+    try:
+        return _list(_structured(text, suffix) or _from_lines(text, suffix), source)
+    except ValueError as error:
+        raise LabelsError(f"{source}: {error}") from error
+
+
+def _list(readings: list[Reading], source: str) -> LabelList:
+    if not any(name for reading in readings for name in reading.names):
+        raise LabelsError(f"{source}: there is no label in it; write one label a line")
+    if any(len(reading.names) > _MAX_LABELS for reading in readings):
+        raise LabelsError(f"{source}: more than {_MAX_LABELS:,} labels")
+    return LabelList(source, tuple(readings))
+
+
+def _structured(text: str, suffix: str) -> list[Reading] | None:
+    """Read what is no list of lines; ``None`` where it is one.
+
+    Raises:
+        ValueError: it has another form, and an error in it.
+    """
+    stripped = text.strip()
+    if stripped[:1] in ("{", "["):
+        if suffix == ".json" or _JSON_START.match(stripped):
+            from mobiclass.labels.json_forms import readings_of_json
+
+            return readings_of_json(stripped)
+        if _LITERAL_START.match(stripped):
+            from mobiclass.labels.yaml_forms import readings_of_literal
+
+            return readings_of_literal(stripped)
+    elif suffix == ".json":
+        raise ValueError("a JSON list or object of labels is expected")
+    if suffix == ".pbtxt" or _PBTXT.match(text):
+        from mobiclass.labels.pbtxt import readings_of_pbtxt
+
+        return readings_of_pbtxt(text)
+    if suffix in (".yaml", ".yml") or _YAML_KEY.search(text):
+        from mobiclass.labels.yaml_forms import readings_of_yaml
+
+        return readings_of_yaml(text)
+    return None
+
+
+def _from_lines(text: str, suffix: str) -> list[Reading]:
+    """Read a list of lines, in all the ways in which it can be read."""
+    lines = _lines(text)
+    filled = [line for line in lines if line]
+    readings: list[Reading] = []
+    if (
+        suffix in (".csv", ".tsv")
+        or any(mark in line for line in filled[:2] for mark in ',;\t"')
+        or _has_header(filled)
+    ):
+        from mobiclass.labels.tables import cells_as_labels, table_with_columns
+
+        if table := table_with_columns(text):
+            return [table]
+        readings += cells_as_labels(text, suffix)
+    if numbered := _numbered(filled):
+        if not isinstance(numbered, NumberedLines):
+            return [numbered]
+        readings.append(numbered)
+    return [*readings, PlainLines("a list of labels", tuple(lines))]
+
+
+def _has_header(lines: list[str]) -> bool:
+    from mobiclass.labels.tables import is_header
+
+    return len(lines) > 1 and is_header(lines[0])
+
+
+def _lines(text: str) -> list[str]:
+    """Split `text` at line ends alone (`str.splitlines` knows more), and drop what is blank around each line."""
+    if "\r" in text:
+        text = re.sub(r"\r+\n|\r", "\n", text)
+    lines = [line.strip() for line in text.split("\n")]
+    if not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def _numbered(lines: list[str]) -> Reading | None:
+    """Read lines that all begin with a number of their own; bare numbers are names, unless others have a name too.
+
+    A comma, colon or the like after every number makes them indices for certain; a space does not.
+    """
+    matches = []
+    for line in lines:
+        match = _NUMBERED.fullmatch(line)
+        if match is None:
+            return None
+        matches.append(match)
+    indices = tuple(int(match["index"]) for match in matches)
+    names = tuple(match["name"].strip() for match in matches)
+    if not any(names):
+        return None
+    if all(match["mark"] for match in matches):
+        if (twice := first_repeated(indices)) is not None:
+            raise ValueError(f"a numbered list that has the index {twice} twice")
+        return Reading("a numbered list", names, indices) if is_numbering(indices) else None
+    if not is_numbering(indices):
+        return None
+    joint = any(match["joint"] for match in matches)
+    return NumberedLines("a numbered list", names, indices, lines=tuple(lines), part_of_name=joint)
