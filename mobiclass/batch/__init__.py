@@ -8,6 +8,7 @@ from mobiclass._system import open_door
 
 if TYPE_CHECKING:
     from mobiclass.batch.engine import Batch, BatchSummary, PredictionOptions, RowSink
+    from mobiclass.batch.exclusion import Exclusion
     from mobiclass.batch.output import OUTPUT_SUFFIXES, FileOutput, journal_path
     from mobiclass.batch.sources import ImageFinder, is_image_name
     from mobiclass.batch.wildcards import is_folder
@@ -16,6 +17,7 @@ open_door(
     __name__,
     {
         "engine": ("Batch", "BatchSummary", "PredictionOptions", "RowSink"),
+        "exclusion": ("Exclusion",),
         "output": ("OUTPUT_SUFFIXES", "FileOutput", "journal_path"),
         "sources": ("ImageFinder", "is_image_name"),
         "wildcards": ("is_folder",),

@@ -33,6 +33,13 @@ def matching_paths(pattern: str) -> Iterator[str]:
     yield from _expand(root, [part for part in names.split(os.sep) if part], set())
 
 
+def fixed_folder(pattern: str) -> str:
+    """Give the folder that `pattern` names before its first wildcard; empty where it begins with one."""
+    parts = pattern.replace(os.altsep, os.sep).split(os.sep) if os.altsep else pattern.split(os.sep)
+    fixed = next(number for number, part in enumerate(parts) if has_wildcards(part) or number == len(parts) - 1)
+    return os.sep.join(parts[:fixed]) + (os.sep if fixed else "")
+
+
 def _expand(folder: str, parts: Sequence[str], seen: set[tuple[int, int, int]]) -> Iterator[str]:
     """Give what matches `parts` in `folder`; `seen` has the folders that ``**`` went through, and with what to go."""
     if not parts:

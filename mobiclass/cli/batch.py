@@ -15,6 +15,7 @@ from mobiclass.cli.options import (
     ModelOptions,
     all_files_option,
     earlier_run_options,
+    exclude_option,
     format_option,
     jobs_option,
     model_options,
@@ -27,7 +28,7 @@ from mobiclass.cli.terminal.streams import show_native_output, stdin_bytes
 from mobiclass.cli.terminal.text import safe_text
 
 if TYPE_CHECKING:
-    from mobiclass.batch import BatchSummary, FileOutput
+    from mobiclass.batch import BatchSummary, Exclusion, FileOutput
 
 
 @click.command(cls=GroupedCommand)
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 @jobs_option
 @option("Sources", "--no-recursive", is_flag=True, help="Skip subfolders.")
 @all_files_option
+@exclude_option
 @option("Sources", "-0", "--null", is_flag=True, help="Expect NUL-separated paths in lists.")
 @option(
     "Output", "--report", metavar="FILE.html", type=click.Path(path_type=Path, dir_okay=False),
@@ -58,6 +60,7 @@ def batch(
     jobs: int | None,
     no_recursive: bool,
     all_files: bool,
+    exclusion: Exclusion,
     null: bool,
     report: Path | None,
     output_format: str | None,
@@ -69,7 +72,7 @@ def batch(
 
     Every file gets exactly one row, in order: one that cannot be read or decoded gets a row with the reason, and
     the others go on (exit code 4). Ctrl-C finishes what is under way; --resume goes on from there, and from any
-    crash.
+    crash. In folders, what systems keep there is passed over (@eaDir, #recycle, $RECYCLE.BIN, lost+found and the like).
 
     \b
     Examples:
@@ -82,7 +85,7 @@ def batch(
     from mobiclass.errors import DelegateError
 
     _check_outputs(output, report, output_format, resume=resume, overwrite=overwrite)
-    finder = ImageFinder(recursive=not no_recursive, all_files=all_files, null_separated=null)
+    finder = ImageFinder(recursive=not no_recursive, all_files=all_files, null_separated=null, exclusion=exclusion)
     finder.check(sources)
     if verbose:
         show_native_output()

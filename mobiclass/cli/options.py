@@ -14,6 +14,7 @@ from mobiclass.cli.signals import loaded
 from mobiclass.cli.terminal.text import echo_notice
 
 if TYPE_CHECKING:
+    from mobiclass.batch import Exclusion
     from mobiclass.classifier import Classifier
 
 # For completion alone: whether a file can be read is found out where it is read, which says more.
@@ -147,6 +148,21 @@ jobs_option = option(
 )  # fmt: skip
 
 all_files_option = option("Sources", "--all-files", is_flag=True, help="Try files of any suffix in folders.")
+
+
+def _exclusion(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> Exclusion:
+    from mobiclass.batch import Exclusion
+
+    try:
+        return Exclusion(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+exclude_option = click.option(
+    "--exclude", "exclusion", metavar="GLOB", multiple=True, callback=_exclusion,
+    help="Pass over files and folders of that name or of that path below the source; may be repeated.",
+)  # fmt: skip
 
 _PREDICTION_OPTIONS = (
     option(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from mobiclass.batch import ImageFinder, is_folder, is_image_name
+from mobiclass.batch import Exclusion, ImageFinder, is_folder, is_image_name
 from mobiclass.errors import SetupError
 
 
@@ -23,12 +23,16 @@ class ClassFolders:
         names: the folders' names, sorted; hidden ones are none.
         loose_images: the number of images in the directory itself, which are of no class.
         all_files: whether every file in them counts as an image, whatever its suffix.
+        passed_over: the folders in it that are no classes: what systems keep there, and what was excluded.
+        exclusion: what is passed over within the class folders too.
     """
 
     root: str
     names: tuple[str, ...]
     loose_images: int
     all_files: bool
+    passed_over: tuple[str, ...] = ()
+    exclusion: Exclusion = Exclusion()
 
     def paths(self, names: Iterable[str]) -> Iterator[str]:
         """Give the images in the folders `names`, one folder after the other, each sorted.
@@ -41,7 +45,8 @@ class ClassFolders:
         above = {os.fspath(folder) for folder in (root, *root.parents)}
         for name in names:
             closed = above | (set(real.values()) - {real[name]})
-            yield from ImageFinder(all_files=self.all_files, closed_folders=closed).find_in(self.folder(name))
+            finder = ImageFinder(all_files=self.all_files, closed_folders=closed, exclusion=self.exclusion)
+            yield from finder.find_in(self.folder(name), self.root)
 
     def folder(self, name: str) -> str:
         """Give the path of the folder `name`."""
@@ -54,21 +59,26 @@ class ClassFolders:
         return path[begin:] if end < 0 else path[begin:end]
 
 
-def list_class_folders(root: str, *, all_files: bool = False) -> ClassFolders:
+def list_class_folders(root: str, *, all_files: bool = False, exclusion: Exclusion | None = None) -> ClassFolders:
     """List the class folders in `root`; with `all_files`, files of any suffix are images.
+
+    What `exclusion` has is passed over: folders are no classes then, and files no images.
 
     Raises:
         SetupError: it is no folder, cannot be read, or has no folder in it.
     """
-    names, loose_images = [], 0
+    exclusion = exclusion or Exclusion()
+    names: list[str] = []
+    passed_over: list[str] = []
+    loose_images = 0
     try:
         with os.scandir(root) as entries:
             for entry in entries:
                 if entry.name.startswith("."):
                     continue
                 if is_folder(entry):
-                    names.append(entry.name)
-                else:
+                    (passed_over if exclusion.has_folder(entry.name) else names).append(entry.name)
+                elif not exclusion.has_file(entry.name):
                     loose_images += all_files or is_image_name(entry.name)
     except NotADirectoryError as error:
         raise SetupError(f"{root}: not a folder; give one with a folder for each class: DIR/<class>/<image>") from error
@@ -77,4 +87,4 @@ def list_class_folders(root: str, *, all_files: bool = False) -> ClassFolders:
     if not names:
         found = f"there are {loose_images} images but no folders in it" if loose_images else "there is nothing in it"
         raise SetupError(f"{root}: {found}; photos are looked for in a folder for each class: DIR/<class>/<image>")
-    return ClassFolders(root, tuple(sorted(names)), loose_images, all_files)
+    return ClassFolders(root, tuple(sorted(names)), loose_images, all_files, tuple(sorted(passed_over)), exclusion)

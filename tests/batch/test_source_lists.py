@@ -145,3 +145,52 @@ def test_checking_opens_no_pipe(tmp_path: Path) -> None:
     writer.start()
     assert find("@pipe") == ["a.jpg"]
     writer.join()
+
+
+# UTF-16, as Windows PowerShell writes what is redirected
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_a_list_in_utf16_is_read_where_a_mark_says_so(tmp_path: Path, encoding: str) -> None:
+    content = "\ufeffred.png\r\nKäfer 🐞.png\r\n".encode(encoding)
+    (tmp_path / "list").write_bytes(content)
+    assert find("@list") == ["red.png", "Käfer 🐞.png"]
+    assert find("-", stdin=content) == ["red.png", "Käfer 🐞.png"]
+
+
+def test_a_long_list_in_utf16_is_read_whole_however_it_arrives() -> None:
+    class Dribble(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            return super().read(min(size or 7, 7))
+
+        def readable(self) -> bool:
+            return True
+
+    names = [f"photo {number} ü.jpg" for number in range(3000)]
+    content = "\ufeff".encode("utf-16-le") + "\r\n".join(names).encode("utf-16-le")
+    assert find("-", stdin=Dribble(content)) == names  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_without_a_mark_it_is_refused_with_what_to_do(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "list").write_bytes("red.png\r\nblue.png\r\n".encode(encoding))
+    with pytest.raises(
+        SetupError, match="list: this list seems to be UTF-16 without a byte order mark; save it as UTF-8"
+    ):
+        find("@list")
+
+
+def test_a_damaged_list_in_utf16_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "list").write_bytes("\ufeffred.png\n".encode("utf-16-le") + b"x")
+    with pytest.raises(SetupError, match="begins as UTF-16 and is not; save it as UTF-8"):
+        find("@list")
+
+
+def test_nulls_do_not_separate_paths_in_utf16(tmp_path: Path) -> None:
+    (tmp_path / "list").write_bytes("\ufeffred.png\r\n".encode("utf-16-le"))
+    with pytest.raises(SetupError, match="UTF-16 and so has a path a line: leave -0 out"):
+        find("@list", null_separated=True)
+    (tmp_path / "list").write_bytes(b"\xff\xfe.jpg\0a\0b\0")  # bytes that are a name
+    assert find("@list", null_separated=True) == [os.fsdecode(b"\xff\xfe.jpg"), "a", "b"]
+    (tmp_path / "list").write_bytes(b"a\0b\0c\0")
+    assert find("@list", null_separated=True) == ["a", "b", "c"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mobiclass.batch.exclusion import Exclusion
 from mobiclass.errors import SetupError
 from mobiclass.evaluation.dataset import ClassFolders, list_class_folders
 from tests.support.batch_runs import is_root
@@ -128,3 +129,22 @@ def test_what_is_no_folder_of_folders_is_refused(tmp_path: Path) -> None:
         list_class_folders(str(tmp_path / "gone"))
     with pytest.raises(SetupError, match="cannot be read"):
         list_class_folders("a\0b")
+
+
+def test_what_systems_keep_and_what_is_excluded_is_no_class_and_no_photo(tmp_path: Path) -> None:
+    for name in (
+        "cat/1.jpg",
+        "cat/@eaDir/1.jpg",
+        "cat/raw/2.jpg",
+        "@eaDir/3.jpg",
+        "#recycle/4.jpg",
+        "old/5.jpg",
+        "x.jpg",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    folders = list_class_folders(str(tmp_path), exclusion=Exclusion(["old", "cat/raw", "x.*"]))
+    assert folders.names == ("cat",)
+    assert folders.passed_over == ("#recycle", "@eaDir", "old")
+    assert folders.loose_images == 0
+    assert list(folders.paths(folders.names)) == [str(tmp_path / "cat" / "1.jpg")]

@@ -24,6 +24,7 @@ from mobiclass.cli.options import (
     all_files_option,
     allow_truncated_option,
     earlier_run_options,
+    exclude_option,
     jobs_option,
     model_options,
     verbosity_options,
@@ -33,7 +34,7 @@ from mobiclass.cli.terminal.streams import show_native_output
 from mobiclass.cli.terminal.text import safe_text, terminal_width
 
 if TYPE_CHECKING:
-    from mobiclass.batch import FileOutput, PredictionOptions
+    from mobiclass.batch import Exclusion, FileOutput, PredictionOptions
     from mobiclass.evaluation import ClassFolders, Comparison, Evaluation, NoRows
 
 _FILE: Final = click.Path(path_type=Path, dir_okay=False, readable=False)
@@ -68,6 +69,7 @@ _FILE: Final = click.Path(path_type=Path, dir_okay=False, readable=False)
 @earlier_run_options
 @jobs_option
 @all_files_option
+@exclude_option
 @model_options
 @allow_truncated_option
 @option(
@@ -88,6 +90,7 @@ def evaluate(
     overwrite: bool,
     jobs: int | None,
     all_files: bool,
+    exclusion: Exclusion,
     allow_truncated: bool,
     output_format: str,
     quiet: bool,
@@ -114,7 +117,7 @@ def evaluate(
     from mobiclass.evaluation import evaluation_options, list_class_folders, read_class_map
 
     _check_options(predictions, report, against, against_labels, against_map, resume=resume, overwrite=overwrite)
-    folders = list_class_folders(folder, all_files=all_files)
+    folders = list_class_folders(folder, all_files=all_files, exclusion=exclusion)
     class_map = read_class_map(map_file) if map_file else None
     class_map_there = read_class_map(against_map) if against_map else class_map
     if verbose:

@@ -65,6 +65,8 @@ def tell_what_is_left_out(folders: ClassFolders, names: tuple[str, ...], truth: 
             "they are left out",
             err=True,
         )
+    if folders.passed_over:
+        click.echo(f"mobiclass: passed over, as no classes: {listed(folders.passed_over)}", err=True)
     if left_out := len(folders.names) - len(names):
         click.echo(f"mobiclass: {left_out} folders are left out, as the map says", err=True)
     if truth.unknown:
