@@ -23,6 +23,8 @@ from mobiclass.tflite import ModelInfo, override_facts, read_model
 if TYPE_CHECKING:
     from mobiclass.runtime import Fallback
 
+_IN_MEMORY: Final = "-"  # the path of an image without one, as of one on standard input
+
 
 class Timing(NamedTuple):
     """Where the time of one image went, in milliseconds."""
@@ -37,7 +39,7 @@ class ImageResult(NamedTuple):
     """The result of one image.
 
     Attributes:
-        path: the image's path as given.
+        path: the image's path as given; ``-`` for an image in memory.
         predictions: best first; empty if there is an error.
         error: why the image could not be classified, or ``None``.
         device: where the model ran: ``cpu`` or ``edgetpu…``.
@@ -184,23 +186,22 @@ class Classifier:
 
     def classify_many(
         self,
-        images: Iterable[str | os.PathLike[str]],
+        images: Iterable[Classifiable],
         *,
         top_k: int = 5,
         threshold: float = 0.0,
         allow_truncated: bool = False,
     ) -> Iterator[ImageResult]:
-        """Classify files one by one, and yield each result in turn.
+        """Classify images one by one, and yield each result in turn.
 
-        A file that cannot be classified yields a result with an error.
+        An image that cannot be classified yields a result with an error.
 
         Raises:
             ModelError: the model cannot be run.
         """
         for image in images:
-            yield self.result(
-                os.fspath(image), image, top_k=top_k, threshold=threshold, allow_truncated=allow_truncated
-            )
+            path = os.fspath(image) if isinstance(image, (str, os.PathLike)) else _IN_MEMORY
+            yield self.result(path, image, top_k=top_k, threshold=threshold, allow_truncated=allow_truncated)
 
     def result(
         self, path: str, image: Classifiable, *, top_k: int = 5, threshold: float = 0.0, allow_truncated: bool = False

@@ -23,15 +23,15 @@ FLAT_FIELDS: Final = ("path", "rank", "index", "label", "score", "error")
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
-def result_row(result: ImageResult, model: str, *, timing: bool = False) -> Row:
-    """Make the JSON object of `result`, classified by `model`; with `timing`, say where the time went."""
+def result_row(result: ImageResult, *, timing: bool = False) -> Row:
+    """Make the JSON object of `result`; with `timing`, include the milliseconds of each stage."""
     row: Row = {
         **path_fields(result.path),
         "predictions": [
             {"index": prediction.index, "label": prediction.label, "score": prediction.score}
             for prediction in result.predictions
         ],
-        "model": printable_utf8(model),
+        "model": printable_utf8(result.model.name),
         "device": result.device,
         "error": None,
     }
@@ -65,7 +65,7 @@ def path_bytes(row: Row) -> bytes:
 
 
 def truth_rank(row: Mapping[str, Any]) -> int | None:
-    """Find the place, from 0, of the truth among the predictions of `row`; ``None`` where it is not among them."""
+    """Find the rank, from 0, of the true class among the predictions of `row`; ``None`` if it is not among them."""
     truth = row["truth"]["index"]
     for rank, prediction in enumerate(row["predictions"]):
         if prediction["index"] == truth:
@@ -79,7 +79,7 @@ def is_mistake(row: Mapping[str, Any]) -> bool:
 
 
 def printable_utf8(text: str) -> str:
-    """Replace what UTF-8 cannot write (the bytes of a file name that are not UTF-8) by U+FFFD."""
+    """Replace what UTF-8 cannot encode (bytes of a file name that are not UTF-8) with U+FFFD."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -90,43 +90,32 @@ def printable_utf8(text: str) -> str:
 class RowWriter(Protocol):
     """Writes one row after the other to a text stream."""
 
-    def write(self, row: Row) -> None:
-        """Write one row."""
-
-    def close(self) -> None:
-        """Write what comes after the last row; the stream stays open."""
+    def write(self, row: Row) -> None: ...
 
 
 class JsonLinesWriter:
     """One JSON object a line."""
 
     def __init__(self, stream: TextIO) -> None:
-        """Write to `stream`."""
         self._stream = stream
 
     def write(self, row: Row) -> None:
-        """Write one line."""
         self._stream.write(json_line(row))
-
-    def close(self) -> None:
-        """Write nothing more."""
 
 
 class JsonWriter:
-    """One JSON array, an object a line."""
+    """One JSON array, an object a line; whole once it is closed."""
 
     def __init__(self, stream: TextIO) -> None:
-        """Write to `stream`."""
         self._stream = stream
         self._separator = "[\n"
 
     def write(self, row: Row) -> None:
-        """Write one element of the array."""
         self._stream.write(self._separator + json_line(row).removesuffix("\n"))
         self._separator = ",\n"
 
     def close(self) -> None:
-        """Close the array."""
+        """End the array; the stream stays open."""
         self._stream.write("[]\n" if self._separator == "[\n" else "\n]\n")
 
 
@@ -134,16 +123,11 @@ class CsvWriter:
     """One line a prediction; an image without any has one line with an empty rank (RFC 4180, but LF line ends)."""
 
     def __init__(self, stream: TextIO) -> None:
-        """Write to `stream`, the header first."""
         self._csv = csv.writer(stream, lineterminator="\n")
         self._csv.writerow(FLAT_FIELDS)
 
     def write(self, row: Row) -> None:
-        """Write the lines of one image."""
         self._csv.writerows(flat_rows(row))
-
-    def close(self) -> None:
-        """Write nothing more."""
 
 
 def flat_rows(row: Row) -> list[FlatRow]:

@@ -153,6 +153,13 @@ def test_many_files_are_classified_as_they_are_asked_for(classifier: Classifier,
     assert next(classifier.classify_many(paths())).predictions[0].label == "red"
 
 
+def test_an_image_in_memory_is_one_of_many(classifier: Classifier, pictures: Path) -> None:
+    images = [(pictures / "green.png").read_bytes(), pictures / "red.png", filled("blue"), b"no image"]
+    results = list(classifier.classify_many(images, top_k=1))
+    assert [result.path for result in results] == ["-", str(pictures / "red.png"), "-", "-"]
+    assert [[p.label for p in result.predictions] for result in results] == [["green"], ["red"], ["blue"], []]
+
+
 def test_two_files_of_one_name_are_two_results(classifier: Classifier, tmp_path: Path) -> None:
     for folder, colour in (("a", "red"), ("b", "blue")):
         (tmp_path / folder).mkdir()

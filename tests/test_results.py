@@ -38,7 +38,7 @@ BAD = ImageResult(
 
 
 def test_the_row_of_the_contract() -> None:
-    assert result_row(GOOD, "efficientnet_lite0") == {
+    assert result_row(GOOD) == {
         "path": "photos/cat.jpg",
         "predictions": [
             {"index": 285, "label": "Egyptian cat", "score": 0.4648},
@@ -51,14 +51,14 @@ def test_the_row_of_the_contract() -> None:
 
 
 def test_an_error_and_a_fallback_are_in_the_row() -> None:
-    row = result_row(BAD, "m", timing=True)
+    row = result_row(BAD, timing=True)
     assert row["error"] == {"type": "ImageError", "kind": "truncated", "message": "it is damaged"}
     assert (row["predictions"], row["fallback"]) == ([], "no Edge TPU")
     assert "timing_ms" not in row
 
 
 def test_timing_on_demand() -> None:
-    assert result_row(GOOD, "m", timing=True)["timing_ms"] == {
+    assert result_row(GOOD, timing=True)["timing_ms"] == {
         "decode": 1.5, "preprocess": 0.25, "invoke": 4.0, "postprocess": 0.125,
     }  # fmt: skip
 
@@ -67,7 +67,7 @@ def test_timing_on_demand() -> None:
 def test_every_kind_of_error_is_written(kind: str) -> None:
     error = ImageError("reason", kind=kind)  # type: ignore[arg-type]
     result = ImageResult("p", (), error, "cpu", None, None, MODEL)
-    assert result_row(result, "m")["error"]["kind"] == kind
+    assert result_row(result)["error"]["kind"] == kind
 
 
 def test_a_path_that_is_utf8_stands_alone() -> None:
@@ -83,8 +83,9 @@ def written(kind: type[JsonWriter] | type[JsonLinesWriter] | type[CsvWriter], *r
     stream = io.StringIO()
     writer = kind(stream)
     for result in results:
-        writer.write(result_row(result, "m"))
-    writer.close()
+        writer.write(result_row(result))
+    if isinstance(writer, JsonWriter):
+        writer.close()
     return stream.getvalue()
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from mobiclass._system import open_door
 
 if TYPE_CHECKING:
-    from mobiclass.batch.engine import Batch, BatchSummary, PredictionOptions, RowSink
+    from mobiclass.batch.engine import Batch, BatchSummary, PredictionOptions
     from mobiclass.batch.exclusion import Exclusion
+    from mobiclass.batch.journal import Journal
     from mobiclass.batch.output import OUTPUT_SUFFIXES, FileOutput, journal_path
     from mobiclass.batch.sources import ImageFinder, is_image_name
     from mobiclass.batch.wildcards import is_folder
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 open_door(
     __name__,
     {
-        "engine": ("Batch", "BatchSummary", "PredictionOptions", "RowSink"),
+        "engine": ("Batch", "BatchSummary", "PredictionOptions"),
         "exclusion": ("Exclusion",),
+        "journal": ("Journal",),
         "output": ("OUTPUT_SUFFIXES", "FileOutput", "journal_path"),
         "sources": ("ImageFinder", "is_image_name"),
         "wildcards": ("is_folder",),

@@ -1,8 +1,8 @@
 """Many images at full speed: workers that decode and run the model, a row for every file, in the order of the files.
 
-Workers are threads, each with an interpreter of one thread: decoding and inference leave Python's lock alone
-(docs/decisions says what was measured). Paths come from a thread that lists ahead, rows leave in order, and no
-more than a few images are under way at once.
+Workers are threads, each with an interpreter of one thread: decoding and inference release Python's lock
+(docs/decisions/004-threads-not-processes.md has the measurements). Paths come from a thread that lists ahead, rows
+leave in order, and only a few images are in flight at once.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from queue import Empty, Full, Queue
 from time import perf_counter
-from typing import Final, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from mobiclass.batch.workers import Workers
 from mobiclass.classifier import Classifier
 from mobiclass.results import Row, result_row
+
+if TYPE_CHECKING:
+    from mobiclass.batch.journal import Journal
 
 _LISTED_AHEAD: Final = 10_000  # paths: enough for a total to show, little enough for a small memory
 _POLL_SECONDS: Final = 0.1
@@ -34,33 +37,15 @@ class PredictionOptions(NamedTuple):
     timing: bool = False
 
 
-class RowSink(Protocol):
-    """Where the rows of a batch go."""
-
-    def finished_row(
-        self, path: str, size: int, mtime_ns: int, model_sha256s: tuple[str, ...]
-    ) -> tuple[int, Row] | None:
-        """Find the row of an earlier run that still holds, and its place."""
-
-    def keep(self, offset: int) -> None:
-        """Take the earlier run's row at that place as the next."""
-
-    def write(self, row: Row) -> None:
-        """Take a new row as the next."""
-
-    def idle(self) -> None:
-        """Do what is due: called again and again while no row comes."""
-
-
 @dataclass(slots=True)
 class BatchSummary:
-    """What a batch came to.
+    """The counts of a batch.
 
     Attributes:
         images: the files that got a row.
-        kept: those of them whose row an earlier run had made.
+        reused: those of them whose row is an earlier run's.
         failures: how many failed, by kind of error.
-        stood_in: for how many of them the CPU stood in for an accelerator.
+        fallback: how many ran on the CPU as the fallback for an accelerator.
         labels: how often each label came first.
         slowest: the file that took longest, and its seconds; ``None`` before the first.
         seconds: from the first file to the last.
@@ -68,9 +53,9 @@ class BatchSummary:
     """
 
     images: int = 0
-    kept: int = 0
+    reused: int = 0
     failures: Counter[str] = field(default_factory=Counter)
-    stood_in: int = 0
+    fallback: int = 0
     labels: Counter[str] = field(default_factory=Counter)
     slowest: tuple[str, float] | None = None
     seconds: float = 0.0
@@ -81,22 +66,21 @@ class BatchSummary:
         """The number of files that could not be classified."""
         return sum(self.failures.values())
 
-    def add(self, row: Row, seconds: float, *, kept: bool) -> None:
-        """Count one row."""
+    def add(self, row: Row, seconds: float, *, reused: bool) -> None:
         self.images += 1
-        self.kept += kept
-        self.stood_in += "fallback" in row
+        self.reused += reused
+        self.fallback += "fallback" in row
         if row["error"]:
             self.failures[row["error"]["kind"]] += 1
         elif row["predictions"]:
             first = row["predictions"][0]
             self.labels[first["label"] or f"class {first['index']}"] += 1
-        if not kept and (self.slowest is None or seconds > self.slowest[1]):
+        if not reused and (self.slowest is None or seconds > self.slowest[1]):
             self.slowest = (row["path"], seconds)
 
 
 class _Done(NamedTuple):
-    """One file's row; `offset` is its place in an earlier run, `seconds` what it took."""
+    """One file's row; `offset` is its position in the journal if it is reused, `seconds` the time that it took."""
 
     row: Row
     seconds: float = 0.0
@@ -111,12 +95,33 @@ whether those are all."""
 class Batch:
     """One run over many files."""
 
-    def __init__(self, classifier: Classifier, sink: RowSink, *, jobs: int, options: PredictionOptions) -> None:
-        """Prepare to classify with `classifier` in `jobs` workers and to give the rows to `sink`."""
+    def __init__(
+        self,
+        classifier: Classifier,
+        *,
+        jobs: int,
+        options: PredictionOptions,
+        journal: Journal | None = None,
+        receive: Callable[[Row], None] | None = None,
+        fields: Callable[[str], Row] | None = None,
+    ) -> None:
+        """Prepare a run.
+
+        Args:
+            classifier: the first worker's; the others clone it.
+            jobs: the number of workers.
+            options: how each image is classified.
+            journal: new rows are appended to it, and earlier rows that are still valid are reused.
+            receive: is called with every row, new or reused, in order.
+            fields: gives further fields for the row of a path; called by any worker. An earlier row with other values
+                is not reused.
+        """
         self._classifier = classifier
-        self._sink = sink
         self._jobs = jobs
         self._options = options
+        self._journal = journal
+        self._receive = receive
+        self._fields = fields
         # Worked out once: it takes milliseconds, and on a small machine many.
         self._sha256 = {model: model.sha256 for model in classifier.models()}
         self._model_sha256s = tuple(self._sha256.values())
@@ -125,11 +130,11 @@ class Batch:
         self._spare_classifiers = deque([classifier])
 
     def stop(self) -> None:
-        """Take up no further file; what is under way is finished and written. Signal handlers may call it."""
+        """Start no further file; those in flight are finished and written. Signal handlers may call it."""
         self._stop.set()
 
     def run(self, paths: Iterator[str], progress: Progress | None = None) -> BatchSummary:
-        """Classify the files `paths` and write their rows in that order.
+        """Classify the files `paths` and hand their rows on in that order.
 
         Raises:
             ModelError: the model cannot be run.
@@ -139,13 +144,14 @@ class Batch:
         started = perf_counter()
         lister = _Lister(paths, self._stop)
         try:
-            # Closed before the sink is: a worker may be asking it for an earlier row.
+            # Closed before the journal is: a worker may be asking it for an earlier row.
             with closing(self._in_order(lister)) as rows:
                 for done in rows:
-                    if done is None:
-                        self._sink.idle()
-                    else:
-                        self._take(done, summary)
+                    if done is not None:
+                        self._hand_on(done)
+                        summary.add(done.row, done.seconds, reused=done.offset is not None)
+                    elif self._journal:
+                        self._journal.idle()
                     if progress:
                         progress(summary, lister.listed, lister.finished)
         finally:
@@ -154,15 +160,17 @@ class Batch:
         summary.seconds = perf_counter() - started
         return summary
 
-    def _take(self, done: _Done, summary: BatchSummary) -> None:
-        if done.offset is None:
-            self._sink.write(done.row)
-        else:
-            self._sink.keep(done.offset)
-        summary.add(done.row, done.seconds, kept=done.offset is not None)
+    def _hand_on(self, done: _Done) -> None:
+        if self._journal:
+            if done.offset is None:
+                self._journal.write(done.row)
+            else:
+                self._journal.reuse(done.offset)
+        if self._receive:
+            self._receive(done.row)
 
     def _in_order(self, lister: _Lister) -> Generator[_Done | None, None, None]:
-        """Give what becomes of the files, in their order; ``None`` again and again, while there is nothing yet too."""
+        """Yield each file's outcome in the order of the files, and ``None`` now and then, while there is none too."""
         with Workers(self._process, self._jobs) as workers:
             while True:
                 while not workers.full:
@@ -179,21 +187,22 @@ class Batch:
 
     def _process(self, path: str) -> _Done:
         size, mtime_ns = _fingerprint(path)  # before it is read: a photo replaced meanwhile is done again on a resume
-        if size is not None and mtime_ns is not None:
-            earlier = self._sink.finished_row(path, size, mtime_ns, self._model_sha256s)
-            if earlier:
+        fields = self._fields(path) if self._fields else {}
+        if self._journal and size is not None and mtime_ns is not None:
+            earlier = self._journal.finished_row(path, size, mtime_ns, self._model_sha256s)
+            if earlier and earlier[1] | fields == earlier[1]:
                 return _Done(earlier[1], offset=earlier[0])
         started = perf_counter()
         options = self._options
         result = self._workers_classifier().result(
             path, path, top_k=options.top_k, threshold=options.threshold, allow_truncated=options.allow_truncated
         )
-        row = result_row(result, result.model.name, timing=options.timing)
-        row |= {"bytes": size, "mtime_ns": mtime_ns, "model_sha256": self._sha256[result.model]}
+        row = result_row(result, timing=options.timing)
+        row |= {"bytes": size, "mtime_ns": mtime_ns, "model_sha256": self._sha256[result.model], **fields}
         return _Done(row, seconds=perf_counter() - started)
 
     def _workers_classifier(self) -> Classifier:
-        """Give this thread its classifier: the first takes the one that is loaded, the others load their own."""
+        """Return this thread's classifier: the first thread takes the loaded one, the others clone it."""
         classifier: Classifier | None = getattr(self._worker, "classifier", None)
         if classifier is None:
             try:
@@ -214,7 +223,6 @@ class _Lister:
     """
 
     def __init__(self, paths: Iterable[str], stop: threading.Event) -> None:
-        """Begin to list `paths`, until they end or `stop` is set."""
         self.listed = 0
         self.finished = False
         self.exhausted = False
@@ -225,7 +233,7 @@ class _Lister:
         threading.Thread(target=self._list, args=(paths,), name="list", daemon=True).start()
 
     def next(self, *, wait: bool) -> str | None:
-        """Give the next path; ``None`` where there is none, or none yet; with `wait`, wait a moment for it."""
+        """Return the next path, or ``None`` if there is none, or none yet; with `wait`, wait briefly for it."""
         if self.ended:
             return None
         try:
@@ -238,11 +246,11 @@ class _Lister:
 
     @property
     def ended(self) -> bool:
-        """Whether no path will be given out any more: that was the last, or the batch was stopped."""
+        """Whether no path will come any more: the last was given out, or the batch was stopped."""
         return self.exhausted or self._stop.is_set()
 
     def raise_error(self) -> None:
-        """Raise what the listing has raised, if all that it had listed before was given out.
+        """Raise the listing's error, if it had one, once all paths that came before it were given out.
 
         Raises:
             SetupError: a list cannot be read.
@@ -251,7 +259,7 @@ class _Lister:
             raise self._error
 
     def close(self) -> None:
-        """Let the listing end; a thread that waits for standard input is left to the end of the process."""
+        """End the listing; a thread that waits for standard input is left until the process ends."""
         self._closed.set()
 
     def _list(self, paths: Iterable[str]) -> None:

@@ -70,7 +70,7 @@ class Journal:
         """Find an earlier run's row for the file `path`, if neither the file has changed since nor the models.
 
         Returns:
-            The row and its place, for `keep`; ``None`` where there is none, or only one with an error.
+            The row and its position, for `reuse`; ``None`` where there is none, or only one with an error.
         """
         if not self._index.lines:
             return None
@@ -84,8 +84,8 @@ class Journal:
             return (offset, row) if same_file and same_model and row["error"] is None else None
         return None
 
-    def keep(self, offset: int) -> None:
-        """Let the earlier run's row at `offset` be the next of this run."""
+    def reuse(self, offset: int) -> None:
+        """Make the earlier run's row at `offset` the next of this run."""
         self._order.append(offset)
 
     def write(self, row: Row) -> None:

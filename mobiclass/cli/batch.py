@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mobiclass.cli.long_runs import check_files, for_throughput, run_until_signal, tell_how_to_go_on
+from mobiclass.cli.long_runs import check_files, finish_output, for_throughput, run_until_signal, tell_how_to_resume
 from mobiclass.cli.option_groups import GroupedCommand, option
 from mobiclass.cli.options import (
     ANY_PATH,
@@ -22,13 +22,15 @@ from mobiclass.cli.options import (
     prediction_options,
     verbosity_options,
 )
-from mobiclass.cli.output import StreamOutput, explain, row_writer
+from mobiclass.cli.output import explain, rows_to_stdout
 from mobiclass.cli.terminal.progress import summary_facts, summary_text
 from mobiclass.cli.terminal.streams import show_native_output, stdin_bytes
-from mobiclass.cli.terminal.text import safe_text
 
 if TYPE_CHECKING:
-    from mobiclass.batch import BatchSummary, Exclusion, FileOutput
+    from collections.abc import Iterator
+
+    from mobiclass.batch import BatchSummary, Exclusion
+    from mobiclass.results import Row
 
 
 @click.command(cls=GroupedCommand)
@@ -81,7 +83,7 @@ def batch(
       mobiclass batch 'camera/**/*.JPG' -o labels.csv --report labels.html
       find . -name '*.jpg' -print0 | mobiclass batch -0 - -o results.parquet
     """
-    from mobiclass.batch import Batch, ImageFinder, PredictionOptions
+    from mobiclass.batch import Batch, FileOutput, ImageFinder, PredictionOptions
     from mobiclass.errors import DelegateError
 
     _check_outputs(output, report, output_format, resume=resume, overwrite=overwrite)
@@ -92,18 +94,22 @@ def batch(
     options, jobs = for_throughput(options, jobs)
     classifier = options.load(quiet=quiet)
     explain(classifier, quiet=quiet, verbose=verbose)
-    with _open_output(output, output_format, resume=resume, overwrite=overwrite) as rows:
-        run = Batch(classifier, rows, jobs=jobs, options=PredictionOptions(**how))
+    with ExitStack() as outputs:
+        if output:
+            file = outputs.enter_context(FileOutput(output, resume=resume, overwrite=overwrite))
+            run = Batch(classifier, jobs=jobs, options=PredictionOptions(**how), journal=file.journal)
+        else:
+            write = outputs.enter_context(rows_to_stdout(output_format, several=True))
+            run = Batch(classifier, jobs=jobs, options=PredictionOptions(**how), receive=write)
         try:
             summary, interrupted_by = run_until_signal(run, finder.find(sources, stdin_bytes()), quiet=quiet)
         except DelegateError:
-            tell_how_to_go_on("the device failed; once it works, to go on", resumable=output is not None, quiet=quiet)
+            tell_how_to_resume("the device failed; once it works, to resume", resumable=bool(output), quiet=quiet)
             raise
-        if not interrupted_by:
-            if left_out := rows.finish():
-                click.echo(f"mobiclass: {safe_text(left_out)}", err=True)
+        if output and not interrupted_by:
+            finish_output(file)
             if report:
-                _write_report(rows, report, classifier.model.name, summary)
+                _write_report(file.journal.rows(), report, classifier.model.name, summary)
     _conclude(summary, interrupted_by, resumable=output is not None, quiet=quiet)
 
 
@@ -122,20 +128,10 @@ def _check_outputs(
     check_files(output, "-o", report, may_exist=resume or overwrite)
 
 
-def _open_output(
-    output: Path | None, output_format: str | None, *, resume: bool, overwrite: bool
-) -> FileOutput | StreamOutput:
-    from mobiclass.batch import FileOutput
-
-    if output is not None:
-        return FileOutput(output, resume=resume, overwrite=overwrite)
-    return StreamOutput(sys.stdout, row_writer(output_format, sys.stdout, several=True))
-
-
-def _write_report(rows: FileOutput | StreamOutput, report: Path, model: str, summary: BatchSummary) -> None:
+def _write_report(rows: Iterator[Row], report: Path, model: str, summary: BatchSummary) -> None:
     from mobiclass.report import write_report
 
-    write_report(rows.rows(), report, title=f"{summary.images} images, {model}", summary=summary_facts(summary))
+    write_report(rows, report, title=f"{summary.images} images, {model}", summary=summary_facts(summary))
 
 
 def _conclude(summary: BatchSummary, interrupted_by: int | None, *, resumable: bool, quiet: bool) -> None:
@@ -148,7 +144,7 @@ def _conclude(summary: BatchSummary, interrupted_by: int | None, *, resumable: b
             click.echo("no image was found; in folders --all-files tries files of any suffix", err=True)
     context = click.get_current_context()
     if interrupted_by:
-        tell_how_to_go_on("interrupted; to go on", resumable=resumable, quiet=quiet)
+        tell_how_to_resume("interrupted; to resume", resumable=resumable, quiet=quiet)
         context.exit(128 + interrupted_by)
     if summary.failed:
         context.exit(ImageError.exit_code)

@@ -1,4 +1,4 @@
-"""What the commands over many photos share: the cores, the first and the second Ctrl-C, how to go on, the page."""
+"""What the commands over many photos share: checking files, sharing cores, Ctrl-C, how to resume."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ import click
 
 from mobiclass.cli.options import ModelOptions
 from mobiclass.cli.terminal.progress import ProgressBar
+from mobiclass.cli.terminal.text import safe_text
 
 if TYPE_CHECKING:
-    from mobiclass.batch import Batch, BatchSummary
+    from mobiclass.batch import Batch, BatchSummary, FileOutput
 
 _SAME_SIGNAL_SECONDS: Final = 0.5
 
 
 def check_files(output: Path | None, option: str, report: Path | None, *, may_exist: bool) -> None:
-    """Refuse files for rows (given with `option`) and for a page that cannot be what they are to be.
+    """Refuse impossible files for rows (given with `option`) and for a report.
 
-    Whether there are rows already is found out where they are opened; a page must be new, unless it `may_exist`.
+    Whether there are rows already is checked when they are opened; a report must be new, unless it `may_exist`.
     """
     from mobiclass.batch import OUTPUT_SUFFIXES, journal_path
     from mobiclass.errors import SetupError
@@ -43,17 +44,17 @@ def check_files(output: Path | None, option: str, report: Path | None, *, may_ex
 
 
 def _check_report(report: Path, *, may_exist: bool) -> None:
-    """Refuse to write a page over somebody's photo, or over anything else that is not an older page."""
+    """Refuse to overwrite somebody's photo, or anything else that is not an earlier report."""
     from mobiclass.errors import SetupError
 
     if report.suffix.lower() not in (".html", ".htm"):
         raise click.UsageError(f"--report {report}: the suffix must be .html")
     if report.exists() and not may_exist:
-        raise SetupError(f"{report}: there is a page already: --overwrite replaces it, and so does --resume")
+        raise SetupError(f"{report}: the report exists already; --overwrite or --resume replaces it")
 
 
 def for_throughput(options: ModelOptions, jobs: int | None) -> tuple[ModelOptions, int]:
-    """Share the cores out: many single-threaded interpreters do more images a second than one of many threads."""
+    """Divide the cores: many single-threaded interpreters do more images per second than one with many threads."""
     from mobiclass._system import available_cores
 
     threads = options.run.num_threads or 1
@@ -61,7 +62,7 @@ def for_throughput(options: ModelOptions, jobs: int | None) -> tuple[ModelOption
 
 
 def run_until_signal(run: Batch, paths: Iterator[str], *, quiet: bool) -> tuple[BatchSummary, int | None]:
-    """Run the batch; the first signal lets it finish what is under way, a second one ends it.
+    """Run the batch; after a first signal it finishes the images in flight, a second one ends it at once.
 
     Returns:
         The summary, and the number of the signal that interrupted the batch, if one did.
@@ -87,15 +88,21 @@ def run_until_signal(run: Batch, paths: Iterator[str], *, quiet: bool) -> tuple[
     return summary, received[0][0] if summary.interrupted else None
 
 
-def tell_how_to_go_on(why: str, *, resumable: bool, quiet: bool) -> None:
-    """Say on stderr `why` a run ended early and, if it is `resumable`, the command that goes on with it."""
+def finish_output(output: FileOutput) -> None:
+    """Complete the output of a whole run, and say on stderr which earlier rows are not in it."""
+    if left_out := output.finish():
+        click.echo(f"mobiclass: {safe_text(left_out)}", err=True)
+
+
+def tell_how_to_resume(why: str, *, resumable: bool, quiet: bool) -> None:
+    """Say on stderr `why` a run ended early and, if it is `resumable`, the command that resumes it."""
     if resumable and not quiet:
         listed = ", with the same list on standard input" if "-" in sys.argv else ""
         click.echo(f"{why}{listed}:\n  {_resume_command(sys.argv[1:])}", err=True)
 
 
 def _resume_command(arguments: list[str]) -> str:
-    """Give the command that goes on with the run that these `arguments` started."""
+    """Give the command that resumes the run that these `arguments` started."""
     kept = [argument for argument in arguments if argument not in ("--overwrite", "--resume")]
     return " ".join(map(_shell_word, ["mobiclass", *kept[:1], "--resume", *kept[1:]]))
 

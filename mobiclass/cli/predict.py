@@ -1,4 +1,4 @@
-"""``mobiclass predict``: name what is on a few photos."""
+"""``mobiclass predict``: classify a few photos."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from mobiclass.cli.option_groups import GroupedCommand
 from mobiclass.cli.options import ModelOptions, format_option, model_options, prediction_options, verbosity_options
-from mobiclass.cli.output import StreamOutput, explain, row_writer
+from mobiclass.cli.output import explain, rows_to_stdout
 from mobiclass.cli.terminal.streams import show_native_output
 from mobiclass.cli.terminal.text import safe_text
 
@@ -34,7 +34,7 @@ def predict(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Name what is on each IMAGE: a file, or - for one image on standard input.
+    """Classify each IMAGE: a file, or - for one image on standard input.
 
     Exits with 4 if some of the images could not be classified; the others are.
 
@@ -55,15 +55,19 @@ def predict(
     classifier = options.load(quiet=quiet)
     explain(classifier, quiet=quiet, verbose=verbose)
     failed = 0
-    with StreamOutput(sys.stdout, row_writer(output_format, sys.stdout, several=len(images) > 1)) as rows:
-        for path in images:
-            image = _read_stdin() if path == STDIN else path
-            result = classifier.result(path, image, top_k=top_k, threshold=threshold, allow_truncated=allow_truncated)
-            rows.write(result_row(result, result.model.name, timing=timing))
+    results = classifier.classify_many(
+        (_read_stdin() if path == STDIN else path for path in images),
+        top_k=top_k,
+        threshold=threshold,
+        allow_truncated=allow_truncated,
+    )
+    with rows_to_stdout(output_format, several=len(images) > 1) as write:
+        for result in results:
+            write(result_row(result, timing=timing))
             if result.error:
                 failed += 1
                 if not quiet:
-                    click.echo(f"mobiclass: {safe_text(path)}: {safe_text(result.error.reason)}", err=True)
+                    click.echo(f"mobiclass: {safe_text(result.path)}: {safe_text(result.error.reason)}", err=True)
     if failed:
         click.get_current_context().exit(ImageError.exit_code)
 

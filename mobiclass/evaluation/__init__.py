@@ -10,16 +10,8 @@ if TYPE_CHECKING:
     from mobiclass.evaluation.class_map import ClassMap, read_class_map
     from mobiclass.evaluation.comparison import Comparison
     from mobiclass.evaluation.dataset import ClassFolders, list_class_folders
-    from mobiclass.evaluation.metrics import Count, Tally
-    from mobiclass.evaluation.rows import (
-        ComparedRows,
-        CountedRows,
-        NoRows,
-        PhotoTruth,
-        TemporaryRows,
-        evaluation_options,
-        mistakes_first,
-    )
+    from mobiclass.evaluation.metrics import TOP, Count, Tally
+    from mobiclass.evaluation.rows import PhotoTruth, TemporaryRows, mistakes_first, pair_rows
     from mobiclass.evaluation.summary import Evaluation, evaluation_json, report_facts, write_classes_csv
     from mobiclass.evaluation.truth import Truth, match_folders
 
@@ -29,16 +21,8 @@ open_door(
         "class_map": ("ClassMap", "read_class_map"),
         "comparison": ("Comparison",),
         "dataset": ("ClassFolders", "list_class_folders"),
-        "metrics": ("Count", "Tally"),
-        "rows": (
-            "ComparedRows",
-            "CountedRows",
-            "NoRows",
-            "PhotoTruth",
-            "TemporaryRows",
-            "evaluation_options",
-            "mistakes_first",
-        ),
+        "metrics": ("TOP", "Count", "Tally"),
+        "rows": ("PhotoTruth", "TemporaryRows", "mistakes_first", "pair_rows"),
         "summary": ("Evaluation", "evaluation_json", "report_facts", "write_classes_csv"),
         "truth": ("Truth", "match_folders"),
     },

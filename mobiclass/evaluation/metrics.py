@@ -1,17 +1,18 @@
 """What rows whose truth is known come to: top-1 and top-5, per class, what is confused, the worst mistakes.
 
-It counts rows as they go by. Its memory grows with the classes and the pairs of them that were confused, and not with
-the photos.
+It counts rows as they go by. A photo takes four bytes of memory, for its latency; the rest grows with the classes and
+the pairs of them that were confused.
 """
 
 from __future__ import annotations
 
 import heapq
+import statistics
+from array import array
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
-from mobiclass.evaluation.running_median import RunningMedian
 from mobiclass.evaluation.statistics import wilson_interval
 from mobiclass.results import Row, truth_rank
 
@@ -64,7 +65,7 @@ class Tally:
             second index); pairs that never occurred are not in it.
         failures: how many could not be classified, by kind of error.
         failed_rows: the first `MAX_FAILURES` of their rows.
-        invoke_ms: the milliseconds that the model took for a photo.
+        invoke_ms: the milliseconds that the model took for each photo.
     """
 
     all: Count = field(default_factory=Count)
@@ -72,7 +73,7 @@ class Tally:
     confusion: Counter[tuple[int, int]] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     failed_rows: list[Row] = field(default_factory=list)
-    invoke_ms: RunningMedian = field(default_factory=RunningMedian)
+    invoke_ms: array[float] = field(default_factory=lambda: array("f"))
     _mistakes: list[tuple[float, int, Row]] = field(default_factory=list)  # a heap, the least confident on top
 
     def add(self, row: Row) -> None:
@@ -90,7 +91,7 @@ class Tally:
         self.all.add(rank)
         of_class.add(rank)
         if timing := row.get("timing_ms"):
-            self.invoke_ms.add(timing["invoke"])
+            self.invoke_ms.append(timing["invoke"])
         if row["predictions"]:  # a damaged model's may all lie under zero
             first = row["predictions"][0]
             self.confusion[truth, first["index"]] += 1
@@ -104,6 +105,11 @@ class Tally:
             heapq.heappush(self._mistakes, mistake)
         elif mistake > self._mistakes[0]:
             heapq.heapreplace(self._mistakes, mistake)
+
+    @property
+    def invoke_p50_ms(self) -> float | None:
+        """The median of `invoke_ms`; ``None`` where no photo was timed."""
+        return statistics.median(self.invoke_ms) if self.invoke_ms else None
 
     @property
     def mistakes(self) -> list[Row]:

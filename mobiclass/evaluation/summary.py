@@ -27,7 +27,7 @@ class Evaluation:
         truth: what the folders are in its terms.
         tally: what was counted.
         seconds: how long it took.
-        stood_in: for how many photos the CPU stood in for an accelerator.
+        fallback: how many photos ran on the CPU as the fallback for an accelerator.
         partial: whether it was interrupted before the last photo.
     """
 
@@ -38,7 +38,7 @@ class Evaluation:
     truth: Truth
     tally: Tally
     seconds: float
-    stood_in: int
+    fallback: int
     partial: bool
 
 
@@ -107,9 +107,9 @@ def _accuracy(evaluation: Evaluation) -> dict[str, Any]:
         "top1_interval": tally.all.interval(tally.all.top1),
         "top5_interval": tally.all.interval(tally.all.top5),
         "device": evaluation.device,
-        "stood_in": evaluation.stood_in,
+        "fallback": evaluation.fallback,
         "jobs": evaluation.jobs,
-        "invoke_p50_ms": _rounded(tally.invoke_ms.median, 3),
+        "invoke_p50_ms": _rounded(tally.invoke_p50_ms, 3),
         "images_per_second": _rounded(images_per_second(evaluation), 1),
         "model_bytes": len(evaluation.model.content),
     }

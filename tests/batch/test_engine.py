@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,34 +15,8 @@ import mobiclass.images.decode
 from mobiclass import Classifier
 from mobiclass.batch.engine import Batch, BatchSummary, PredictionOptions
 from mobiclass.errors import ModelError, SetupError
-from tests.support.batch_runs import Row, colour_of, jpeg, make_photos, wait_until
-from tests.support.journal_rows import make_row
-
-
-class Sink:
-    """Rows in a list; `earlier` are those that an earlier run made."""
-
-    def __init__(self, earlier: dict[str, Row] | None = None) -> None:
-        self.rows: list[Row] = []
-        self.kept: list[int] = []
-        self.asked: list[tuple[str, int, int, str]] = []
-        self.idled = 0
-        self._earlier = earlier or {}
-
-    def finished_row(
-        self, path: str, size: int, mtime_ns: int, model_sha256s: tuple[str, ...]
-    ) -> tuple[int, Row] | None:
-        self.asked.append((path, size, mtime_ns, *model_sha256s))
-        return (len(path), self._earlier[path]) if path in self._earlier else None
-
-    def keep(self, offset: int) -> None:
-        self.kept.append(offset)
-
-    def write(self, row: Row) -> None:
-        self.rows.append(row)
-
-    def idle(self) -> None:
-        self.idled += 1
+from tests.support.batch_runs import Row, colour_of, jpeg, make_photos, read_rows, wait_until
+from tests.support.journal_rows import journal, make_row
 
 
 @pytest.fixture
@@ -64,8 +39,8 @@ def decode(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[str], None]],
     return set_hook
 
 
-def make_batch(classifier: Classifier, sink: Any, *, jobs: int = 2, **options: Any) -> Batch:
-    return Batch(classifier, sink, jobs=jobs, options=PredictionOptions(**options))
+def make_batch(classifier: Classifier, rows: list[Row], *, jobs: int = 2, **options: Any) -> Batch:
+    return Batch(classifier, jobs=jobs, options=PredictionOptions(**options), receive=rows.append)
 
 
 def number_of(path: str) -> int:
@@ -81,10 +56,10 @@ def test_every_file_gets_its_own_row_in_order(
         Path(paths[number]).unlink()
     pause = threading.Event()
     decode(lambda path: pause.wait(number_of(path) * 7 % 5 / 1000))  # they do not end in the order they begin in
-    sink = Sink()
-    summary = make_batch(classifier, sink, jobs=jobs).run(iter(paths))
-    assert [row["path"] for row in sink.rows] == paths
-    for number, row in enumerate(sink.rows):
+    rows: list[Row] = []
+    summary = make_batch(classifier, rows, jobs=jobs).run(iter(paths))
+    assert [row["path"] for row in rows] == paths
+    for number, row in enumerate(rows):
         if number in (0, 11, 44, 89):
             assert row["error"]["kind"] == "not_found"
             assert (row["predictions"], row["bytes"], row["mtime_ns"]) == ([], None, None)
@@ -93,7 +68,7 @@ def test_every_file_gets_its_own_row_in_order(
             assert (row["error"], row["predictions"][0]["label"]) == (None, colour_of(number))
             assert (row["bytes"], row["mtime_ns"]) == (status.st_size, status.st_mtime_ns)
         assert row["model_sha256"] == classifier.model.sha256
-    assert (summary.images, summary.kept, summary.failed, summary.interrupted) == (90, 0, 4, False)
+    assert (summary.images, summary.reused, summary.failed, summary.interrupted) == (90, 0, 4, False)
 
 
 def test_no_more_than_a_few_are_under_way(classifier: Classifier, tmp_path: Path, decode: Callable[..., None]) -> None:
@@ -107,43 +82,82 @@ def test_no_more_than_a_few_are_under_way(classifier: Classifier, tmp_path: Path
             first_may_go.wait(30)
 
     decode(before)
-    sink = Sink()
-    thread = threading.Thread(target=make_batch(classifier, sink).run, args=(iter(paths),))
+    rows: list[Row] = []
+    thread = threading.Thread(target=make_batch(classifier, rows).run, args=(iter(paths),))
     thread.start()
     wait_until(lambda: len(begun) == 16, "two workers to take eight each")
     assert not threading.Event().wait(0.8), "time in which more could be taken up"
     assert len(begun) == 16
-    assert sink.rows == []
-    assert sink.idled > 0
+    assert rows == []
     first_may_go.set()
     thread.join(60)
-    assert len(sink.rows) == 200
+    assert len(rows) == 200
 
 
-def test_what_holds_is_kept_in_its_place(classifier: Classifier, tmp_path: Path) -> None:
+def test_earlier_rows_that_are_still_valid_are_reused_in_their_place(
+    classifier: Classifier, tmp_path: Path, decode: Callable[..., None]
+) -> None:
     paths = [str(path) for path in make_photos(tmp_path, 4)]
-    earlier = {paths[1]: make_row(paths[1]), paths[3]: make_row(paths[3])}
-    sink = Sink(earlier)
-    summary = make_batch(classifier, sink).run(iter(paths))
-    assert [row["path"] for row in sink.rows] == [paths[0], paths[2]]
-    assert sink.kept == [len(paths[1])] * 2
-    assert (summary.images, summary.kept) == (4, 2)
-    status = Path(paths[0]).stat()
-    assert sink.asked.count((paths[0], status.st_size, status.st_mtime_ns, classifier.model.sha256)) == 1
+    decoded: list[str] = []
+    decode(decoded.append)
+    journal_path, rows = tmp_path / "o.jsonl", list[Row]()
+    options = PredictionOptions()
+    with journal(journal_path) as file:
+        Batch(classifier, jobs=2, options=options, journal=file).run(iter([paths[3], paths[1]]))
+    decoded.clear()
+    with journal(journal_path, resume=True) as file:
+        summary = Batch(classifier, jobs=2, options=options, journal=file, receive=rows.append).run(iter(paths))
+        file.finish()
+    assert sorted(decoded) == [paths[0], paths[2]]
+    assert [row["path"] for row in rows] == paths
+    assert read_rows(journal_path) == rows
+    assert (summary.images, summary.reused) == (4, 2)
+
+
+def test_an_earlier_row_with_other_fields_is_not_reused(classifier: Classifier, tmp_path: Path) -> None:
+    paths = [str(path) for path in make_photos(tmp_path, 3)]
+    truths = [{"truth": number} for number in range(3)]
+    for expected in (0, 3, 2):  # none is there; all are; one has another truth
+        with journal(tmp_path / "o.jsonl", resume=True) as file:
+            batch = Batch(
+                classifier,
+                jobs=2,
+                options=PredictionOptions(),
+                journal=file,
+                fields=dict(zip(paths, truths, strict=True)).__getitem__,
+            )
+            assert batch.run(iter(paths)).reused == expected
+            file.finish()
+        assert [row["truth"] for row in read_rows(tmp_path / "o.jsonl")] == [truth["truth"] for truth in truths]
+        if expected:
+            truths[1] = {"truth": 7}
+
+
+def test_what_waits_for_the_disk_is_synced_while_no_row_comes(
+    classifier: Classifier, tmp_path: Path, decode: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [str(path) for path in make_photos(tmp_path, 2)]
+    synced = threading.Event()
+    decode(lambda path: path == paths[1] and synced.wait(30))
+    fsync = os.fsync
+    monkeypatch.setattr("os.fsync", lambda descriptor: (fsync(descriptor), synced.set()))
+    with journal(tmp_path / "o.jsonl") as file:
+        Batch(classifier, jobs=1, options=PredictionOptions(), journal=file).run(iter(paths))
+        assert synced.is_set()
 
 
 def test_the_first_is_classified_before_the_rest_is_listed(classifier: Classifier, tmp_path: Path) -> None:
     paths = [str(path) for path in make_photos(tmp_path, 2)]
-    sink = Sink()
+    rows: list[Row] = []
 
     def slow_list() -> Iterator[str]:
         yield paths[0]
-        wait_until(lambda: len(sink.rows) == 1, "the first row, while the list goes on")
+        wait_until(lambda: len(rows) == 1, "the first row, while the list goes on")
         yield paths[1]
 
     totals: list[tuple[int, int, bool]] = []
-    make_batch(classifier, sink).run(slow_list(), lambda summary, *listed: totals.append((summary.images, *listed)))
-    assert len(sink.rows) == 2
+    make_batch(classifier, rows).run(slow_list(), lambda summary, *listed: totals.append((summary.images, *listed)))
+    assert len(rows) == 2
     assert (1, 1, False) in totals
     assert totals[-1] == (2, 2, True)
 
@@ -158,7 +172,7 @@ def test_the_total_grows_ahead_of_the_rows(classifier: Classifier, tmp_path: Pat
         all_listed.set()
 
     totals: list[tuple[int, int]] = []
-    make_batch(classifier, Sink()).run(names(), lambda summary, listed, _: totals.append((summary.images, listed)))
+    make_batch(classifier, []).run(names(), lambda summary, listed, _: totals.append((summary.images, listed)))
     assert (1, 500) in totals
 
 
@@ -174,20 +188,20 @@ def test_listing_does_not_run_away_from_the_workers(
             listed["paths"] += 1
             yield f"gone{number}.jpg"
 
-    sink = Sink()
-    thread = threading.Thread(target=make_batch(classifier, sink).run, args=(names(),))
+    rows: list[Row] = []
+    thread = threading.Thread(target=make_batch(classifier, rows).run, args=(names(),))
     thread.start()
     wait_until(lambda: listed["paths"] > 10_000, "the list to be ahead")
     threading.Event().wait(0.3)
     assert listed["paths"] < 10_100
     go.set()
     thread.join(60)
-    assert len(sink.rows) == 30_000
+    assert len(rows) == 30_000
 
 
 class TestEnding:
     def test_no_files_at_all(self, classifier: Classifier) -> None:
-        summary = make_batch(classifier, Sink()).run(iter(()))
+        summary = make_batch(classifier, []).run(iter(()))
         assert (summary.images, summary.slowest, summary.interrupted) == (0, None, False)
 
     def test_a_model_error_stops_with_what_was_done_kept(
@@ -202,39 +216,40 @@ class TestEnding:
                 raise ModelError("the output is not a number")
 
         decode(before)
-        sink = Sink()
+        rows: list[Row] = []
         with pytest.raises(ModelError, match="not a number"):
-            make_batch(classifier, sink).run(iter(paths))
-        assert [row["path"] for row in sink.rows] == paths[:50]
+            make_batch(classifier, rows).run(iter(paths))
+        assert [row["path"] for row in rows] == paths[:50]
         assert len(begun) < 100
 
     def test_rows_that_cannot_be_written_stop_it_with_no_worker_left(
         self, classifier: Classifier, tmp_path: Path
     ) -> None:
-        class Full(Sink):
-            def write(self, row: Row) -> None:
-                if len(self.rows) == 5:
-                    raise SetupError("No space left on device")
-                super().write(row)
+        rows: list[Row] = []
 
-        sink = Full()
+        def receive(row: Row) -> None:
+            if len(rows) == 5:
+                raise SetupError("No space left on device")
+            rows.append(row)
+
+        batch = Batch(classifier, jobs=2, options=PredictionOptions(), receive=receive)
         photos = make_photos(tmp_path, 100)
         threads = set(threading.enumerate())
         with pytest.raises(SetupError, match="No space") as raised:
-            make_batch(classifier, sink).run(str(path) for path in photos)
+            batch.run(str(path) for path in photos)
         assert not [thread for thread in set(threading.enumerate()) - threads if thread.name.startswith("worker")]
         assert raised.traceback  # and that while the exception, and what it refers to, is still there
-        assert len(sink.rows) == 5
+        assert len(rows) == 5
 
     def test_a_list_that_breaks_off_stops_it_after_what_it_gave(self, classifier: Classifier, tmp_path: Path) -> None:
         def names() -> Iterator[str]:
             yield from (str(path) for path in make_photos(tmp_path, 20))
             raise SetupError("not a list of paths")
 
-        sink = Sink()
+        rows: list[Row] = []
         with pytest.raises(SetupError, match="not a list"):
-            make_batch(classifier, sink).run(names())
-        assert [number_of(row["path"]) for row in sink.rows] == list(range(20))
+            make_batch(classifier, rows).run(names())
+        assert [number_of(row["path"]) for row in rows] == list(range(20))
 
     def test_stopping_finishes_what_is_under_way(
         self, classifier: Classifier, tmp_path: Path, decode: Callable[..., None]
@@ -242,8 +257,8 @@ class TestEnding:
         paths = [str(path) for path in make_photos(tmp_path, 200)]
         begun: list[str] = []
         decode(begun.append)
-        sink = Sink()
-        batch = make_batch(classifier, sink)
+        rows: list[Row] = []
+        batch = make_batch(classifier, rows)
 
         def progress(summary: BatchSummary, listed: int, all_listed: bool) -> None:
             if summary.images == 30:
@@ -251,9 +266,9 @@ class TestEnding:
 
         summary = batch.run(iter(paths), progress)
         assert summary.interrupted
-        assert 30 <= len(sink.rows) <= 30 + 16
-        assert [row["path"] for row in sink.rows] == paths[: len(sink.rows)]
-        assert sorted(begun) == paths[: len(sink.rows)]
+        assert 30 <= len(rows) <= 30 + 16
+        assert [row["path"] for row in rows] == paths[: len(rows)]
+        assert sorted(begun) == paths[: len(rows)]
 
     def test_stopping_while_a_list_waits(self, classifier: Classifier) -> None:
         may_end = threading.Event()
@@ -262,47 +277,47 @@ class TestEnding:
             yield "gone.jpg"
             may_end.wait(60)
 
-        sink = Sink()
-        batch = make_batch(classifier, sink)
-        threading.Thread(target=lambda: (wait_until(lambda: bool(sink.rows), "a row"), batch.stop())).start()
+        rows: list[Row] = []
+        batch = make_batch(classifier, rows)
+        threading.Thread(target=lambda: (wait_until(lambda: bool(rows), "a row"), batch.stop())).start()
         summary = batch.run(names())
         may_end.set()
-        assert (summary.interrupted, len(sink.rows)) == (True, 1)
+        assert (summary.interrupted, len(rows)) == (True, 1)
 
     def test_stopping_after_the_last_file_is_no_interruption(self, classifier: Classifier, tmp_path: Path) -> None:
         paths = [str(path) for path in make_photos(tmp_path, 3)]
-        sink = Sink()
-        batch = make_batch(classifier, sink)
+        rows: list[Row] = []
+        batch = make_batch(classifier, rows)
 
         def progress(summary: BatchSummary, listed: int, all_listed: bool) -> None:
             if summary.images == 3:
                 batch.stop()
 
         summary = batch.run(iter(paths), progress)
-        assert (summary.interrupted, len(sink.rows)) == (False, 3)
+        assert (summary.interrupted, len(rows)) == (False, 3)
 
 
 def test_the_options_reach_the_rows(classifier: Classifier, tmp_path: Path) -> None:
     whole, cut = make_photos(tmp_path, 2)
     cut.write_bytes(jpeg("green", side=64)[:-5])
-    sink = Sink()
-    make_batch(classifier, sink, top_k=2, threshold=0.0, timing=True).run(iter([str(whole), str(cut)]))
-    assert [len(row["predictions"]) for row in sink.rows] == [2, 0]
-    assert set(sink.rows[0]["timing_ms"]) == {"decode", "preprocess", "invoke", "postprocess"}
-    assert sink.rows[1]["error"]["kind"] == "truncated"
-    sink = Sink()
-    make_batch(classifier, sink, threshold=0.9, allow_truncated=True).run(iter([str(whole), str(cut)]))
-    assert [[found["label"] for found in row["predictions"]] for row in sink.rows] == [["red"], ["green"]]
+    rows: list[Row] = []
+    make_batch(classifier, rows, top_k=2, threshold=0.0, timing=True).run(iter([str(whole), str(cut)]))
+    assert [len(row["predictions"]) for row in rows] == [2, 0]
+    assert set(rows[0]["timing_ms"]) == {"decode", "preprocess", "invoke", "postprocess"}
+    assert rows[1]["error"]["kind"] == "truncated"
+    rows.clear()
+    make_batch(classifier, rows, threshold=0.9, allow_truncated=True).run(iter([str(whole), str(cut)]))
+    assert [[found["label"] for found in row["predictions"]] for row in rows] == [["red"], ["green"]]
 
 
 def test_the_summary_counts() -> None:
     summary = BatchSummary()
-    summary.add(make_row("a.jpg"), 0.5, kept=False)
-    summary.add(make_row("b.jpg"), 9.0, kept=True)
-    summary.add(make_row("c.jpg", error=True), 2.0, kept=False)
-    summary.add(make_row("d.jpg") | {"predictions": [{"index": 7, "label": None, "score": 0.5}]}, 1.0, kept=False)
-    summary.add(make_row("e.jpg") | {"predictions": []}, 1.0, kept=False)
-    assert (summary.images, summary.kept, summary.failed) == (5, 1, 1)
+    summary.add(make_row("a.jpg"), 0.5, reused=False)
+    summary.add(make_row("b.jpg"), 9.0, reused=True)
+    summary.add(make_row("c.jpg", error=True), 2.0, reused=False)
+    summary.add(make_row("d.jpg") | {"predictions": [{"index": 7, "label": None, "score": 0.5}]}, 1.0, reused=False)
+    summary.add(make_row("e.jpg") | {"predictions": []}, 1.0, reused=False)
+    assert (summary.images, summary.reused, summary.failed) == (5, 1, 1)
     assert summary.failures == {"truncated": 1}
     assert summary.labels == {"red": 2, "class 7": 1}
     assert summary.slowest == ("c.jpg", 2.0)

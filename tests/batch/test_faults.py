@@ -267,7 +267,7 @@ c.upright_image = replaced
         assert batch("photos", "-o", OUT, command=patched(patch)).exit_code == 0
         assert [top(row) for row in read_rows(OUT)] == ["red", "green", "blue"]
         resumed = batch("photos", "-o", OUT, "--resume")
-        assert "2 were done before" in resumed.stderr
+        assert "2 reused from an earlier run" in resumed.stderr
         assert [top(row) for row in read_rows(OUT)] == ["red", "blue", "blue"]
 
     def test_a_thousand_broken_files_have_a_row_each(self, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ class TestFailing:
 
         with monkeypatch.context() as patch, journal(path, resume=True) as rows:
             for name in ("a.jpg", "b.jpg"):
-                rows.keep(rows.finished_row(name, 10, 1, (MODEL,))[0])  # type: ignore[index]
+                rows.reuse(rows.finished_row(name, 10, 1, (MODEL,))[0])  # type: ignore[index]
             patch.setattr("os.replace", full)
             with pytest.raises(SetupError, match="No space left"):
                 rows.finish()
@@ -94,7 +94,7 @@ class TestLocking:
         write(path, "b.jpg", "a.jpg")
         with journal(path, resume=True) as rows:
             for name in ("a.jpg", "b.jpg"):
-                rows.keep(rows.finished_row(name, 10, 1, (MODEL,))[0])  # type: ignore[index]
+                rows.reuse(rows.finished_row(name, 10, 1, (MODEL,))[0])  # type: ignore[index]
             rows.finish()
             assert [row["path"] for row in rows.rows()] == ["a.jpg", "b.jpg"]
             with pytest.raises(SetupError, match="another run"):

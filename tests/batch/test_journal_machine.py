@@ -57,7 +57,7 @@ class Batches(RuleBasedStateMachine):
         if last and last[1:] == (version, False):
             assert earlier is not None, "what is done would be done again"
             assert earlier[1] == make_row(name, mtime_ns=version)
-            self.journal.keep(earlier[0])
+            self.journal.reuse(earlier[0])
             self.done.append(last)
         else:
             assert earlier is None, "what has changed or failed would be taken for done"

@@ -16,17 +16,16 @@ NAMES = ("a.jpg", "b.jpg")
 
 
 def write(output: Path, *names: str, resume: bool = False, overwrite: bool = False, finish: bool = True) -> None:
-    with FileOutput(output, resume=resume, overwrite=overwrite) as rows:
+    with FileOutput(output, resume=resume, overwrite=overwrite) as file:
         for name in names:
-            earlier = rows.finished_row(name, 10, 1, (MODEL,))
+            earlier = file.journal.finished_row(name, 10, 1, (MODEL,))
             if earlier:
-                rows.keep(earlier[0])
+                file.journal.reuse(earlier[0])
             else:
-                rows.write(make_row(name))
-                rows.idle()
+                file.journal.write(make_row(name))
         if finish:
-            rows.finish()
-            assert [row["path"] for row in rows.rows()] == list(names)
+            file.finish()
+            assert [row["path"] for row in file.journal.rows()] == list(names)
 
 
 @pytest.mark.parametrize(
@@ -103,8 +102,8 @@ def test_a_failing_export_leaves_the_journal_to_go_on_from(tmp_path: Path) -> No
 
 
 def test_the_output_is_given_up_at_the_end_of_the_block(tmp_path: Path) -> None:
-    with FileOutput(tmp_path / "o.csv", resume=False, overwrite=False) as rows:
-        rows.write(make_row("a.jpg"))
+    with FileOutput(tmp_path / "o.csv", resume=False, overwrite=False) as file:
+        file.journal.write(make_row("a.jpg"))
         with pytest.raises(SetupError, match="another run"):
             FileOutput(tmp_path / "o.csv.jsonl", resume=True, overwrite=False)
     write(tmp_path / "o.csv", "a.jpg", resume=True)

@@ -294,7 +294,7 @@ class TestSources:
         assert found == path
         again = batch("-0", "-", "-o", "o.jsonl", "--resume", stdin=found + b"\0")
         assert again.exit_code == 0
-        assert "1 were done before" in again.stderr
+        assert "1 reused from an earlier run" in again.stderr
         assert read_rows(OUT) == [row]
 
 
@@ -340,7 +340,7 @@ class TestWhatWasThereBefore:
         Path("page.html").write_text("mine")
         outcome = batch("photos", "-o", OUT, "--report", "page.html")
         assert (outcome.exit_code, Path("page.html").read_text()) == (3, "mine")
-        assert "page.html: there is a page already" in outcome.stderr
+        assert "page.html: the report exists already" in outcome.stderr
         assert batch("photos", "-o", OUT, "--report", "page.html", "--overwrite").exit_code == 0
         assert "<title>" in Path("page.html").read_text(encoding="utf-8")
 

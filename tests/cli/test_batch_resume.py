@@ -60,7 +60,7 @@ def test_what_is_done_is_not_done_again(first_run: bytes) -> None:
     assert photo(1).stat().st_size == len(jpeg("green"))
     decoded, outcome = batch("-o", OUT, "--resume")
     assert decoded == []
-    assert "6 were done before" in outcome.stderr
+    assert "6 reused from an earlier run" in outcome.stderr
     assert OUT.read_bytes() == first_run
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: what is under way is finished, what was done is kept, and one is told how to go on."""
+"""Ctrl-C and SIGTERM: what is under way is finished, what was done is kept, and one is told how to resume."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_what_is_under_way_is_written_and_the_rest_is_left(number: int, exit_cod
     assert all(row["error"] is None for row in rows)
     lines = stderr.decode().splitlines()
     assert lines[0].startswith(f"{len(rows)} images in ")
-    assert lines[-2:] == ["interrupted; to go on:", "  mobiclass batch --resume photos -o o.jsonl --jobs 2"]
+    assert lines[-2:] == ["interrupted; to resume:", "  mobiclass batch --resume photos -o o.jsonl --jobs 2"]
     assert run("batch", "photos", "-o", OUT, "--resume").exit_code == 0
     assert paths_of(read_rows(OUT)) == expected
 
@@ -66,7 +66,7 @@ def test_a_signal_that_comes_twice_at_once_is_one(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         _, stderr = process.communicate(timeout=60)
         assert process.returncode == 143
-    assert b"interrupted; to go on:" in stderr
+    assert b"interrupted; to resume:" in stderr
     read_rows(OUT)
 
 
@@ -104,7 +104,7 @@ def test_waiting_for_a_slow_list_ends_too(number: int, exit_code: int, tmp_path:
         stderr = process.stderr.read().decode()
     assert stderr.startswith("1 images in ")
     assert stderr.endswith(
-        "interrupted; to go on, with the same list on standard input:\n  mobiclass batch --resume - -o o.jsonl\n"
+        "interrupted; to resume, with the same list on standard input:\n  mobiclass batch --resume - -o o.jsonl\n"
     )
     assert paths_of(read_rows(OUT)) == ["photos/p00000.jpg"]
 
@@ -128,14 +128,14 @@ def test_the_command_that_goes_on_can_be_pasted_into_a_shell(folder: bytes, tmp_
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=60)
         assert process.returncode == 130
-    command = stderr.decode("utf-8").partition("interrupted; to go on:\n  ")[2]
+    command = stderr.decode("utf-8").partition("interrupted; to resume:\n  ")[2]
     assert command.startswith("mobiclass batch --resume ")
     assert "\x1b" not in command
     done = run(
         "-c", f'mobiclass() {{ {shlex.join(COMMAND)} "$@"; }}\n{command}', command=(shell,), env={"HOME": "/nowhere"}
     )  # fmt: skip
     assert done.exit_code == 0, done.stderr
-    assert "were done before" in done.stderr
+    assert "reused from an earlier run" in done.stderr
     assert lines_in(output) == 60
 
 
@@ -168,5 +168,5 @@ def test_an_interrupted_array_on_stdout_is_whole(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         content += process.stdout.read()
         assert process.wait(60) == 130
-        assert b"to go on" not in process.stderr.read()
+        assert b"to resume" not in process.stderr.read()
     assert 0 < len(json.loads(content)) < 200

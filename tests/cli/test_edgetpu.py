@@ -259,7 +259,7 @@ def test_a_batch_outlives_its_device(name: str, jobs: str, simulated: EdgeTpu, t
     if not for_ever:
         assert counts == {"edgetpu": PHOTOS}
         return
-    assert "\n  112 on the CPU, in place of an Edge TPU\n" in done.stderr
+    assert "\n  112 on the CPU as fallback for the Edge TPU\n" in done.stderr
     assert counts["edgetpu"] == 88  # the first invoke is the warm-up, the 90th failed
     if jobs == "1":
         assert [row["device"] for row in rows] == ["edgetpu"] * 88 + ["cpu"] * 112
@@ -267,11 +267,11 @@ def test_a_batch_outlives_its_device(name: str, jobs: str, simulated: EdgeTpu, t
     for later in (switches, {}):
         simulator_of(simulated).switch(**later)
         again = batch(simulated, "--resume", "--device-timeout", "0.7")
-        assert "200 were done before" in again.stderr
+        assert "200 reused from an earlier run" in again.stderr
         assert read_rows(OUT) == rows
     # Who insists on the device gets all rows from it.
     done = batch(simulated, "--resume", "--device", "edgetpu")
-    assert "88 were done before" in done.stderr
+    assert "88 reused from an earlier run" in done.stderr
     assert check_rows(read_rows(OUT), simulated) == {"edgetpu": PHOTOS}
 
 
@@ -291,7 +291,7 @@ def test_a_batch_that_insists_on_the_device_stops_and_goes_on(
     assert len(kept) == 88 if jobs == "1" else 88 - 24 <= len(kept) <= 88
     lines = done.stderr.splitlines()
     assert "; trying again in a new process" in lines[0]
-    assert lines[1] == "the device failed; once it works, to go on:"
+    assert lines[1] == "the device failed; once it works, to resume:"
     assert lines[2].startswith("  mobiclass batch --resume photos ")
     assert lines[3].startswith("mobiclass: error: libedgetpu.so.1 ")
     assert len(lines) == 4
@@ -300,7 +300,7 @@ def test_a_batch_that_insists_on_the_device_stops_and_goes_on(
     script = f'mobiclass() {{ "$0" "$@"; }}\n{lines[2]}'.replace('"$0"', '"$PYTHON" -c "$PROGRAM"')
     again = run("-c", script, command=("sh",), env={"PYTHON": COMMAND[0], "PROGRAM": COMMAND[2]})
     assert again.exit_code == 0, again.stderr
-    assert f"{len(kept)} were done before" in again.stderr
+    assert f"{len(kept)} reused from an earlier run" in again.stderr
     assert check_rows(read_rows(OUT), simulated) == {"edgetpu": PHOTOS}
 
 

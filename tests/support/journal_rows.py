@@ -54,7 +54,7 @@ def resume(path: Path, *names: str) -> list[str]:
         for name in names:
             earlier = rows.finished_row(name, 10, 1, (MODEL,))
             if earlier:
-                rows.keep(earlier[0])
+                rows.reuse(earlier[0])
             else:
                 anew.append(name)
                 rows.write(make_row(name))

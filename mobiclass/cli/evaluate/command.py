@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -13,10 +15,10 @@ from mobiclass.cli.evaluate.evaluated_models import (
     check_agreement,
     check_photos,
     listed,
-    load_contestant,
+    load_evaluated_model,
     tell_what_is_left_out,
 )
-from mobiclass.cli.long_runs import check_files, for_throughput, run_until_signal, tell_how_to_go_on
+from mobiclass.cli.long_runs import check_files, finish_output, for_throughput, run_until_signal, tell_how_to_resume
 from mobiclass.cli.option_groups import GroupedCommand, option
 from mobiclass.cli.options import (
     ANY_PATH,
@@ -31,11 +33,12 @@ from mobiclass.cli.options import (
 )
 from mobiclass.cli.terminal.progress import rate_text
 from mobiclass.cli.terminal.streams import show_native_output
-from mobiclass.cli.terminal.text import safe_text, terminal_width
+from mobiclass.cli.terminal.text import terminal_width
 
 if TYPE_CHECKING:
-    from mobiclass.batch import Exclusion, FileOutput, PredictionOptions
-    from mobiclass.evaluation import ClassFolders, Comparison, Evaluation, NoRows
+    from mobiclass.batch import Exclusion, Journal, PredictionOptions
+    from mobiclass.evaluation import ClassFolders, Comparison, Evaluation
+    from mobiclass.results import Row
 
 _FILE: Final = click.Path(path_type=Path, dir_okay=False, readable=False)
 
@@ -113,8 +116,9 @@ def evaluate(
       mobiclass evaluate photos/ --map classes.csv
       mobiclass evaluate photos/ --against mobilenet_v1_0.25_128_quant
     """
+    from mobiclass.batch import FileOutput, PredictionOptions
     from mobiclass.errors import DelegateError
-    from mobiclass.evaluation import evaluation_options, list_class_folders, read_class_map
+    from mobiclass.evaluation import TOP, TemporaryRows, list_class_folders, read_class_map
 
     _check_options(predictions, report, against, against_labels, against_map, resume=resume, overwrite=overwrite)
     folders = list_class_folders(folder, all_files=all_files, exclusion=exclusion)
@@ -123,34 +127,41 @@ def evaluate(
     if verbose:
         show_native_output()
     options, jobs = for_throughput(options, jobs)
-    first = load_contestant(options, folders.names, class_map, "--map", quiet=quiet, verbose=verbose)
+    first = load_evaluated_model(options, folders.names, class_map, "--map", quiet=quiet, verbose=verbose)
     second = None
     if against is not None:
         theirs = options._replace(model=against, labels=against_labels, resize=None, mean=None, std=None)
         names = tuple(first.truth.indices)
-        second = load_contestant(theirs, names, class_map_there, "--against-map", quiet=quiet, verbose=verbose)
+        second = load_evaluated_model(theirs, names, class_map_there, "--against-map", quiet=quiet, verbose=verbose)
         check_agreement(first, second)
     names = tuple(name for name in (second or first).truth.indices if name in first.truth.indices)
     tell_what_is_left_out(folders, names, first.truth, quiet=quiet)
     check_photos(folders, names)
-    run = _Run(folders, names, evaluation_options(allow_truncated=allow_truncated), jobs, quiet)
-    with _open_rows(predictions, report, again=second is not None, resume=resume, overwrite=overwrite) as rows:
+    how = PredictionOptions(top_k=TOP, threshold=0.0, allow_truncated=allow_truncated, timing=True)
+    run = _Run(folders, names, how, jobs, quiet)
+    with ExitStack() as outputs:
+        output = kept = None
+        if predictions:
+            output = outputs.enter_context(FileOutput(predictions, resume=resume, overwrite=overwrite))
+        elif second or report:
+            kept = outputs.enter_context(TemporaryRows())
+        rows = output.journal.rows if output else kept.rows if kept else None
         try:
-            found, interrupted_by = run.evaluate(first, rows)
-        except DelegateError:
-            tell_how_to_go_on(
-                "the device failed; once it works, to go on", resumable=predictions is not None, quiet=quiet
+            found, interrupted_by = run.evaluate(
+                first, journal=output.journal if output else None, receive=kept.write if kept else None
             )
+        except DelegateError:
+            tell_how_to_resume("the device failed; once it works, to resume", resumable=bool(output), quiet=quiet)
             raise
         found_there, comparison = None, None
         try:
-            if not interrupted_by and (told := rows.finish()):
-                click.echo(f"mobiclass: {safe_text(told)}", err=True)
-            if second and not interrupted_by:
-                found_there, comparison, interrupted_by = run.compare(second, rows)
+            if output and not interrupted_by:
+                finish_output(output)
+            if second and rows and not interrupted_by:
+                found_there, comparison, interrupted_by = run.compare(second, rows())
         finally:  # whatever became of the second model, the first one's figures hold
             _print(found, found_there, comparison, output_format)
-        if report and not interrupted_by:
+        if report and rows and not interrupted_by:
             _write_report(rows, report, found)
     _conclude(found, interrupted_by, resumable=predictions is not None, quiet=quiet)
 
@@ -178,7 +189,7 @@ def _check_options(
 
 
 class _Run(NamedTuple):
-    """What models are run over, and how."""
+    """The photos that models are run over, and how."""
 
     folders: ClassFolders
     names: tuple[str, ...]
@@ -186,13 +197,28 @@ class _Run(NamedTuple):
     jobs: int
     quiet: bool
 
-    def evaluate(self, model: EvaluatedModel, rows: FileOutput | NoRows) -> tuple[Evaluation, int | None]:
-        """Run a model over the photos, its rows going to `rows`; also gives the signal that interrupted it, if any."""
+    def evaluate(
+        self, model: EvaluatedModel, *, journal: Journal | None = None, receive: Callable[[Row], None] | None = None
+    ) -> tuple[Evaluation, int | None]:
+        """Run a model over the photos, and return also the signal that interrupted it, if any."""
         from mobiclass.batch import Batch
-        from mobiclass.evaluation import CountedRows, Evaluation, PhotoTruth, Tally
+        from mobiclass.evaluation import Evaluation, PhotoTruth, Tally
 
         tally, truth = Tally(), PhotoTruth(self.folders, model.truth)
-        batch = Batch(model.classifier, CountedRows(rows, truth, tally), jobs=self.jobs, options=self.options)
+
+        def count(row: Row) -> None:
+            tally.add(row)
+            if receive:
+                receive(row)
+
+        batch = Batch(
+            model.classifier,
+            jobs=self.jobs,
+            options=self.options,
+            journal=journal,
+            receive=count,
+            fields=truth.fields,
+        )
         summary, interrupted_by = run_until_signal(batch, self.folders.paths(self.names), quiet=self.quiet)
         if not self.quiet:
             click.echo(rate_text(summary), err=True)
@@ -206,30 +232,18 @@ class _Run(NamedTuple):
             truth=model.truth,
             tally=tally,
             seconds=summary.seconds,
-            stood_in=summary.stood_in,
+            fallback=summary.fallback,
             partial=interrupted_by is not None,
         )
         return evaluation, interrupted_by
 
-    def compare(self, model: EvaluatedModel, rows: FileOutput | NoRows) -> tuple[Evaluation, Comparison, int | None]:
-        """Run a second model over the photos of which `rows` has what the first made of them."""
-        from mobiclass.evaluation import ComparedRows, Comparison
+    def compare(self, model: EvaluatedModel, first_rows: Iterator[Row]) -> tuple[Evaluation, Comparison, int | None]:
+        """Run a second model over the photos of the first model's rows."""
+        from mobiclass.evaluation import Comparison, pair_rows
 
         comparison = Comparison()
-        evaluation, interrupted_by = self.evaluate(model, ComparedRows(rows.rows(), comparison))
+        evaluation, interrupted_by = self.evaluate(model, receive=pair_rows(first_rows, comparison))
         return evaluation, comparison, interrupted_by
-
-
-def _open_rows(
-    predictions: Path | None, report: Path | None, *, again: bool, resume: bool, overwrite: bool
-) -> FileOutput | NoRows:
-    """Open what the rows go into: a file that was asked for, one for the time being if they are read `again`, none."""
-    from mobiclass.batch import FileOutput
-    from mobiclass.evaluation import NoRows, TemporaryRows
-
-    if predictions is not None:
-        return FileOutput(predictions, resume=resume, overwrite=overwrite)
-    return TemporaryRows() if again or report is not None else NoRows()
 
 
 def _print(
@@ -253,13 +267,13 @@ def _print(
     sys.stdout.flush()
 
 
-def _write_report(rows: FileOutput | NoRows, report: Path, evaluation: Evaluation) -> None:
+def _write_report(rows: Callable[[], Iterator[Row]], report: Path, evaluation: Evaluation) -> None:
     from mobiclass.evaluation import mistakes_first, report_facts
     from mobiclass.report import write_report
 
     count = evaluation.tally.all
     write_report(
-        mistakes_first(rows.rows),
+        mistakes_first(rows),
         report,
         title=f"{count.images + count.errors} images, {evaluation.model.name}",
         summary=report_facts(evaluation),
@@ -272,8 +286,8 @@ def _conclude(found: Evaluation, interrupted_by: int | None, *, resumable: bool,
     context = click.get_current_context()
     if interrupted_by:
         if not quiet:
-            click.echo("interrupted: the result is of the photos done so far", err=True)
-        tell_how_to_go_on("to go on", resumable=resumable, quiet=quiet)
+            click.echo("interrupted: the result covers the photos classified so far", err=True)
+        tell_how_to_resume("to resume", resumable=resumable, quiet=quiet)
         context.exit(128 + interrupted_by)
     if found.tally.all.errors:
         context.exit(ImageError.exit_code)

@@ -22,7 +22,7 @@ class EvaluatedModel(NamedTuple):
     truth: Truth
 
 
-def load_contestant(
+def load_evaluated_model(
     options: ModelOptions,
     folders: tuple[str, ...],
     class_map: ClassMap | None,

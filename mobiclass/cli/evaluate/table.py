@@ -65,8 +65,8 @@ def _headline(evaluation: Evaluation, width: int) -> Iterator[str]:
         f"{_photos(count.images)} of {len(evaluation.tally.classes)} of the model's {evaluation.model.classes} "
         f"classes; folders matched: {matched}"
     )
-    if evaluation.stood_in:
-        yield f"the CPU stood in for the accelerator on {_photos(evaluation.stood_in)}"
+    if evaluation.fallback:
+        yield f"fallback: the CPU instead of the accelerator for {_photos(evaluation.fallback)}"
     if evaluation.partial:
         yield "PARTIAL: interrupted before the last photo; what follows is of those above alone"
 
@@ -148,7 +148,7 @@ def _sides(first: Evaluation, second: Evaluation) -> Iterator[tuple[str, str, st
                 for count, right in zip(counts, rights, strict=True)
             ],
         )
-    medians = [side.tally.invoke_ms.median for side in sides]
+    medians = [side.tally.invoke_p50_ms for side in sides]
     yield line("invoke, median", ["-" if median is None else f"{median:6.2f} ms" for median in medians])
     yield line("file", [f"{len(side.model.content) / 1e6:6.2f} MB" for side in sides])
     if any(count.errors for count in counts):

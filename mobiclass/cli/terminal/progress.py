@@ -92,7 +92,7 @@ class DownloadProgress:
 
 def summary_facts(summary: BatchSummary) -> dict[str, str]:
     """List what a batch came to, name to value, for a report."""
-    new = summary.images - summary.kept
+    new = summary.images - summary.reused
     facts = {"images": str(summary.images), "time": f"{summary.seconds:.1f} s"}
     if new and summary.seconds:
         facts["speed"] = f"{new / summary.seconds:.1f} images/s"
@@ -101,7 +101,7 @@ def summary_facts(summary: BatchSummary) -> dict[str, str]:
 
 def rate_text(summary: BatchSummary) -> str:
     """Say how many images a batch did, and how fast."""
-    new = summary.images - summary.kept
+    new = summary.images - summary.reused
     rate = f", {new / summary.seconds:.1f} images/s" if new and summary.seconds else ""
     return f"{summary.images} images in {summary.seconds:.1f} s{rate}"
 
@@ -109,13 +109,13 @@ def rate_text(summary: BatchSummary) -> str:
 def summary_text(summary: BatchSummary) -> str:
     """Describe what a batch came to, a fact a line."""
     lines = [rate_text(summary)]
-    if summary.kept:
-        lines.append(f"  {summary.kept} were done before")
+    if summary.reused:
+        lines.append(f"  {summary.reused} reused from an earlier run")
     if summary.failed:
         kinds = ", ".join(f"{count} {kind}" for kind, count in summary.failures.most_common())
         lines.append(f"  {summary.failed} could not be classified: {kinds}")
-    if summary.stood_in:
-        lines.append(f"  {summary.stood_in} on the CPU, in place of an Edge TPU")
+    if summary.fallback:
+        lines.append(f"  {summary.fallback} on the CPU as fallback for the Edge TPU")
     if summary.slowest:
         path, seconds = summary.slowest
         lines.append(f"  slowest: {safe_text(path)} ({seconds * 1000:.0f} ms)")

@@ -18,14 +18,12 @@ class TableWriter:
     """Writes each image's predictions as aligned lines, under the file's name where there are several files."""
 
     def __init__(self, stream: TextIO, *, with_paths: bool) -> None:
-        """Write to `stream`."""
         self._stream = stream
         self._with_paths = with_paths
         self._first = True
         self._width = terminal_width(stream)
 
     def write(self, row: Row) -> None:
-        """Write the block of one image."""
         lines = [] if not self._with_paths else [safe_text(row["path"])]
         if row["error"]:
             lines.append(f"not classified: {safe_text(row['error']['message'])}")
@@ -40,9 +38,6 @@ class TableWriter:
                 lines.insert(0, "")
         self._first = False
         self._stream.write("\n".join(lines) + "\n")
-
-    def close(self) -> None:
-        """Write nothing more."""
 
     def _prediction_lines(self, predictions: list[dict[str, Any]]) -> list[str]:
         names = [safe_text(prediction["label"] or f"class {prediction['index']}") for prediction in predictions]

@@ -452,7 +452,10 @@ def test_photos_that_vanish_between_two_models_cost_the_comparison_alone(rival: 
         put(f"d/red/{number}.jpg", jpeg("red"))
     vanish = """
 import os, mobiclass.evaluation.rows as e
-e.TemporaryRows.finish = lambda self: os.unlink("d/red/1.jpg")
+def rows_and_vanish(self, rows=e.TemporaryRows.rows):
+    os.unlink("d/red/1.jpg")
+    return rows(self)
+e.TemporaryRows.rows = rows_and_vanish
 """
     outcome = evaluate("d", "--against", rival, "--format", "json", command=patched(vanish))
     assert outcome.exit_code == 3

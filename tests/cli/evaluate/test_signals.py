@@ -42,7 +42,7 @@ def test_what_was_counted_is_shown_as_partial(number: int, exit_code: int) -> No
     assert result["top1"] == 1.0
     assert not Path("page.html").exists()
     lines = stderr.decode().splitlines()
-    assert lines[-3:-1] == ["interrupted: the result is of the photos done so far", "to go on:"]
+    assert lines[-3:-1] == ["interrupted: the result covers the photos classified so far", "to resume:"]
     assert lines[-1].startswith("  mobiclass evaluate --resume d --jobs 2 --predictions rows.jsonl")
     assert not any("have no image" in line for line in lines)
     done = run(*arguments, "--resume")

@@ -30,7 +30,7 @@ def evaluation_of(*rows: dict[str, Any], name: str = "m", labels: tuple[str, ...
     truth = Truth({"a": 0}, Counter(label=1), (), (), frozenset(), ClassNames(labels, 7))
     model: Any = SimpleNamespace(name=name, content=b"x" * 1_230_000, classes=7, labels=labels)
     return Evaluation(
-        root="d", model=model, device="cpu", jobs=2, truth=truth, tally=tally, seconds=1.0, stood_in=0, partial=False
+        root="d", model=model, device="cpu", jobs=2, truth=truth, tally=tally, seconds=1.0, fallback=0, partial=False
     )
 
 

@@ -32,7 +32,7 @@ class Terminal(io.StringIO):
 def summary(images: int, *, failed: int = 0) -> BatchSummary:
     batch = BatchSummary(seconds=2.0)
     for number in range(images):
-        batch.add(make_row(f"{number}.jpg", error=number < failed), 0.1, kept=False)
+        batch.add(make_row(f"{number}.jpg", error=number < failed), 0.1, reused=False)
     return batch
 
 
@@ -118,15 +118,15 @@ class TestSummary:
         for number in range(6):
             row = make_row(f"{number}.jpg")
             row["predictions"][0]["label"] = "cat" if number % 3 else "dog"
-            batch.add(row, 0.01 * number, kept=number == 0)
-        batch.add(make_row("x.jpg", error=True), 0.123, kept=False)
+            batch.add(row, 0.01 * number, reused=number == 0)
+        batch.add(make_row("x.jpg", error=True), 0.123, reused=False)
         for number in range(2):
             row = make_row(f"y{number}.jpg", error=True)
             row["error"]["kind"] = "not_found"
-            batch.add(row, 0.0, kept=False)
+            batch.add(row, 0.0, reused=False)
         assert summary_text(batch).splitlines() == [
             "9 images in 4.0 s, 2.0 images/s",
-            "  1 were done before",
+            "  1 reused from an earlier run",
             "  3 could not be classified: 2 not_found, 1 truncated",
             "  slowest: x.jpg (123 ms)",
             "  most frequent:",
@@ -145,7 +145,7 @@ class TestSummary:
             for _ in range(8 - number):
                 row = make_row("a.jpg")
                 row["predictions"][0]["label"] = f"label {number}"
-                batch.add(row, 0.1, kept=False)
+                batch.add(row, 0.1, reused=False)
         assert [line.split() for line in summary_text(batch).splitlines()[3:]] == [
             [str(8 - number), "label", str(number)] for number in range(5)
         ]
@@ -154,7 +154,7 @@ class TestSummary:
         batch = BatchSummary()
         row = make_row("\x1b[2J\u202e.jpg")
         row["predictions"][0]["label"] = "\x1b]0;title\x07" + "x" * 500
-        batch.add(row, 1.0, kept=False)
+        batch.add(row, 1.0, reused=False)
         text = summary_text(batch)
         assert all(character.isprintable() or character == "\n" for character in text)
         assert max(map(len, text.splitlines())) < 80

@@ -65,7 +65,6 @@ def table(*rows: dict[str, Any], with_paths: bool = False) -> list[str]:
     writer = TableWriter(stream, with_paths=with_paths)
     for one in rows:
         writer.write(one)
-    writer.close()
     assert stream.getvalue().endswith("\n")
     return stream.getvalue().splitlines()
 
