@@ -1,6 +1,7 @@
 """The exceptions that mobiclass raises, each with the exit code it ends the program with.
 
 MobiclassError(Exception)
+├── OptionsError            exit 2   --resume with other options than those of the earlier rows
 ├── SetupError              exit 3   nothing can be classified
 │   ├── ModelError                   not a .tflite, damaged, not an image classifier
 │   ├── LabelsError                  the labels cannot be read or do not fit the outputs
@@ -32,7 +33,19 @@ class MobiclassError(Exception):
     """
 
     exit_code: ClassVar[int] = 3
-    details: tuple[str, ...] = ()
+
+    def __init__(self, message: str, details: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.details = tuple(details)
+
+
+class OptionsError(MobiclassError):
+    """Rows of an earlier run were made with other options, so that those of this run do not go with them.
+
+    `details` has a line for each option.
+    """
+
+    exit_code: ClassVar[int] = 2
 
 
 class SetupError(MobiclassError):
@@ -53,11 +66,6 @@ class ClassesError(SetupError):
     `details` has a line for each folder.
     """
 
-    def __init__(self, message: str, details: Iterable[str] = ()) -> None:
-        """Say what is wrong, and of which folders."""
-        super().__init__(message)
-        self.details = tuple(details)
-
 
 class DelegateError(SetupError):
     """The accelerator that was asked for, or that the model was compiled for, cannot be used.
@@ -67,7 +75,6 @@ class DelegateError(SetupError):
     """
 
     def __init__(self, message: str, *, reason: str | None = None) -> None:
-        """Describe what is wrong, and what to do about it."""
         super().__init__(message)
         self.reason = reason or message
 
@@ -88,7 +95,6 @@ class ImageError(MobiclassError):
     exit_code: ClassVar[int] = 4
 
     def __init__(self, reason: str, *, kind: ImageErrorKind, path: str | None = None) -> None:
-        """Describe what is wrong with the image at `path`."""
         super().__init__(reason if path is None else f"{path}: {reason}")
         self.reason = reason
         self.kind: ImageErrorKind = kind

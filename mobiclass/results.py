@@ -1,4 +1,4 @@
-"""Result rows: what became of one image, as JSON and as CSV. The row's fields are a contract with scripts."""
+"""Result rows: one image's outcome, as JSON and as CSV. The row's fields are a contract with scripts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import csv
 import json
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias
 
 if TYPE_CHECKING:
     from mobiclass.classifier import ImageResult
@@ -18,7 +18,7 @@ Row: TypeAlias = dict[str, Any]
 FlatRow: TypeAlias = "tuple[str, int | None, int | None, str | None, float | None, str | None]"
 
 FLAT_FIELDS: Final = ("path", "rank", "index", "label", "score", "error")
-"""The columns of the formats that are tables, one line a prediction."""
+"""The columns of tabular formats, one line per prediction."""
 
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
@@ -50,7 +50,7 @@ def result_row(result: ImageResult, *, timing: bool = False) -> Row:
 
 
 def path_fields(path: str) -> dict[str, str]:
-    """Write `path` as UTF-8; one that is not has U+FFFD in it, and its true bytes beside it."""
+    """Make the fields for `path`; one that is not UTF-8 is written with U+FFFD, and its bytes in base64 beside it."""
     readable = printable_utf8(path)
     if readable == path:
         return {"path": path}
@@ -58,9 +58,9 @@ def path_fields(path: str) -> dict[str, str]:
 
 
 def path_bytes(row: Row) -> bytes:
-    """Give the file name that `row` is about, as the file system has it."""
+    """Return the path of `row` as the file system has it."""
     if "path_base64" in row:
-        return base64.b64decode(row["path_base64"])
+        return base64.b64decode(row["path_base64"], validate=True)
     return os.fsencode(row["path"])
 
 
@@ -74,7 +74,7 @@ def truth_rank(row: Mapping[str, Any]) -> int | None:
 
 
 def is_mistake(row: Mapping[str, Any]) -> bool:
-    """Whether the photo of `row` was classified, and wrongly."""
+    """Whether the photo of `row` was misclassified."""
     return not row["error"] and truth_rank(row) != 0
 
 
@@ -85,12 +85,6 @@ def printable_utf8(text: str) -> str:
     except UnicodeEncodeError:
         return os.fsencode(text).decode("utf-8", errors="replace")
     return text
-
-
-class RowWriter(Protocol):
-    """Writes one row after the other to a text stream."""
-
-    def write(self, row: Row) -> None: ...
 
 
 class JsonLinesWriter:
@@ -120,7 +114,7 @@ class JsonWriter:
 
 
 class CsvWriter:
-    """One line a prediction; an image without any has one line with an empty rank (RFC 4180, but LF line ends)."""
+    """One line per prediction; an image without any has one line with an empty rank (RFC 4180, but LF line ends)."""
 
     def __init__(self, stream: TextIO) -> None:
         self._csv = csv.writer(stream, lineterminator="\n")
@@ -131,7 +125,7 @@ class CsvWriter:
 
 
 def flat_rows(row: Row) -> list[FlatRow]:
-    """Spread `row` over one tuple of `FLAT_FIELDS` a prediction, or one without a rank where there is none."""
+    """Flatten `row` to one tuple of `FLAT_FIELDS` per prediction, or one without a rank if there is none."""
     error = f"{row['error']['kind']}: {row['error']['message']}" if row["error"] else None
     if not row["predictions"]:
         return [(row["path"], None, None, None, None, error)]
@@ -142,5 +136,5 @@ def flat_rows(row: Row) -> list[FlatRow]:
 
 
 def json_line(row: Row) -> str:
-    """Write `row` as one line of JSON, the line's end included."""
+    """Encode `row` as one line of JSON, the line's end included."""
     return _JSON.encode(row) + "\n"

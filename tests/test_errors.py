@@ -14,6 +14,7 @@ from mobiclass.errors import (
     LabelsError,
     MobiclassError,
     ModelError,
+    OptionsError,
     SetupError,
 )
 
@@ -27,6 +28,11 @@ def test_errors_of_the_set_up_end_with_3(kind: type[MobiclassError]) -> None:
 def test_errors_of_one_image_end_with_4() -> None:
     assert ImageError("reason", kind="truncated").exit_code == 4
     assert not issubclass(ImageError, SetupError)
+
+
+def test_options_that_differ_end_with_2() -> None:
+    assert OptionsError("reason").exit_code == 2
+    assert not issubclass(OptionsError, SetupError)
 
 
 def test_no_error_is_also_a_builtin_one() -> None:

@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING
 from mobiclass._system import open_door
 
 if TYPE_CHECKING:
-    from mobiclass.batch.engine import Batch, BatchSummary, PredictionOptions
+    from mobiclass.batch.engine import Batch, BatchSummary
     from mobiclass.batch.exclusion import Exclusion
     from mobiclass.batch.journal import Journal
     from mobiclass.batch.output import OUTPUT_SUFFIXES, FileOutput, journal_path
+    from mobiclass.batch.row_options import RowOptions
     from mobiclass.batch.sources import ImageFinder, is_image_name
     from mobiclass.batch.wildcards import is_folder
 
 open_door(
     __name__,
     {
-        "engine": ("Batch", "BatchSummary", "PredictionOptions"),
+        "engine": ("Batch", "BatchSummary"),
         "exclusion": ("Exclusion",),
         "journal": ("Journal",),
         "output": ("OUTPUT_SUFFIXES", "FileOutput", "journal_path"),
+        "row_options": ("RowOptions",),
         "sources": ("ImageFinder", "is_image_name"),
         "wildcards": ("is_folder",),
     },

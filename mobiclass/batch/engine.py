@@ -17,6 +17,7 @@ from queue import Empty, Full, Queue
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
+from mobiclass.batch.row_options import RowOptions
 from mobiclass.batch.workers import Workers
 from mobiclass.classifier import Classifier
 from mobiclass.results import Row, result_row
@@ -26,15 +27,6 @@ if TYPE_CHECKING:
 
 _LISTED_AHEAD: Final = 10_000  # paths: enough for a total to show, little enough for a small memory
 _POLL_SECONDS: Final = 0.1
-
-
-class PredictionOptions(NamedTuple):
-    """How images are classified; the fields are the arguments of `Classifier.classify`."""
-
-    top_k: int = 5
-    threshold: float = 0.0
-    allow_truncated: bool = False
-    timing: bool = False
 
 
 @dataclass(slots=True)
@@ -100,7 +92,7 @@ class Batch:
         classifier: Classifier,
         *,
         jobs: int,
-        options: PredictionOptions,
+        options: RowOptions,
         journal: Journal | None = None,
         receive: Callable[[Row], None] | None = None,
         fields: Callable[[str], Row] | None = None,
@@ -110,7 +102,7 @@ class Batch:
         Args:
             classifier: the first worker's; the others clone it.
             jobs: the number of workers.
-            options: how each image is classified.
+            options: how each image is classified; those of its model are the ones that `classifier` was loaded with.
             journal: new rows are appended to it, and earlier rows that are still valid are reused.
             receive: is called with every row, new or reused, in order.
             fields: gives further fields for the row of a path; called by any worker. An earlier row with other values
@@ -119,6 +111,7 @@ class Batch:
         self._classifier = classifier
         self._jobs = jobs
         self._options = options
+        self._options_sha256 = options.sha256
         self._journal = journal
         self._receive = receive
         self._fields = fields
@@ -198,7 +191,13 @@ class Batch:
             path, path, top_k=options.top_k, threshold=options.threshold, allow_truncated=options.allow_truncated
         )
         row = result_row(result, timing=options.timing)
-        row |= {"bytes": size, "mtime_ns": mtime_ns, "model_sha256": self._sha256[result.model], **fields}
+        row |= {
+            "bytes": size,
+            "mtime_ns": mtime_ns,
+            "model_sha256": self._sha256[result.model],
+            "options_sha256": self._options_sha256,
+            **fields,
+        }
         return _Done(row, seconds=perf_counter() - started)
 
     def _workers_classifier(self) -> Classifier:

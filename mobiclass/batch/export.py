@@ -1,7 +1,4 @@
-"""Result rows as CSV or Parquet files: one line a prediction, whole or not at all.
-
-They are written when a batch is complete, from its journal. Nothing is decided about the rows here.
-"""
+"""Result rows as CSV or Parquet files, one line per prediction, written atomically from a complete batch's journal."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ _LINES_A_ROW_GROUP: Final = 50_000  # some 10 MB on their way into the file, wha
 
 
 def exporter(suffix: str) -> Callable[[Iterable[Row], Path], None]:
-    """Find the function that writes rows to a file with `suffix`, ``.csv`` or ``.parquet``.
+    """Return the function that writes rows to a file with `suffix`, ``.csv`` or ``.parquet``.
 
     Raises:
         SetupError: Parquet is wanted, and pyarrow is not installed or not for this NumPy.

@@ -1,7 +1,7 @@
 """The journal of a batch: result rows as JSON lines that are only ever appended to, so that no crash loses one.
 
-A run that is taken up again appends what it does anew; of several rows for one path the last is the one that
-counts. Only when a run is complete is the file put in order, by writing it anew beside and renaming it over.
+A resumed run appends the rows that it makes anew; of several rows for one path the last counts. Only when a run is
+complete is the file put in order, by writing it anew beside and renaming that over it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Final, NoReturn
 
 from mobiclass._system import open_locked
 from mobiclass.batch.journal_index import JournalIndex, parse_row
+from mobiclass.batch.row_options import RowOptions
 from mobiclass.errors import SetupError
 from mobiclass.results import Row, json_line, path_bytes
 
@@ -33,10 +34,11 @@ class Journal:
         path: its file, symbolic links resolved.
     """
 
-    def __init__(self, path: Path, *, resume: bool = False, overwrite: bool = False) -> None:
+    def __init__(self, path: Path, options: RowOptions, *, resume: bool = False, overwrite: bool = False) -> None:
         """Open the journal at `path`: a new one, or with `resume` what an earlier run left, if it left any.
 
         Raises:
+            OptionsError: the rows of the earlier run were made with other `options`.
             SetupError: there is one already, and neither `resume` nor `overwrite` is given; another run is writing
                 it; it is no journal; or it cannot be written.
         """
@@ -47,13 +49,14 @@ class Journal:
         try:
             if os.fstat(self._descriptor).st_size and not (resume or overwrite):
                 raise SetupError(
-                    f"{path}: there are results already: --resume goes on with them, --overwrite replaces them"
+                    f"{path}: there are results already: --resume continues them, --overwrite replaces them"
                 )
             if overwrite and not resume:
                 os.ftruncate(self._descriptor, 0)
             with open(self._descriptor, "rb", closefd=False) as file:
                 self._index = JournalIndex(file, str(path))
-            # A row that a crash cut short is taken away.
+            options.check_earlier(self._index.options_sha256s, str(path))
+            # A row that a crash cut short is removed.
             os.ftruncate(self._descriptor, self._index.end)
         except OSError as error:
             os.close(self._descriptor)
@@ -89,10 +92,10 @@ class Journal:
         self._order.append(offset)
 
     def write(self, row: Row) -> None:
-        """Append `row`: the system has it at once, the disk within `SYNC_SECONDS`.
+        """Append `row`: the operating system has it at once, the disk within `SYNC_SECONDS`.
 
         Raises:
-            SetupError: it cannot be written; the rows before it stay whole.
+            SetupError: it cannot be written; the rows before it stay intact.
         """
         line = json_line(row).encode("utf-8")
         try:
@@ -107,7 +110,7 @@ class Journal:
         self.idle()
 
     def idle(self) -> None:
-        """Bring what was written to the disk, if it has been waiting for `SYNC_SECONDS`.
+        """Sync what was written to the disk, if it has waited for `SYNC_SECONDS`; called often while no row comes.
 
         Raises:
             SetupError: it cannot be written.
@@ -120,16 +123,16 @@ class Journal:
             raise self._failure(error) from error
 
     def finish(self) -> int:
-        """Let the file hold the rows of this run alone, in order.
+        """Reduce the file to the rows of this run, in order.
 
-        Where an earlier run had rows of files that are not among this one's (an archive that is not mounted now,
+        If an earlier run had rows of files that are not among this one's (of an archive that is not mounted now,
         perhaps), the file as it was is kept as `backup_path`.
 
         Returns:
             The number of those files.
 
         Raises:
-            SetupError: it cannot be written; all rows are in the journal still.
+            SetupError: it cannot be written; all rows are still in the journal.
         """
         left_out = 0
         try:
@@ -167,7 +170,7 @@ class Journal:
             yield row
 
     def close(self) -> None:
-        """Close the file, and give up the lock with it."""
+        """Close the file, which releases the lock."""
         with contextlib.suppress(OSError):
             os.fsync(self._descriptor)
         os.close(self._descriptor)
@@ -220,17 +223,17 @@ class Journal:
         self._descriptor, self._order, self._end, self._lines = descriptor, order, end, len(order)
 
     def _changed(self) -> SetupError:
-        return SetupError(f"{self.path}: another program has changed the results; --resume mends them")
+        return SetupError(f"{self.path}: another program has changed the results; --resume repairs them")
 
     def _failure(self, error: OSError) -> SetupError:
         return SetupError(
             f"{self.path}: the results cannot be written ({error.strerror}); those written so far are kept, and "
-            "--resume goes on with them"
+            "--resume continues them"
         )
 
 
 def _open_locked(path: Path) -> int:
-    """Open `path` to read and append, created if need be, as the only run that does; returns its descriptor."""
+    """Open `path` to read and append, created if need be, for this run alone; return its descriptor."""
 
     def taken() -> NoReturn:
         raise SetupError(f"{path}: another run is writing these results; wait for it, or choose another -o")

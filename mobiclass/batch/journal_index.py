@@ -1,6 +1,6 @@
-"""Where in a journal the row of a path stands: 16 bytes a row, so that a million rows fit a small machine.
+"""The positions of a journal's rows by path: 16 bytes a row, so that a million rows fit a small machine.
 
-It reads a journal once, from start to end, and finds out where its whole rows end. It does not write.
+It reads a journal once, from start to end, and finds where its whole rows end. It does not write.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class JournalIndex:
     Attributes:
         end: the position after the last whole line; what follows was cut short.
         lines: the number of whole lines.
+        options_sha256s: what rows have in that field; ``None`` is among them if a row has none.
     """
 
     def __init__(self, file: IO[bytes], name: str) -> None:
@@ -36,6 +37,7 @@ class JournalIndex:
         """
         hashes, offsets = array("Q"), array("Q")
         self.end = self.lines = 0
+        self.options_sha256s: set[str | None] = set()
         for line in file:
             if not line.endswith(b"\n"):
                 break
@@ -43,27 +45,29 @@ class JournalIndex:
             if row is not None:
                 hashes.append(_path_hash(path_bytes(row)))
                 offsets.append(self.end)
+                digest = row.get("options_sha256")
+                self.options_sha256s.add(digest if isinstance(digest, str) else None)
             elif self.lines == 0:
-                raise SetupError(f"{name}: these are no results of mobiclass; --overwrite would replace them")
+                raise SetupError(f"{name}: not results of mobiclass; --overwrite would replace them")
             # A later line that is no row is what a power cut leaves; its photo is classified again.
             self.end += len(line)
             self.lines += 1
         if self.lines == 0 and not _may_be_torn(file):
-            raise SetupError(f"{name}: these are no results of mobiclass; --overwrite would replace them")
+            raise SetupError(f"{name}: not results of mobiclass; --overwrite would replace them")
         unsorted = np.frombuffer(hashes, np.uint64) if hashes else np.empty(0, np.uint64)
         order = np.argsort(unsorted, kind="stable")
         self._hashes = unsorted[order]
         self._offsets = np.frombuffer(offsets, np.uint64)[order] if offsets else np.empty(0, np.uint64)
 
     def offsets(self, path: bytes) -> Iterator[int]:
-        """Give the positions of the rows that may be those of `path`, the latest first."""
+        """Yield the positions of the rows that may be those of `path`, the latest first."""
         wanted = np.uint64(_path_hash(path))
         first, last = np.searchsorted(self._hashes, wanted, "left"), np.searchsorted(self._hashes, wanted, "right")
         for position in range(int(last) - 1, int(first) - 1, -1):
             yield int(self._offsets[position])
 
     def count_others(self, paths: Iterable[bytes]) -> int:
-        """Count the paths that have a row here and are not among `paths`."""
+        """Count the paths with a row here that are not among `paths`."""
         given = array("Q", map(_path_hash, paths))
         return int(np.setdiff1d(self._hashes, np.frombuffer(given, np.uint64) if given else []).size)
 

@@ -1,4 +1,4 @@
-"""A batch's output file: JSONL, CSV or Parquet, with a journal that outlives any crash."""
+"""A batch's output file: JSONL, CSV or Parquet, with a journal that survives any crash."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Final
 
 from mobiclass.batch.export import exporter
 from mobiclass.batch.journal import Journal
+from mobiclass.batch.row_options import RowOptions
 from mobiclass.errors import SetupError
 
 OUTPUT_SUFFIXES: Final = (".jsonl", ".csv", ".parquet")
 
 
 def journal_path(output: Path) -> Path:
-    """Name the journal of `output`: a JSONL file is its own, others have one beside them."""
+    """Return the path of the journal of `output`: a JSONL file is its own, others have one beside them."""
     return output if output.suffix.lower() == ".jsonl" else output.with_name(f"{output.name}.jsonl")
 
 
@@ -24,12 +25,13 @@ class FileOutput:
         journal: the rows; a JSONL file is its own journal.
     """
 
-    def __init__(self, output: Path, *, resume: bool, overwrite: bool) -> None:
+    def __init__(self, output: Path, options: RowOptions, *, resume: bool, overwrite: bool) -> None:
         """Open `output`, whose suffix is one of `OUTPUT_SUFFIXES`, for this run alone.
 
         Raises:
+            OptionsError: an earlier run's rows were made with other `options`.
             SetupError: there are results already and neither `resume` nor `overwrite` is given, or they cannot be
-                gone on with, another run is writing them, they cannot be written, or pyarrow is wanted and missing.
+                resumed, another run is writing them, they cannot be written, or pyarrow is needed and missing.
         """
         journal = journal_path(output)
         self._output = output
@@ -37,14 +39,13 @@ class FileOutput:
         if self._export and output.exists() and not overwrite:
             if not resume:
                 raise SetupError(
-                    f"{output}: there are results already: --resume goes on with them, --overwrite replaces them"
+                    f"{output}: there are results already: --resume continues them, --overwrite replaces them"
                 )
             if not journal.exists():
                 raise SetupError(
-                    f"{output}: its journal {journal.name} is gone, from which --resume would go on; --overwrite "
-                    "begins anew"
+                    f"{output}: its journal {journal.name}, which --resume needs, is gone; --overwrite starts anew"
                 )
-        self.journal = Journal(journal, resume=resume, overwrite=overwrite)
+        self.journal = Journal(journal, options, resume=resume, overwrite=overwrite)
 
     def __enter__(self) -> FileOutput:
         return self
@@ -53,14 +54,13 @@ class FileOutput:
         self.journal.close()
 
     def finish(self) -> str | None:
-        """Complete the output: all rows are there, in order.
+        """Complete the output, once it has all rows of this run.
 
         Returns:
-            What became of an earlier run's rows of files that are not among this one's, for people; ``None`` where
-            there are none.
+            A message about earlier rows of files that are not among this run's; ``None`` where there are none.
 
         Raises:
-            SetupError: it cannot be written; all rows are in the journal still.
+            SetupError: it cannot be written; all rows are still in the journal.
         """
         left_out = self.journal.finish()
         if self._export:
@@ -68,6 +68,6 @@ class FileOutput:
         if not left_out:
             return None
         return (
-            f"{left_out} files of the earlier run are not among the sources now, and their rows were left out; they "
+            f"{left_out} files of the earlier run are no longer among the sources, so their rows were left out; they "
             f"are in {self.journal.backup_path}"
         )

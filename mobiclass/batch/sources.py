@@ -1,8 +1,8 @@
 """Folders, globs, files and lists to a stream of image paths: each file once, sorted within its folder.
 
-It lists as it goes: a folder's files come before its subfolders are opened. It does not look into the files; what
-cannot be listed comes as a path of its own, which then cannot be read either and so is not lost. In folders and by
-wildcards, what systems keep there and what is excluded is passed over; what is named outright never is.
+Listing is lazy: a folder's files come before its subfolders are opened. Files are not opened. A folder that cannot be
+listed is yielded as a path itself: it fails as an image, so that it gets a row and is not lost. In folders and by
+wildcards, what systems keep there and what is excluded is passed over; what is named explicitly never is.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ IMAGE_SUFFIXES: Final = {
     ".jfif", ".jp2", ".jpc", ".jpe", ".jpeg", ".jpf", ".jpg", ".jpx", ".mpo", ".pbm", ".pcx", ".pgm", ".png", ".pnm",
     ".ppm", ".psd", ".qoi", ".sgi", ".tga", ".tif", ".tiff", ".webp",
 }  # fmt: skip
-"""The suffixes, in lower case, by which images are known in folders. A file that is named outright needs none."""
+"""The suffixes, in lower case, of images in folders. A file that is named explicitly may have any."""
 
 STDIN: Final = "-"
 
@@ -32,8 +32,8 @@ STDIN: Final = "-"
 class ImageFinder:
     """Finds images, each file once, however many arguments and symbolic links lead to it.
 
-    Of what a folder gave it remembers eight bytes a file; files that were reached by name or through a symbolic link
-    are remembered one by one. Hard links are files of their own.
+    It remembers eight bytes for each file of a folder, and 16 for each that was reached by name or through a symbolic
+    link. Hard links are files of their own.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class ImageFinder:
         closed_folders: Set[str] = frozenset(),
         exclusion: Exclusion | None = None,
     ) -> None:
-        """Find images in folders, and with `recursive` in their subfolders too.
+        """Configure what is an image in a folder, and how lists are read.
 
         Args:
-            recursive: go down into subfolders, and through symbolic links to folders.
+            recursive: descend into subfolders, and through symbolic links to folders.
             all_files: take every file of a folder, whatever its suffix.
             null_separated: lists have a NUL between paths, not a line end.
-            closed_folders: the real paths of folders to stay out of, whatever leads to them.
-            exclusion: the files and folders to pass over where they were not named outright.
+            closed_folders: the real paths of folders to skip, whatever leads to them.
+            exclusion: the files and folders to pass over unless they were named explicitly.
         """
         self._recursive = recursive
         self._all_files = all_files
@@ -63,7 +63,7 @@ class ImageFinder:
         self._single_files: set[bytes] = set()
 
     def check(self, sources: Iterable[str]) -> None:
-        """Refuse lists that cannot be read or are none, before anything is done.
+        """Check that lists are lists and can be read, before anything is done.
 
         Raises:
             SetupError: a list cannot be read.
@@ -75,7 +75,7 @@ class ImageFinder:
                     next(split_list(file, self._separator, source[1:]), None)
 
     def find(self, sources: Iterable[str], stdin: BufferedReader) -> Iterator[str]:
-        """Give the paths of the images in `sources`, in their order.
+        """Yield the paths of the images in `sources`, in their order.
 
         Args:
             sources: folders, files, globs, ``@FILE`` for a list of paths, ``-`` for a list on `stdin`.
@@ -97,9 +97,9 @@ class ImageFinder:
                 yield from self._from_name(source)
 
     def find_in(self, folder: str, root: str | None = None) -> Iterator[str]:
-        """Give the paths of the images in `folder`, whose name has no other meaning here.
+        """Yield the paths of the images in `folder`, which is not taken for a pattern or a list.
 
-        What is to be passed over is told by its path below `root`, by default `folder`.
+        Exclusions are matched against the path below `root`, by default `folder`.
         """
         yield from self._from_folder(folder, folder if root is None else root)
 
@@ -123,7 +123,7 @@ class ImageFinder:
             yield from self._from_name(os.fsdecode(entry))
 
     def _from_name(self, path: str) -> Iterator[str]:
-        """Give the images of a folder or the file at `path`, which someone named outright."""
+        """Yield the images of a folder, or the file, at `path`, which was named explicitly."""
         if os.path.isdir(path):
             yield from self._from_folder(path, path)
         elif self._is_new_file(path):
@@ -171,11 +171,11 @@ class ImageFinder:
         return self._all_files or is_image_name(name)
 
     def _was_given(self, real_path: str) -> bool:
-        """Whether a file that a listed folder holds was given before that folder was listed."""
+        """Whether a file in a listed folder was yielded before that folder was listed."""
         return bool(self._single_files) and _key(real_path) in self._single_files
 
     def _is_new_file(self, path: str) -> bool:
-        """Whether the file was not given yet, by any name; from now on it counts as given."""
+        """Whether the file was not yielded yet, under any name; from now on it counts as yielded."""
         try:
             real = os.path.realpath(path)
         except (OSError, ValueError):
@@ -201,10 +201,10 @@ def _below(root: str, path: str) -> str:
 
 
 def is_image_name(name: str) -> bool:
-    """Whether a file of that name is taken for an image where it was not named outright."""
+    """Whether a file with that name counts as an image in a folder."""
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
 def _key(real_path: str) -> bytes:
-    """Make 16 bytes that stand for a path: a list of a million names must not fill a small machine."""
+    """Hash a path to 16 bytes: a list of a million names must fit a small machine."""
     return blake2b(os.fsencode(real_path), digest_size=16).digest()

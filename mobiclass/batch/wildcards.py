@@ -1,7 +1,7 @@
-"""A pattern with wildcards to the paths that match it, listed as they are asked for, sorted within each folder.
+"""A pattern with wildcards to the paths that match it, listed lazily, sorted within each folder.
 
-Unlike `glob.glob` it gives the first match before it has seen the whole tree, goes through every folder once
-however symbolic links may loop, and keeps a folder that it cannot list: as a path of its own. It opens no files.
+Unlike `glob.glob` it yields the first match before it has seen the whole tree, visits every folder once even if
+symbolic links loop, and yields a folder that it cannot list as a path itself. It opens no files.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _ANY_DEPTH: Final = "**"
 
 
 def has_wildcards(text: str) -> bool:
-    """Whether `text` may stand for other names than itself."""
+    """Whether `text` may match names other than itself."""
     return glob.has_magic(text)
 
 
 def matching_paths(pattern: str) -> Iterator[str]:
-    r"""Give what matches `pattern`: ``*``, ``?``, ``[…]`` in a name, ``**`` for folders at any depth.
+    r"""Yield what matches `pattern`: ``*``, ``?``, ``[…]`` in a name, ``**`` for folders at any depth.
 
-    As in a shell, hidden names match only a pattern that begins with a dot, and what is there literally is meant.
+    As in a shell, hidden names match only a pattern that begins with a dot; a name that exists literally is preferred.
     """
     drive, rest = os.path.splitdrive(pattern)
     rest = rest.replace(os.altsep, os.sep) if os.altsep else rest
@@ -41,7 +41,7 @@ def fixed_folder(pattern: str) -> str:
 
 
 def _expand(folder: str, parts: Sequence[str], seen: set[tuple[int, int, int]]) -> Iterator[str]:
-    """Give what matches `parts` in `folder`; `seen` has the folders that ``**`` went through, and with what to go."""
+    """Yield what matches `parts` in `folder`; `seen` has the folders that ``**`` visited, with the parts left."""
     if not parts:
         yield folder
         return
@@ -63,7 +63,7 @@ def _expand(folder: str, parts: Sequence[str], seen: set[tuple[int, int, int]]) 
 
 
 def _descend(folder: str, rest: Sequence[str], seen: set[tuple[int, int, int]]) -> Iterator[str]:
-    """Give what matches `rest` in `folder` and in every folder below it; the folders where `rest` is empty."""
+    """Yield what matches `rest` in `folder` and in every folder below it; the folders if `rest` is empty."""
     # A stack, not recursion: folders may be nested deeper than Python's calls.
     waiting = [folder]
     while waiting:
@@ -85,7 +85,7 @@ def _descend(folder: str, rest: Sequence[str], seen: set[tuple[int, int, int]]) 
 
 
 def _list(folder: str, *, folders_only: bool = False) -> list[str] | None:
-    """List a folder; what is none, or is gone, is empty, and ``None`` says that it cannot be listed."""
+    """List a folder: empty if it is gone or no folder, ``None`` if it cannot be listed."""
     try:
         with os.scandir(folder or os.curdir) as entries:
             return [entry.name for entry in entries if not folders_only or is_folder(entry)]

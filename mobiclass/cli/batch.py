@@ -1,4 +1,4 @@
-"""``mobiclass batch``: classify folders of photos, with a row for every file and nothing lost."""
+"""``mobiclass batch``: classify folders of photos, one row per file, resumable after any crash."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mobiclass.cli.long_runs import check_files, finish_output, for_throughput, run_until_signal, tell_how_to_resume
+from mobiclass.cli.long_runs import (
+    check_files,
+    finish_output,
+    for_throughput,
+    row_options,
+    run_until_signal,
+    tell_how_to_resume,
+)
 from mobiclass.cli.option_groups import GroupedCommand, option
 from mobiclass.cli.options import (
     ANY_PATH,
@@ -72,9 +79,10 @@ def batch(
 ) -> None:
     """Classify every image in each SOURCE: folders, files, globs, @FILE or - for a list of paths.
 
-    Every file gets exactly one row, in order: one that cannot be read or decoded gets a row with the reason, and
-    the others go on (exit code 4). Ctrl-C finishes what is under way; --resume goes on from there, and from any
-    crash. In folders, what systems keep there is passed over (@eaDir, #recycle, $RECYCLE.BIN, lost+found and the like).
+    Every file gets exactly one row, in order; one that cannot be read or decoded gets a row with the reason, and the
+    run continues (exit code 4). Ctrl-C finishes the images in flight; --resume continues from there, or after a crash,
+    with the same options. In folders, what systems keep there is passed over (@eaDir, #recycle, $RECYCLE.BIN,
+    lost+found and the like).
 
     \b
     Examples:
@@ -83,7 +91,7 @@ def batch(
       mobiclass batch 'camera/**/*.JPG' -o labels.csv --report labels.html
       find . -name '*.jpg' -print0 | mobiclass batch -0 - -o results.parquet
     """
-    from mobiclass.batch import Batch, FileOutput, ImageFinder, PredictionOptions
+    from mobiclass.batch import Batch, FileOutput, ImageFinder
     from mobiclass.errors import DelegateError
 
     _check_outputs(output, report, output_format, resume=resume, overwrite=overwrite)
@@ -94,13 +102,14 @@ def batch(
     options, jobs = for_throughput(options, jobs)
     classifier = options.load(quiet=quiet)
     explain(classifier, quiet=quiet, verbose=verbose)
+    shape = row_options(classifier, options, **how)
     with ExitStack() as outputs:
         if output:
-            file = outputs.enter_context(FileOutput(output, resume=resume, overwrite=overwrite))
-            run = Batch(classifier, jobs=jobs, options=PredictionOptions(**how), journal=file.journal)
+            file = outputs.enter_context(FileOutput(output, shape, resume=resume, overwrite=overwrite))
+            run = Batch(classifier, jobs=jobs, options=shape, journal=file.journal)
         else:
             write = outputs.enter_context(rows_to_stdout(output_format, several=True))
-            run = Batch(classifier, jobs=jobs, options=PredictionOptions(**how), receive=write)
+            run = Batch(classifier, jobs=jobs, options=shape, receive=write)
         try:
             summary, interrupted_by = run_until_signal(run, finder.find(sources, stdin_bytes()), quiet=quiet)
         except DelegateError:
@@ -116,7 +125,7 @@ def batch(
 def _check_outputs(
     output: Path | None, report: Path | None, output_format: str | None, *, resume: bool, overwrite: bool
 ) -> None:
-    """Refuse what cannot work before anything is done."""
+    """Reject impossible combinations before anything is done."""
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite exclude each other")
     if output is None:
@@ -141,7 +150,7 @@ def _conclude(summary: BatchSummary, interrupted_by: int | None, *, resumable: b
     if not quiet:
         click.echo(summary_text(summary), err=True)
         if not summary.images and not summary.interrupted:
-            click.echo("no image was found; in folders --all-files tries files of any suffix", err=True)
+            click.echo("no images found; --all-files tries files of any suffix in folders", err=True)
     context = click.get_current_context()
     if interrupted_by:
         tell_how_to_resume("interrupted; to resume", resumable=resumable, quiet=quiet)

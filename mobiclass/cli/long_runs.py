@@ -6,10 +6,11 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from time import monotonic
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -18,7 +19,8 @@ from mobiclass.cli.terminal.progress import ProgressBar
 from mobiclass.cli.terminal.text import safe_text
 
 if TYPE_CHECKING:
-    from mobiclass.batch import Batch, BatchSummary, FileOutput
+    from mobiclass.batch import Batch, BatchSummary, FileOutput, RowOptions
+    from mobiclass.classifier import Classifier
 
 _SAME_SIGNAL_SECONDS: Final = 0.5
 
@@ -59,6 +61,19 @@ def for_throughput(options: ModelOptions, jobs: int | None) -> tuple[ModelOption
 
     threads = options.run.num_threads or 1
     return options._replace(run=options.run._replace(num_threads=threads)), jobs or max(1, available_cores() // threads)
+
+
+def row_options(classifier: Classifier, model: ModelOptions, **prediction: Any) -> RowOptions:
+    """Gather the options that shape rows: those of `model`, which `classifier` was loaded with, and of `prediction`."""
+    import json
+    from hashlib import sha256
+
+    from mobiclass.batch import RowOptions
+
+    given = model._asdict() | prediction
+    if model.labels is not None:  # as they were read: the file may be a pipe
+        given["labels"] = sha256(json.dumps(classifier.model.labels).encode("ascii")).hexdigest()
+    return RowOptions(**{field.name: given[field.name] for field in fields(RowOptions)})
 
 
 def run_until_signal(run: Batch, paths: Iterator[str], *, quiet: bool) -> tuple[BatchSummary, int | None]:
@@ -108,7 +123,7 @@ def _resume_command(arguments: list[str]) -> str:
 
 
 def _shell_word(text: str) -> str:
-    """Write `text` so that a shell takes it for one word, and a terminal for nothing else."""
+    """Quote `text` as one word for a shell, without characters that control a terminal."""
     import shlex
 
     if text.isprintable():

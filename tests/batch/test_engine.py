@@ -13,7 +13,8 @@ import pytest
 
 import mobiclass.images.decode
 from mobiclass import Classifier
-from mobiclass.batch.engine import Batch, BatchSummary, PredictionOptions
+from mobiclass.batch.engine import Batch, BatchSummary
+from mobiclass.batch.row_options import RowOptions
 from mobiclass.errors import ModelError, SetupError
 from tests.support.batch_runs import Row, colour_of, jpeg, make_photos, read_rows, wait_until
 from tests.support.journal_rows import journal, make_row
@@ -40,7 +41,7 @@ def decode(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[str], None]],
 
 
 def make_batch(classifier: Classifier, rows: list[Row], *, jobs: int = 2, **options: Any) -> Batch:
-    return Batch(classifier, jobs=jobs, options=PredictionOptions(**options), receive=rows.append)
+    return Batch(classifier, jobs=jobs, options=RowOptions(**options), receive=rows.append)
 
 
 def number_of(path: str) -> int:
@@ -101,7 +102,7 @@ def test_earlier_rows_that_are_still_valid_are_reused_in_their_place(
     decoded: list[str] = []
     decode(decoded.append)
     journal_path, rows = tmp_path / "o.jsonl", list[Row]()
-    options = PredictionOptions()
+    options = RowOptions()
     with journal(journal_path) as file:
         Batch(classifier, jobs=2, options=options, journal=file).run(iter([paths[3], paths[1]]))
     decoded.clear()
@@ -122,7 +123,7 @@ def test_an_earlier_row_with_other_fields_is_not_reused(classifier: Classifier, 
             batch = Batch(
                 classifier,
                 jobs=2,
-                options=PredictionOptions(),
+                options=RowOptions(),
                 journal=file,
                 fields=dict(zip(paths, truths, strict=True)).__getitem__,
             )
@@ -142,7 +143,7 @@ def test_what_waits_for_the_disk_is_synced_while_no_row_comes(
     fsync = os.fsync
     monkeypatch.setattr("os.fsync", lambda descriptor: (fsync(descriptor), synced.set()))
     with journal(tmp_path / "o.jsonl") as file:
-        Batch(classifier, jobs=1, options=PredictionOptions(), journal=file).run(iter(paths))
+        Batch(classifier, jobs=1, options=RowOptions(), journal=file).run(iter(paths))
         assert synced.is_set()
 
 
@@ -232,7 +233,7 @@ class TestEnding:
                 raise SetupError("No space left on device")
             rows.append(row)
 
-        batch = Batch(classifier, jobs=2, options=PredictionOptions(), receive=receive)
+        batch = Batch(classifier, jobs=2, options=RowOptions(), receive=receive)
         photos = make_photos(tmp_path, 100)
         threads = set(threading.enumerate())
         with pytest.raises(SetupError, match="No space") as raised:

@@ -87,7 +87,7 @@ class TestFullDisk:
         outcome = batch("photos", "-o", "disk/o.jsonl")
         assert outcome.exit_code == 3
         assert "disk/o.jsonl: the results cannot be written (No space left on device)" in outcome.stderr
-        assert "--resume goes on with them" in outcome.stderr
+        assert "--resume continues them" in outcome.stderr
         rows = read_rows(Path("disk/o.jsonl"))
         assert 50 < len(rows) < 200
         assert batch("photos", "-o", "disk/o.jsonl", "--resume").exit_code == 3
@@ -114,7 +114,7 @@ class TestFullDisk:
         assert names_in("disk") == [f"{name}.jsonl"]
         assert len(read_rows(Path(f"disk/{name}.jsonl"))) == 150
         disk(1 << 20)  # type: ignore[operator]
-        assert batch("photos", "-o", f"disk/{name}", "--resume").exit_code == 0
+        assert batch("photos", "-o", f"disk/{name}", "-k", "1", "--resume").exit_code == 0
         assert Path(f"disk/{name}").read_bytes() == Path(name).read_bytes()
 
     @pytest.mark.parametrize("name", ["o.jsonl", "o.csv"])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mobiclass.batch.journal import Journal
+from mobiclass.batch.row_options import RowOptions
 from mobiclass.errors import SetupError
 from mobiclass.results import json_line
 from tests.support.batch_runs import names_in, read_rows
@@ -78,7 +79,7 @@ class TestRefusing:
     def test_results_are_not_written_over(self, path: Path) -> None:
         content = write(path, *NAMES)
         with pytest.raises(SetupError, match=r"out\.jsonl: there are results already: --resume .* --overwrite"):
-            Journal(path)
+            Journal(path, RowOptions())
         assert path.read_bytes() == content
 
     def test_an_empty_file_is_no_results(self, path: Path) -> None:
@@ -107,19 +108,19 @@ class TestRefusing:
     )
     def test_what_is_no_journal_is_left_alone(self, path: Path, content: bytes) -> None:
         path.write_bytes(content)
-        with pytest.raises(SetupError, match="no results of mobiclass; --overwrite"):
-            Journal(path, resume=True)
+        with pytest.raises(SetupError, match="not results of mobiclass; --overwrite"):
+            Journal(path, RowOptions(), resume=True)
         assert path.read_bytes() == content
 
     def test_a_folder_a_pipe_and_a_device(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
         for name in (tmp_path, tmp_path / "pipe", Path("/dev/null")):
             with pytest.raises(SetupError, match="regular file|Is a directory"):
-                Journal(name)
+                Journal(name, RowOptions())
 
     def test_a_missing_folder(self, tmp_path: Path) -> None:
         with pytest.raises(SetupError, match="cannot be written there .No such file"):
-            Journal(tmp_path / "gone" / "out.jsonl")
+            Journal(tmp_path / "gone" / "out.jsonl", RowOptions())
 
     def test_overwriting_begins_anew(self, path: Path) -> None:
         write(path, *NAMES)
@@ -277,7 +278,7 @@ class TestDamage:
             with path.open("ab") as other:
                 other.write(b"I am here too\n")
             rows.write(make_row("d.jpg"))
-            with pytest.raises(SetupError, match="another program has changed the results; --resume mends"):
+            with pytest.raises(SetupError, match="another program has changed the results; --resume repairs"):
                 rows.finish()
         assert resume(path, "a.jpg", "b.jpg", "c.jpg", "d.jpg") == []
         assert len(read_rows(path)) == 4

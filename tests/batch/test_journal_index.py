@@ -57,7 +57,7 @@ def test_lines_that_are_no_rows_count_as_lines(tmp_path: Path) -> None:
 
 def test_a_first_line_that_is_no_row_makes_it_no_journal(tmp_path: Path) -> None:
     (tmp_path / "j").write_bytes(b"garbage\n" + json_line(make_row("a")).encode())
-    with pytest.raises(SetupError, match=r"out\.jsonl: these are no results of mobiclass"):
+    with pytest.raises(SetupError, match=r"out\.jsonl: not results of mobiclass"):
         index(tmp_path / "j")
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from mobiclass.batch.journal import Journal
+from mobiclass.batch.row_options import RowOptions
 from mobiclass.errors import SetupError
 from tests.support.batch_runs import read_rows
 from tests.support.journal_rows import MODEL, make_row
@@ -43,7 +44,7 @@ class Batches(RuleBasedStateMachine):
     @precondition(lambda self: self.journal is None)
     @rule(names=st.permutations(NAMES), count=st.integers(0, len(NAMES)))
     def start(self, names: list[str], count: int) -> None:
-        self.journal = Journal(self.path, resume=True)
+        self.journal = Journal(self.path, RowOptions(), resume=True)
         self.todo, self.done = names[:count], []
 
     @precondition(lambda self: self.todo)
@@ -111,7 +112,7 @@ class Batches(RuleBasedStateMachine):
     @rule()
     def try_a_second_run(self) -> None:
         with pytest.raises(SetupError, match="another run"):
-            Journal(self.path, resume=True)
+            Journal(self.path, RowOptions(), resume=True)
 
     @invariant()
     def nothing_else_is_left_behind(self) -> None:

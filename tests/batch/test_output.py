@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mobiclass.batch.output import FileOutput, journal_path
+from mobiclass.batch.row_options import RowOptions
 from mobiclass.errors import SetupError
 from tests.support.batch_runs import names_in, read_rows
 from tests.support.journal_rows import MODEL, make_row
@@ -16,7 +17,7 @@ NAMES = ("a.jpg", "b.jpg")
 
 
 def write(output: Path, *names: str, resume: bool = False, overwrite: bool = False, finish: bool = True) -> None:
-    with FileOutput(output, resume=resume, overwrite=overwrite) as file:
+    with FileOutput(output, RowOptions(), resume=resume, overwrite=overwrite) as file:
         for name in names:
             earlier = file.journal.finished_row(name, 10, 1, (MODEL,))
             if earlier:
@@ -56,22 +57,24 @@ def test_results_are_neither_written_over_nor_mixed(tmp_path: Path, name: str) -
     write(tmp_path / name, *NAMES)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(SetupError, match=rf"{name}: there are results already: --resume .* --overwrite"):
-        FileOutput(tmp_path / name, resume=False, overwrite=False)
+        FileOutput(tmp_path / name, RowOptions(), resume=False, overwrite=False)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_an_interrupted_csv_run_is_not_begun_again_by_mistake(tmp_path: Path) -> None:
     write(tmp_path / "o.csv", *NAMES, finish=False)
     with pytest.raises(SetupError, match=r"o\.csv\.jsonl: there are results already: --resume"):
-        FileOutput(tmp_path / "o.csv", resume=False, overwrite=False)
+        FileOutput(tmp_path / "o.csv", RowOptions(), resume=False, overwrite=False)
 
 
 def test_a_csv_whose_journal_is_gone_cannot_be_gone_on_with(tmp_path: Path) -> None:
     write(tmp_path / "o.csv", *NAMES)
     (tmp_path / "o.csv.jsonl").unlink()
     content = (tmp_path / "o.csv").read_bytes()
-    with pytest.raises(SetupError, match=r"its journal o\.csv\.jsonl is gone.*--overwrite begins anew"):
-        FileOutput(tmp_path / "o.csv", resume=True, overwrite=False)
+    with pytest.raises(
+        SetupError, match=r"its journal o\.csv\.jsonl, which --resume needs, is gone; --overwrite starts anew"
+    ):
+        FileOutput(tmp_path / "o.csv", RowOptions(), resume=True, overwrite=False)
     assert (tmp_path / "o.csv").read_bytes() == content
     assert names_in(tmp_path) == ["o.csv"]
 
@@ -102,15 +105,15 @@ def test_a_failing_export_leaves_the_journal_to_go_on_from(tmp_path: Path) -> No
 
 
 def test_the_output_is_given_up_at_the_end_of_the_block(tmp_path: Path) -> None:
-    with FileOutput(tmp_path / "o.csv", resume=False, overwrite=False) as file:
+    with FileOutput(tmp_path / "o.csv", RowOptions(), resume=False, overwrite=False) as file:
         file.journal.write(make_row("a.jpg"))
         with pytest.raises(SetupError, match="another run"):
-            FileOutput(tmp_path / "o.csv.jsonl", resume=True, overwrite=False)
+            FileOutput(tmp_path / "o.csv.jsonl", RowOptions(), resume=True, overwrite=False)
     write(tmp_path / "o.csv", "a.jpg", resume=True)
 
 
 def test_parquet_is_refused_before_anything_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(SetupError, match="pyarrow"):
-        FileOutput(tmp_path / "o.parquet", resume=False, overwrite=False)
+        FileOutput(tmp_path / "o.parquet", RowOptions(), resume=False, overwrite=False)
     assert names_in(tmp_path) == []

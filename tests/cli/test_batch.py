@@ -70,6 +70,7 @@ class TestRows:
         assert len(rows) == 7
         for row in rows:
             assert len(row.pop("model_sha256")) == 64
+            assert len(row.pop("options_sha256")) == 64
             for field in ("bytes", "mtime_ns"):
                 assert row.pop(field) is not None or row["error"]["kind"] == "not_found"
         assert rows == expected
@@ -206,7 +207,7 @@ class TestRefusing:
         before = {path: path.read_bytes() for path in Path().iterdir() if path.is_file()}
         outcome = batch("photos", "-o", name)
         assert outcome.exit_code == 3
-        assert "there are results already: --resume goes on with them, --overwrite replaces them" in outcome.stderr
+        assert "there are results already: --resume continues them, --overwrite replaces them" in outcome.stderr
         assert {path: path.read_bytes() for path in Path().iterdir() if path.is_file()} == before
 
     @pytest.mark.parametrize("name", ["o.jsonl", "o.csv"])
@@ -350,8 +351,8 @@ class TestWhatWasThereBefore:
         Path("unmounted").mkdir()
         outcome = batch("unmounted", "-o", OUT, "--resume")
         assert outcome.exit_code == 0
-        assert "6 files of the earlier run are not among the sources now" in outcome.stderr
-        assert "no image was found" in outcome.stderr
+        assert "6 files of the earlier run are no longer among the sources" in outcome.stderr
+        assert "no images found" in outcome.stderr
         assert Path("o.jsonl.bak").read_bytes() == before
 
     def test_a_model_whose_name_is_not_utf8(self, photos: list[Path], colours: Path) -> None:

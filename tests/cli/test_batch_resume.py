@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mobiclass.results import json_line
 from tests.conftest import MakeModel
 from tests.support.batch_runs import COUNT_DECODED, Row, colour_of, jpeg, make_photos, patched, paths_of, read_rows
 from tests.support.program import Outcome, run
@@ -144,7 +145,7 @@ def test_a_power_cuts_nulls_and_garbage_are_mended(first_run: bytes) -> None:
 def test_a_file_that_is_no_journal_is_left_alone() -> None:
     OUT.write_text("my notes\n")
     decoded, outcome = batch("-o", OUT, "--resume", exit_code=3)
-    assert "these are no results of mobiclass" in outcome.stderr
+    assert "not results of mobiclass" in outcome.stderr
     assert (decoded, OUT.read_text()) == ([], "my notes\n")
 
 
@@ -177,11 +178,84 @@ def test_a_parquet_run_goes_on_from_its_journal(first_run: bytes) -> None:
     assert [line["label"] for line in table if line["rank"] == 1] == [colour_of(number) for number in range(6)]
 
 
-@pytest.mark.parametrize("columns", [["-k", "1"], ["--threshold", "0.99"]])
-def test_rows_that_are_kept_are_kept_as_they_are(first_run: bytes, columns: list[str]) -> None:
-    decoded, _ = batch("-o", OUT, "--resume", *columns)
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["-k", "1"], ["--top-k: 5 in the first run, 1 now"]),
+        (["--threshold", "0.99"], ["--threshold: 0.0 in the first run, 0.99 now"]),
+        (["--allow-truncated"], ["--allow-truncated: off in the first run, on now"]),
+        (["--timing"], ["--timing: off in the first run, on now"]),
+        (["--labels", "labels.txt"], ["--labels: the default in the first run, a file now"]),
+        (["--resize", "squash"], ["--resize: the default in the first run, squash now"]),
+        (["--mean", "0"], ["--mean: the default in the first run, 0 now"]),
+        (["--std", "255,255,128.5"], ["--std: the default in the first run, 255,255,128.5 now"]),
+        (
+            ["--mean", "0", "--std", "255"],
+            ["--mean: the default in the first run, 0 now", "--std: the default in the first run, 255 now"],
+        ),
+    ],
+)
+def test_other_options_are_refused_and_named(first_run: bytes, options: list[str], told: list[str]) -> None:
+    Path("labels.txt").write_text("rouge\nvert\nbleu\n")
+    OUT.write_bytes(first_run + b'{"path": "torn')
+    decoded, outcome = batch("-o", OUT, "--resume", *options, exit_code=2)
+    assert decoded == []
+    message, *details = outcome.stderr.splitlines()
+    assert message.startswith("mobiclass: error: o.jsonl: its rows were made with another --")
+    assert message.endswith("repeat the first run's options, or replace the rows with --overwrite")
+    assert details == [f"  {line}" for line in told]
+    assert OUT.read_bytes() == first_run + b'{"path": "torn'
+    # The other way round too: what the first run had is found, but for values that nobody can guess.
+    batch("-o", OUT, "--overwrite", *options)
+    decoded, outcome = batch("-o", OUT, "--resume", exit_code=2)
+    assert decoded == []
+    if {"--labels", "--mean", "--std"} & {*options}:
+        assert "  rows carry a digest of their options, which does not tell which of these differ:" in outcome.stderr
+        assert "\n    --std (now the default)\n" in outcome.stderr
+    else:
+        option, _, values = told[0].partition(": ")
+        then, now = values.removesuffix(" now").split(" in the first run, ")
+        assert f"  {option}: {now} in the first run, {then} now\n" in outcome.stderr
+    assert batch("-o", OUT, "--resume", *options)[0] == []
+
+
+@pytest.mark.parametrize("output", ["o.csv", "o.parquet"])
+def test_tables_are_not_mixed_either(output: str) -> None:
+    if output == "o.parquet":
+        pytest.importorskip("pyarrow")
+    batch("-o", output, "-k", "2")
+    before = Path(output).read_bytes()
+    _, outcome = batch("-o", output, "--resume", exit_code=2)
+    assert f"{output}.jsonl: its rows were made with another --top-k, and --resume would mix the two" in outcome.stderr
+    assert "  --top-k: 2 in the first run, 5 now" in outcome.stderr
+    assert Path(output).read_bytes() == before
+
+
+def test_options_that_shape_no_row_may_differ(first_run: bytes) -> None:
+    options = ("--jobs", "1", "--threads", "2", "--device", "cpu", "--device-timeout", "3", "--all-files", "-v")
+    decoded, _ = batch("-o", OUT, "--resume", *options)
     assert decoded == []
     assert OUT.read_bytes() == first_run
+
+
+def test_what_labels_say_counts_and_not_their_files_name() -> None:
+    Path("a.txt").write_bytes(b"rouge\nvert\nbleu\n")
+    Path("b.txt").write_bytes(b"rouge\r\nvert\r\nbleu\r\n")
+    batch("-o", OUT, "--labels", "a.txt")
+    assert batch("-o", OUT, "--resume", "--labels", "b.txt")[0] == []
+    Path("a.txt").write_text("rouge\nvert\nazur\n")
+    decoded, outcome = batch("-o", OUT, "--resume", "--labels", "a.txt", exit_code=2)
+    assert decoded == []
+    assert "    --labels (now a file)\n" in outcome.stderr
+
+
+def test_rows_that_do_not_say_their_options_are_not_added_to(first_run: bytes) -> None:
+    rows = read_rows(OUT)
+    del rows[2]["options_sha256"]
+    OUT.write_text("".join(map(json_line, rows)))
+    _, outcome = batch("-o", OUT, "--resume", exit_code=2)
+    assert "o.jsonl: its rows do not say which options they were made with" in outcome.stderr
+    assert read_rows(OUT) == rows
 
 
 def test_a_report_shows_kept_rows_too(first_run: bytes) -> None:

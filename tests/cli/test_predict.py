@@ -264,13 +264,13 @@ def test_a_terminal_on_stdin_is_a_usage_error(predict: Predict) -> None:
         os.close(controller)
         os.close(terminal)
     assert (outcome.exit_code, outcome.stdout) == (2, "")
-    assert "none is piped in" in outcome.stderr
+    assert "nothing is piped in" in outcome.stderr
 
 
 def test_a_closed_stdin_is_a_usage_error(colours: Path) -> None:
     outcome = shell(f'"$@" predict --model {shlex.quote(str(colours))} - <&-')
     assert (outcome.exit_code, outcome.stdout) == (2, "")
-    assert "none is piped in" in outcome.stderr
+    assert "nothing is piped in" in outcome.stderr
 
 
 @pytest.mark.parametrize(

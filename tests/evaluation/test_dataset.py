@@ -118,10 +118,10 @@ def test_the_name_of_a_folder_that_stands_for_its_photos() -> None:
 
 
 def test_what_is_no_folder_of_folders_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match="there is nothing in it"):
+    with pytest.raises(SetupError, match="it is empty"):
         list_class_folders(str(tmp_path))
     fill(tmp_path, "a.jpg", "b.jpg", "c.txt")
-    with pytest.raises(SetupError, match="there are 2 images but no folders in it"):
+    with pytest.raises(SetupError, match="it has 2 images but no folders"):
         list_class_folders(str(tmp_path))
     with pytest.raises(SetupError, match=r"a\.jpg: not a folder; give one with"):
         list_class_folders(str(tmp_path / "a.jpg"))

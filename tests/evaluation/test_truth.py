@@ -49,8 +49,8 @@ def test_every_folder_that_does_not_match_is_told_with_what_is_near(colour_info:
     with pytest.raises(ClassesError) as caught:
         match_folders(["gren", "red", "n01440764", "7", "x"], colour_info, {"x": "bleu"}, map_option="--against-map")
     assert str(caught.value) == (
-        "4 of 5 folders are no classes of colours, or may be several; name each by its label, wnid or index, or say "
-        "with --against-map FILE which class it is (folder,class a line)"
+        "4 of 5 folders are no classes of colours, or are ambiguous; name each by its label, wnid or index, or map it "
+        "with --against-map FILE (one folder,class per line)"
     )
     assert caught.value.details == (
         "'gren': no class; near are green (1)",
@@ -76,7 +76,7 @@ def test_a_thousand_that_do_not_match_are_not_all_told(colour_info: ModelInfo) -
 
 
 def test_a_map_that_leaves_all_out_is_refused(colour_info: ModelInfo) -> None:
-    with pytest.raises(ClassesError, match="leaves all 2 folders out"):
+    with pytest.raises(ClassesError, match="excludes all 2 folders"):
         match_folders(["a", "b"], colour_info, {"a": None, "b": None})
 
 

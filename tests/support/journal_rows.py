@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mobiclass.batch.journal import Journal
+from mobiclass.batch.row_options import RowOptions
 from mobiclass.results import path_fields
 
 MODEL = "0" * 64
@@ -26,12 +27,13 @@ def make_row(
         "bytes": size,
         "mtime_ns": mtime_ns,
         "model_sha256": model,
+        "options_sha256": RowOptions().sha256,
     }
 
 
 @contextmanager
 def journal(path: Path, *, resume: bool = False, overwrite: bool = False) -> Iterator[Journal]:
-    opened = Journal(path, resume=resume, overwrite=overwrite)
+    opened = Journal(path, RowOptions(), resume=resume, overwrite=overwrite)
     try:
         yield opened
     finally:

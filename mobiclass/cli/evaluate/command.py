@@ -1,4 +1,4 @@
-"""``mobiclass evaluate``: how often a model is right on photos whose classes are known."""
+"""``mobiclass evaluate``: measure a model's accuracy on photos whose classes are known."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ from mobiclass.cli.evaluate.evaluated_models import (
     load_evaluated_model,
     tell_what_is_left_out,
 )
-from mobiclass.cli.long_runs import check_files, finish_output, for_throughput, run_until_signal, tell_how_to_resume
+from mobiclass.cli.long_runs import (
+    check_files,
+    finish_output,
+    for_throughput,
+    row_options,
+    run_until_signal,
+    tell_how_to_resume,
+)
 from mobiclass.cli.option_groups import GroupedCommand, option
 from mobiclass.cli.options import (
     ANY_PATH,
@@ -36,7 +43,7 @@ from mobiclass.cli.terminal.streams import show_native_output
 from mobiclass.cli.terminal.text import terminal_width
 
 if TYPE_CHECKING:
-    from mobiclass.batch import Exclusion, Journal, PredictionOptions
+    from mobiclass.batch import Exclusion, Journal, RowOptions
     from mobiclass.evaluation import ClassFolders, Comparison, Evaluation
     from mobiclass.results import Row
 
@@ -99,15 +106,15 @@ def evaluate(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Measure how often a model is right on the photos DIR/<class>/<image>.
+    """Measure a model's accuracy on the photos DIR/<class>/<image>.
 
-    A class folder is matched to a class of the model by its name: a label (in any case, with _ for spaces, one of
-    several synonyms), a WordNet id (n02123045, for models with ImageNet's labels) or an index (12, 0012). What does not
-    match, or may be several, is an error before anything is done. Subfolders belong to their class.
+    A class folder is matched to a class of the model by its name: a label (in any case, with _ for spaces, or one of
+    several synonyms), a WordNet id (n02123045, for models with ImageNet's labels) or an index (12, 0012). A folder that
+    does not match, or is ambiguous, is an error before anything is done. Subfolders belong to their class.
 
-    Photos that cannot be classified are counted as errors, and in nothing else (exit code 4). Rows, the page and the
-    list of mistakes are those of the first model; the options of the model's input (--labels, --resize, --mean, --std)
-    are for it alone. A latency is the model's own time for a photo while all --jobs run.
+    Photos that cannot be classified are counted as errors and nowhere else (exit code 4). Rows, report and mistakes are
+    those of the first model; --labels, --resize, --mean and --std apply to it alone. Latency is the model's own time
+    per photo while all --jobs run.
 
     \b
     Examples:
@@ -116,7 +123,7 @@ def evaluate(
       mobiclass evaluate photos/ --map classes.csv
       mobiclass evaluate photos/ --against mobilenet_v1_0.25_128_quant
     """
-    from mobiclass.batch import FileOutput, PredictionOptions
+    from mobiclass.batch import FileOutput
     from mobiclass.errors import DelegateError
     from mobiclass.evaluation import TOP, TemporaryRows, list_class_folders, read_class_map
 
@@ -137,12 +144,14 @@ def evaluate(
     names = tuple(name for name in (second or first).truth.indices if name in first.truth.indices)
     tell_what_is_left_out(folders, names, first.truth, quiet=quiet)
     check_photos(folders, names)
-    how = PredictionOptions(top_k=TOP, threshold=0.0, allow_truncated=allow_truncated, timing=True)
-    run = _Run(folders, names, how, jobs, quiet)
+    shape = row_options(
+        first.classifier, options, top_k=TOP, threshold=0.0, allow_truncated=allow_truncated, timing=True
+    )
+    run = _Run(folders, names, shape, jobs, quiet)
     with ExitStack() as outputs:
         output = kept = None
         if predictions:
-            output = outputs.enter_context(FileOutput(predictions, resume=resume, overwrite=overwrite))
+            output = outputs.enter_context(FileOutput(predictions, shape, resume=resume, overwrite=overwrite))
         elif second or report:
             kept = outputs.enter_context(TemporaryRows())
         rows = output.journal.rows if output else kept.rows if kept else None
@@ -176,7 +185,7 @@ def _check_options(
     resume: bool,
     overwrite: bool,
 ) -> None:
-    """Refuse what cannot work before anything is done."""
+    """Reject impossible combinations before anything is done."""
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite exclude each other")
     if resume and predictions is None:
@@ -184,7 +193,7 @@ def _check_options(
     if overwrite and predictions is None and report is None:
         raise click.UsageError("--overwrite needs something to replace: --predictions or --report")
     if against is None and (against_labels is not None or against_map is not None):
-        raise click.UsageError("--against-labels and --against-map are for the model of --against, which is missing")
+        raise click.UsageError("--against-labels and --against-map need --against")
     check_files(predictions, "--predictions", report, may_exist=resume or overwrite)
 
 
@@ -193,7 +202,7 @@ class _Run(NamedTuple):
 
     folders: ClassFolders
     names: tuple[str, ...]
-    options: PredictionOptions
+    options: RowOptions
     jobs: int
     quiet: bool
 
@@ -223,7 +232,7 @@ class _Run(NamedTuple):
         if not self.quiet:
             click.echo(rate_text(summary), err=True)
             if not interrupted_by and (empty := truth.folders_without_photos):
-                click.echo(f"mobiclass: {len(empty)} class folders have no image: {listed(empty)}", err=True)
+                click.echo(f"mobiclass: class folders without images: {listed(empty)}", err=True)
         evaluation = Evaluation(
             root=self.folders.root,
             model=model.classifier.model,

@@ -152,7 +152,7 @@ def test_the_table(mixed: str) -> None:
         "top-1   63.6 %   95 % interval 35.4–84.8",
         "top-5   90.9 %   95 % interval 62.3–98.4",
     ]
-    assert "Could not be classified, and count in nothing else: 1 truncated, 1 not_an_image" in lines
+    assert "Could not be classified (in no other figure): 1 truncated, 1 not_an_image" in lines
     assert "  pink              1    0.0 %    0.0 %" in lines
     assert "       1  red    taken for green" in lines
     assert "           red, not pink" in lines
@@ -171,7 +171,7 @@ def test_few_classes_are_all_among_five(make_model: MakeModel) -> None:
     put("d/red/a.jpg", jpeg("blue"))
     model = make_model(name="three")
     assert found("d", "-m", model)["top5"] == 1.0
-    assert "all 3 classes are among five" in evaluate("d", "-m", model).stdout
+    assert "trivial: the model has 3 classes" in evaluate("d", "-m", model).stdout
 
 
 def test_none_can_be_classified() -> None:
@@ -197,7 +197,7 @@ def test_a_folder_that_is_no_class_is_an_error_before_any_work(folder: str) -> N
     outcome = evaluate("d", "--predictions", ROWS, "--report", "page.html")
     assert (outcome.exit_code, outcome.stdout) == (3, "")
     first, second = outcome.stderr.splitlines()
-    assert first.startswith("mobiclass: error: 1 of 2 folders are no classes of seven, or may be several; name each by")
+    assert first.startswith("mobiclass: error: 1 of 2 folders are no classes of seven, or are ambiguous; name each by")
     assert second.startswith("  '")
     assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in outcome.stderr
     assert names_in() == ["d", "seven.tflite"]
@@ -219,8 +219,8 @@ def test_a_map_says_what_folders_are() -> None:
     assert outcome.exit_code == 0
     assert json.loads(outcome.stdout)["top1"] == 1.0
     assert json.loads(outcome.stdout)["images"] == 2
-    assert "mobiclass: 1 folders are left out, as the map says" in outcome.stderr
-    assert "mobiclass: 1 folders of the map are not there: 'other'" in outcome.stderr
+    assert "mobiclass: folders excluded by the map: 1" in outcome.stderr
+    assert "mobiclass: folders of the map that do not exist: 'other'" in outcome.stderr
 
 
 def test_what_lies_beside_the_folders_and_empty_folders_are_told() -> None:
@@ -230,15 +230,15 @@ def test_what_lies_beside_the_folders_and_empty_folders_are_told() -> None:
     Path("d/.hidden").mkdir()
     outcome = evaluate("d")
     assert outcome.exit_code == 0
-    assert "mobiclass: 1 images lie in d itself, in no class folder: they are left out" in outcome.stderr
-    assert "mobiclass: 1 class folders have no image: 'green'" in outcome.stderr
+    assert "mobiclass: images directly in d, in no class folder, are ignored: 1" in outcome.stderr
+    assert "mobiclass: class folders without images: 'green'" in outcome.stderr
 
 
 def test_folders_without_any_photo_are_an_error() -> None:
     Path("d/red").mkdir(parents=True)
     outcome = evaluate("d", "--predictions", ROWS)
     assert (outcome.exit_code, outcome.stdout) == (3, "")
-    assert "no image was found in its 1 class folders; --all-files tries files of any suffix" in outcome.stderr
+    assert "no images in its 1 class folders; --all-files tries files of any suffix" in outcome.stderr
     assert not ROWS.exists()
     put("d/red/photo", jpeg("red"))
     assert found("d", "--all-files")["images"] == 1
@@ -259,7 +259,7 @@ def test_folders_without_any_photo_are_an_error() -> None:
         (("d", "--predictions", "no/p.csv"), 3, "no/p.csv: the folder no does not exist"),
         (("d", "--report", "page.txt"), 2, "--report page.txt: the suffix must be .html"),
         (("d", "--report", "a.html", "--predictions", "a.html"), 2, "the suffix must be one of"),
-        (("d", "--against-map", "m.csv"), 2, "are for the model of --against"),
+        (("d", "--against-map", "m.csv"), 2, "--against-labels and --against-map need --against"),
         (("d", "--against", "gone.tflite"), 3, "gone.tflite: there is no such model file"),
         (("d", "-k", "3"), 2, "No such option"),
     ],
@@ -310,11 +310,25 @@ def test_going_on_gives_what_one_run_gives(mixed: str) -> None:
     Path("red").rename(f"{mixed}/red")
     outcome = evaluate(mixed, "--predictions", ROWS)
     assert outcome.exit_code == 3
-    assert "--resume goes on with them, --overwrite replaces them" in outcome.stderr
+    assert "--resume continues them, --overwrite replaces them" in outcome.stderr
     gone_on = found(mixed, "--predictions", ROWS, "--resume", exit_code=4)
     for key in ("images", "errors", "top1", "top5", "classes", "confusion", "mistakes"):
         assert gone_on[key] == whole[key]
     assert [row["path"] for row in read_rows(ROWS)] == [row["path"] for row in read_rows(Path("whole.jsonl"))]
+
+
+def test_rows_with_other_options_are_not_added_to(mixed: str) -> None:
+    found(mixed, "--predictions", ROWS, exit_code=4)
+    rows = ROWS.read_bytes()
+    outcome = evaluate(mixed, "--predictions", ROWS, "--resume", "--resize", "squash", "--allow-truncated")
+    assert (outcome.exit_code, outcome.stdout) == (2, "")
+    assert outcome.stderr.splitlines()[1:] == [
+        "  --allow-truncated: off in the first run, on now",
+        "  --resize: the default in the first run, squash now",
+    ]
+    assert ROWS.read_bytes() == rows
+    arguments = ("--predictions", ROWS, "--resume", "--jobs", "1", "--device", "cpu", "--threads", "2")
+    assert found(mixed, *arguments, exit_code=4)["jobs"] == 1
 
 
 def test_rows_whose_truth_has_changed_are_made_anew() -> None:
@@ -415,7 +429,7 @@ def test_the_comparison_as_a_table(rival: Path) -> None:
     assert lines[start + 1].split() == ["seven", "rival"]
     assert lines[start + 2].split() == ["top-1", "100.0", "%", "(43.9–100.0)", "33.3", "%", "(6.1–79.2)"]
     assert "         2  only seven right" in lines
-    assert "  The difference: chance may explain it (McNemar's exact test: p = 0.5)." in lines
+    assert "  The difference may be due to chance (McNemar's exact test: p = 0.5)." in lines
     assert "    second: green, not blue" in lines
 
 
@@ -423,7 +437,7 @@ def test_numbers_that_mean_other_classes_in_the_other_model_are_refused(rival: P
     put("d/1/a.jpg", jpeg("green"))
     outcome = evaluate("d", "--against", rival)
     assert (outcome.exit_code, outcome.stdout) == (3, "")
-    assert "say with --against-map FILE what they are there" in outcome.stderr
+    assert "map them with --against-map FILE" in outcome.stderr
     assert outcome.stderr.splitlines()[-1] == "  '1': 'green' in one, 'blue' in the other"
     Path("there.csv").write_text("1,green\n")
     assert found("d", "--against", rival, "--against-map", "there.csv")["against"]["top1"] == 0.0

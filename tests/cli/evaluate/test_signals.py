@@ -44,7 +44,7 @@ def test_what_was_counted_is_shown_as_partial(number: int, exit_code: int) -> No
     lines = stderr.decode().splitlines()
     assert lines[-3:-1] == ["interrupted: the result covers the photos classified so far", "to resume:"]
     assert lines[-1].startswith("  mobiclass evaluate --resume d --jobs 2 --predictions rows.jsonl")
-    assert not any("have no image" in line for line in lines)
+    assert not any("without images" in line for line in lines)
     done = run(*arguments, "--resume")
     assert (done.exit_code, json.loads(done.stdout)["images"]) == (0, 300)
     assert json.loads(done.stdout)["partial"] is False

@@ -99,6 +99,6 @@ def test_a_small_p_value_is_not_written_out() -> None:
     comparison = Comparison(only_first=60, only_second=2, both_right=1)
     one = evaluation_of(evaluated(0, 0))
     text = comparison_text(one, evaluation_of(evaluated(0, 0), name="other"), comparison, 80)
-    assert "more than chance (McNemar's exact test: p < 0.001)" in text
+    assert "The difference is significant (McNemar's exact test: p < 0.001)" in text
     assert "Of 63 photos that both classified" in text
     assert "1.23 MB" in text
