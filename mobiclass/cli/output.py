@@ -1,4 +1,4 @@
-"""What the classifying commands print: results in a format on stdout, explanations on stderr."""
+"""The output of the classifying commands: results on stdout, explanations on stderr."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mobiclass.cli.terminal.text import safe_text
 
 if TYPE_CHECKING:
     from mobiclass.classifier import Classifier
-    from mobiclass.results import Row, RowWriter
+    from mobiclass.results import Row
 
 
 @contextmanager
@@ -26,30 +26,29 @@ def rows_to_stdout(output_format: str | None, *, several: bool) -> Iterator[Call
     from mobiclass.results import CsvWriter, JsonLinesWriter, JsonWriter
 
     stream = sys.stdout
-    writer: RowWriter
-    match output_format or ("table" if stream.isatty() else "jsonl"):
-        case "table":
-            writer = TableWriter(stream, with_paths=several)
-        case "csv":
-            writer = CsvWriter(stream)
-        case "json":
-            writer = JsonWriter(stream)
-        case _:
-            writer = JsonLinesWriter(stream)
+    array = JsonWriter(stream) if output_format == "json" else None
+    if array:
+        write = array.write
+    elif output_format == "csv":
+        write = CsvWriter(stream).write
+    elif output_format == "table" or (output_format is None and stream.isatty()):
+        write = TableWriter(stream, with_paths=several).write
+    else:
+        write = JsonLinesWriter(stream).write
 
-    def write(row: Row) -> None:
-        writer.write(row)
+    def write_at_once(row: Row) -> None:
+        write(row)
         stream.flush()
 
     stream_failed = False
     try:
-        yield write
+        yield write_at_once
     except OSError:
         stream_failed = True
         raise
     finally:
-        if isinstance(writer, JsonWriter) and not stream_failed:
-            writer.close()  # an array that was interrupted is JSON too
+        if array and not stream_failed:
+            array.close()  # what was interrupted is JSON too
 
 
 def explain(classifier: Classifier, *, quiet: bool, verbose: bool) -> None:

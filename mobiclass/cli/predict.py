@@ -76,7 +76,7 @@ def _read_stdin() -> bytes:
     from mobiclass.errors import SetupError
 
     if sys.stdin is None or sys.stdin.isatty():
-        raise click.UsageError("- reads an image from standard input, and none is piped in")
+        raise click.UsageError("- reads an image from standard input, but nothing is piped in")
     try:
         return sys.stdin.buffer.read(_MAX_STDIN_BYTES) or b""  # None where it does not block and has nothing yet
     except OSError as error:

@@ -1,4 +1,4 @@
-"""How often a model is right on photos whose class is known."""
+"""A model's accuracy on photos whose classes are known."""
 
 from __future__ import annotations
 

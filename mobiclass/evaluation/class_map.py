@@ -1,8 +1,8 @@
-"""The file of ``--map``: which class each folder of photos is. It knows no model.
+"""The file of ``--map``: the class of each folder of photos, independent of any model.
 
-``folder,class`` a line (or with a tab between the two; UTF-8, quoted as in CSV where a name has a comma), or a JSON
-object of folder to class. The class is a label, a wnid or an index (a number in JSON is always that); an empty one (in
-JSON ``null``) leaves the folder out.
+``folder,class`` a line (comma or tab, UTF-8, quoted as in CSV where a name has a comma), or a JSON object of folder to
+class. The class is a label, a wnid or an index (which a number in JSON always is); an empty one (in JSON ``null``)
+excludes the folder.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 from mobiclass.errors import SetupError
 
 ClassMap: TypeAlias = "dict[str, str | int | None]"
-"""Folder to class: its name, or its index as a number; ``None`` for a folder that is to be left out."""
+"""Folder to class: its name, or its index as a number; ``None`` for an excluded folder."""
 
 _HEADER: Final = ["folder", "class"]
 
@@ -39,10 +39,10 @@ def read_class_map(path: Path) -> ClassMap:
     classes: ClassMap = {}
     for folder, name in pairs:
         if classes.get(folder, name) != name:
-            raise SetupError(f"{path}: two classes for the folder {folder}: {classes[folder]} and {name}")
+            raise SetupError(f"{path}: the folder {folder} has two classes: {classes[folder]} and {name}")
         classes[folder] = name
     if not classes:
-        raise SetupError(f"{path}: there is nothing in it; write folder,class a line")
+        raise SetupError(f"{path}: the map is empty; write one folder,class per line")
     return classes
 
 

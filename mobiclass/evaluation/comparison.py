@@ -1,4 +1,4 @@
-"""Two models over the same photos: which of them was right on which. It counts pairs of rows."""
+"""Two models on the same photos: which of them is right on which, counted from pairs of rows."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ MAX_DISAGREEMENTS: Final = 100
 
 @dataclass(slots=True)
 class Comparison:
-    """How two models' first predictions compare.
+    """A comparison of two models' first predictions.
 
     Attributes:
         both_right: the photos on which both were right.
         only_first: those on which the first model alone was.
         only_second: those on which the second alone was.
         both_wrong: those on which neither was.
-        not_compared: those that a model could not classify.
-        disagreements: the two rows of the first `MAX_DISAGREEMENTS` photos that one model alone got right.
+        not_compared: those that one of them could not classify.
+        disagreements: the two rows of the first `MAX_DISAGREEMENTS` photos on which one model alone was right.
     """
 
     both_right: int = 0
@@ -46,7 +46,7 @@ class Comparison:
 
     @property
     def images(self) -> int:
-        """The number of photos that were compared."""
+        """The number of photos compared."""
         return self.both_right + self.only_first + self.only_second + self.both_wrong
 
     @property

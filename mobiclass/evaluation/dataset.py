@@ -1,6 +1,6 @@
 """``DIR/<class>/<image>``: the class folders of a directory, and a stream of the photos in them.
 
-A class folder's subfolders belong to it. What the classes are to a model is not known here.
+A class folder's subfolders belong to it. Matching the classes to a model's is not done here.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class ClassFolders:
 
     Attributes:
         root: the directory, as it was given.
-        names: the folders' names, sorted; hidden ones are none.
-        loose_images: the number of images in the directory itself, which are of no class.
+        names: the folders' names, sorted, without hidden ones.
+        loose_images: the number of images in the directory itself, which have no class.
         all_files: whether every file in them counts as an image, whatever its suffix.
         passed_over: the folders in it that are no classes: what systems keep there, and what was excluded.
         exclusion: what is passed over within the class folders too.
@@ -35,10 +35,10 @@ class ClassFolders:
     exclusion: Exclusion = Exclusion()
 
     def paths(self, names: Iterable[str]) -> Iterator[str]:
-        """Give the images in the folders `names`, one folder after the other, each sorted.
+        """Yield the images in the folders `names`, one folder after the other, each sorted.
 
-        No folder is left by a symbolic link into another class or a folder above: its photos would get a wrong class.
-        A photo that links put into two classes is in both.
+        Symbolic links into another class's folder, or to a folder above, are not followed: photos would get a wrong
+        class. A photo that links put into two classes is in both.
         """
         real = {name: os.path.realpath(self.folder(name)) for name in self.names}
         root = PurePath(os.path.realpath(self.root))
@@ -49,11 +49,10 @@ class ClassFolders:
             yield from finder.find_in(self.folder(name), self.root)
 
     def folder(self, name: str) -> str:
-        """Give the path of the folder `name`."""
         return os.path.join(self.root, name)
 
     def name_of(self, path: str) -> str:
-        """Give the name of the folder that the image at `path`, one of `paths`, is in."""
+        """Return the name of the class folder of the image at `path`, one of `paths`."""
         begin = len(os.path.join(self.root, ""))
         end = path.find(os.sep, begin)
         return path[begin:] if end < 0 else path[begin:end]
@@ -65,7 +64,7 @@ def list_class_folders(root: str, *, all_files: bool = False, exclusion: Exclusi
     What `exclusion` has is passed over: folders are no classes then, and files no images.
 
     Raises:
-        SetupError: it is no folder, cannot be read, or has no folder in it.
+        SetupError: it is not a folder, cannot be read, or has no folders in it.
     """
     exclusion = exclusion or Exclusion()
     names: list[str] = []
@@ -85,6 +84,6 @@ def list_class_folders(root: str, *, all_files: bool = False, exclusion: Exclusi
     except (OSError, ValueError) as error:
         raise SetupError(f"{root}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
     if not names:
-        found = f"there are {loose_images} images but no folders in it" if loose_images else "there is nothing in it"
-        raise SetupError(f"{root}: {found}; photos are looked for in a folder for each class: DIR/<class>/<image>")
+        found = f"it has {loose_images} images but no folders" if loose_images else "it is empty"
+        raise SetupError(f"{root}: {found}; photos are expected in a folder for each class: DIR/<class>/<image>")
     return ClassFolders(root, tuple(sorted(names)), loose_images, all_files, tuple(sorted(passed_over)), exclusion)

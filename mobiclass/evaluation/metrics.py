@@ -1,4 +1,4 @@
-"""What rows whose truth is known come to: top-1 and top-5, per class, what is confused, the worst mistakes.
+"""Accuracy from rows whose truth is known: top-1 and top-5, per class, confused pairs, most confident mistakes.
 
 It counts rows as they go by. A photo takes four bytes of memory, for its latency; the rest grows with the classes and
 the pairs of them that were confused.
@@ -17,7 +17,7 @@ from mobiclass.evaluation.statistics import wilson_interval
 from mobiclass.results import Row, truth_rank
 
 TOP: Final = 5
-"""The predictions a photo that top-5 looks at; a model with fewer classes has all of them among these."""
+"""The predictions per photo that top-5 considers; a model with fewer classes has all of them among these."""
 
 MAX_MISTAKES: Final = 100
 MAX_FAILURES: Final = 100
@@ -31,7 +31,7 @@ class Count:
         images: those that were classified.
         top1: those of them whose first prediction is right.
         top5: those with the right class among the first five.
-        errors: those that could not be classified, which count in none of the others.
+        errors: those that could not be classified, which are not in the other counts.
     """
 
     images: int = 0
@@ -40,15 +40,15 @@ class Count:
     errors: int = 0
 
     def share(self, right: int) -> float | None:
-        """Give `right` as a share of the images; ``None`` where there are none."""
+        """Return `right` as a fraction of the images; ``None`` where there are none."""
         return right / self.images if self.images else None
 
     def interval(self, right: int) -> tuple[float, float] | None:
-        """Give the 95 % confidence interval of that share; ``None`` where there are no images."""
+        """Return the 95 % confidence interval of that fraction; ``None`` where there are no images."""
         return wilson_interval(right, self.images) if self.images else None
 
     def add(self, rank: int | None) -> None:
-        """Count a photo whose right class came at that `rank` (from 0), or not at all."""
+        """Count a photo whose true class has that `rank` (from 0), or none."""
         self.images += 1
         self.top1 += rank == 0
         self.top5 += rank is not None and rank < TOP
@@ -56,13 +56,13 @@ class Count:
 
 @dataclass(slots=True)
 class Tally:
-    """Everything that is counted.
+    """All counts of an evaluation.
 
     Attributes:
         all: the photos of all classes together.
         classes: those of each class, by its index.
-        confusion: how many photos of one class (the first index) got another or the same as first prediction (the
-            second index); pairs that never occurred are not in it.
+        confusion: the number of photos by (true class, first prediction), two indices; pairs that never occurred are
+            not in it.
         failures: how many could not be classified, by kind of error.
         failed_rows: the first `MAX_FAILURES` of their rows.
         invoke_ms: the milliseconds that the model took for each photo.
@@ -77,7 +77,7 @@ class Tally:
     _mistakes: list[tuple[float, int, Row]] = field(default_factory=list)  # a heap, the least confident on top
 
     def add(self, row: Row) -> None:
-        """Count one row, which has its ``truth``."""
+        """Count one row, which has a ``truth``."""
         truth = row["truth"]["index"]
         of_class = self.classes.setdefault(truth, Count())
         if row["error"]:
@@ -99,7 +99,7 @@ class Tally:
                 self._add_mistake(first["score"], row)
 
     def _add_mistake(self, score: float, row: Row) -> None:
-        # Of equal scores the earlier photo counts as the worse mistake: the outcome depends on nothing else.
+        # Ties go to the earlier photo, so that the list is deterministic.
         mistake = (score, -self.all.images, row)
         if len(self._mistakes) < MAX_MISTAKES:
             heapq.heappush(self._mistakes, mistake)
@@ -117,12 +117,12 @@ class Tally:
         return [row for *_, row in sorted(self._mistakes, key=lambda mistake: mistake[:2], reverse=True)]
 
     def confused(self) -> list[tuple[int, int, int]]:
-        """List the pairs of classes of which one was taken for the other: (truth, prediction, photos), most first."""
+        """List the confused pairs of classes: (truth, prediction, photos), the most frequent first."""
         pairs = [(*pair, count) for pair, count in self.confusion.items() if pair[0] != pair[1]]
         return sorted(pairs, key=lambda pair: (-pair[2], pair[:2]))
 
     def worst_classes(self) -> list[tuple[int, Count]]:
-        """List the classes that have a mistake, the worst first: by top-1, then by the number of mistakes."""
+        """List the classes with mistakes, the worst first: by top-1, then by the number of mistakes."""
         imperfect = [(index, count) for index, count in self.classes.items() if count.top1 < count.images]
         return sorted(
             imperfect, key=lambda each: (each[1].top1 / each[1].images, each[1].top1 - each[1].images, each[0])

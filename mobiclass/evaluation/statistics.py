@@ -1,4 +1,4 @@
-"""How far counted shares can be trusted: confidence intervals, and the test whether two models differ."""
+"""Confidence intervals of accuracies, and a test whether two models differ."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _NEGLIGIBLE: Final = 1e-18
 
 
 def wilson_interval(right: int, total: int) -> tuple[float, float]:
-    """Compute the 95 % confidence interval of a share, `right` of `total`, after Wilson.
+    """Compute Wilson's 95 % confidence interval of a proportion, `right` of `total`.
 
     With p = right/total, n = total and z = 1.96 its ends are
-    ``(p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n)``. Unlike p ± z·√(p(1−p)/n) it stays within 0 and 1, and holds
-    for few photos and for shares near 1.
+    ``(p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n)``. Unlike p ± z·√(p(1−p)/n) it stays within 0 and 1, and is
+    valid for few photos and for proportions near 1.
 
     Source: E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", Journal of the
     American Statistical Association 22 (1927), 209–212.
@@ -35,10 +35,10 @@ def wilson_interval(right: int, total: int) -> tuple[float, float]:
 
 
 def mcnemar_p_value(only_first: int, only_second: int) -> float:
-    """Compute how probable so uneven a split, or a more uneven one, would be if two models were equally good.
+    """Compute the p-value of McNemar's exact test: how probable so uneven a split is if both models are equally good.
 
-    Of n = only_first + only_second photos that one model alone got right, either would then have each with probability
-    1/2: the two-sided exact test is ``min(1, 2·Σ_{i≤k} C(n,i)/2ⁿ)`` with k the smaller of the two counts.
+    Each of the n = only_first + only_second photos on which one model alone is right would then be either's with
+    probability 1/2: the two-sided exact test is ``min(1, 2·Σ_{i≤k} C(n,i)/2ⁿ)`` with k the smaller of the two counts.
 
     Source: Q. McNemar, "Note on the Sampling Error of the Difference between Correlated Proportions or Percentages",
     Psychometrika 12 (1947), 153–157; in its exact, binomial form.

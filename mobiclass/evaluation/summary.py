@@ -1,4 +1,4 @@
-"""What an evaluation came to, as JSON and as CSV. The fields are a contract with scripts."""
+"""An evaluation's results as JSON and as CSV. The fields are a contract with scripts."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _CSV_FIELDS: Final = ("index", "name", "images", "errors", "top1", "top5")
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One model over the photos.
+    """The evaluation of one model.
 
     Attributes:
         root: the folder that the class folders are in.
         model: the model.
-        device: where it ran.
-        jobs: how many photos were classified at once.
-        truth: what the folders are in its terms.
-        tally: what was counted.
-        seconds: how long it took.
+        device: the device that it ran on.
+        jobs: the number of photos classified at once.
+        truth: the folders' classes among the model's.
+        tally: the counts.
+        seconds: the duration.
         fallback: how many photos ran on the CPU as the fallback for an accelerator.
         partial: whether it was interrupted before the last photo.
     """
@@ -47,8 +47,8 @@ def evaluation_json(
 ) -> dict[str, Any]:
     """Make the JSON object of an evaluation, and of the one it is compared with.
 
-    Shares are fractions of 1 of the photos that were classified, ``null`` where there are none; intervals are those of
-    95 % confidence.
+    Accuracies are fractions (0–1) of the photos that were classified, ``null`` where there are none; intervals are 95 %
+    confidence intervals.
     """
     tally = evaluation.tally
     found = _accuracy(evaluation)
@@ -80,7 +80,7 @@ def evaluation_json(
 
 
 def write_classes_csv(evaluation: Evaluation, stream: TextIO) -> None:
-    """Write a line a class, the header first (RFC 4180, but LF line ends)."""
+    """Write a header and one line per class (RFC 4180, but LF line ends)."""
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(_CSV_FIELDS)
     for index, count in sorted(evaluation.tally.classes.items()):
@@ -89,7 +89,7 @@ def write_classes_csv(evaluation: Evaluation, stream: TextIO) -> None:
 
 
 def report_facts(evaluation: Evaluation) -> dict[str, str]:
-    """List what stands above a report of the photos, name to value."""
+    """List the facts at the head of a report, name to value."""
     count = evaluation.tally.all
     facts = {}
     for name, right in (("top-1", count.top1), ("top-5", count.top5)):
@@ -116,7 +116,7 @@ def _accuracy(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def images_per_second(evaluation: Evaluation) -> float | None:
-    """Give the photos a second, of all cores together; ``None`` before the first."""
+    """Return the throughput of all workers together; ``None`` before the first photo."""
     images = evaluation.tally.all.images + evaluation.tally.all.errors
     return images / evaluation.seconds if images and evaluation.seconds else None
 

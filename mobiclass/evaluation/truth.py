@@ -1,4 +1,4 @@
-"""What the photos of each class folder show, in a model's terms: folder to output index, all or nothing."""
+"""The class of each class folder's photos, as a model's output index; every folder must match."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Truth:
     """The classes of the folders, for one model.
 
     Attributes:
-        indices: the output index that is right for the photos of each folder.
+        indices: the output index of each folder's class.
         matched_by: how many folders were matched by label, wnid and index.
-        left_out: the folders that the map leaves out.
-        unknown: the folders that the map has and that are not there.
+        left_out: the folders that the map excludes.
+        unknown: the folders of the map that do not exist.
     """
 
     indices: dict[str, int]
@@ -34,20 +34,18 @@ class Truth:
     _names: ClassNames = field(repr=False)
 
     def field(self, folder: str) -> dict[str, Any]:
-        """Make the field ``truth`` of a photo's row, as its predictions are written."""
+        """Make the field ``truth`` of a photo's row, in the form of a prediction."""
         index = self.indices[folder]
         return {"index": index, "label": self.label(index)}
 
     def name(self, index: int) -> str:
-        """Name a class of the model."""
         return self._names.name(index)
 
     def distinct_name(self, index: int) -> str:
-        """Name a class of the model as no other is named: with its index where another has its label."""
+        """Return a name that no other class has: with the index if another class has the same label."""
         return self._names.distinct_name(index)
 
     def label(self, index: int) -> str | None:
-        """Give the label of a class of the model; ``None`` where it has none."""
         return self._names.label(index)
 
     @property
@@ -59,13 +57,13 @@ class Truth:
         return folders
 
     def contradictions(self, other: Truth) -> list[str]:
-        """List the folders whose number this model and another take for classes of different names."""
+        """List the folders whose number is an index of differently named classes in this model and another."""
         found = []
         for folder in sorted(self._by_index & other._by_index):
             index, index_there = self.indices[folder], other.indices[folder]
             label, label_there = self._names.label(index), other._names.label(index_there)
             if self._names.classes == other._names.classes and (label is None or label_there is None):
-                continue  # as many classes, and nothing is known against it
+                continue  # as many classes, and no label that contradicts
             if label is None or label_there is None or synonyms(label).isdisjoint(synonyms(label_there)):
                 found.append(f"{folder!r}: {self.name(index)!r} in one, {other.name(index_there)!r} in the other")
         return found
@@ -83,9 +81,9 @@ def match_folders(
         map_option: the option that messages recommend for that.
 
     Raises:
-        ClassesError: a folder is no class or may be several; its `details` say so for every such folder, with what
-            is near.
-        LabelsError: the file of ImageNet's classes, which comes with mobiclass, is missing or spoilt.
+        ClassesError: a folder is no class or is ambiguous; its `details` say so for every such folder, with similar
+            labels.
+        LabelsError: the file of ImageNet's classes, which comes with mobiclass, is missing or damaged.
     """
     class_map = class_map or {}
     names = ClassNames(model.labels, model.classes, model.wnids)
@@ -104,12 +102,12 @@ def match_folders(
             misses.append(_described(folder, wanted, found))
     if misses:
         raise ClassesError(
-            f"{len(misses)} of {len(folders)} folders are no classes of {model.name}, or may be several; name each by "
-            f"its label, wnid or index, or say with {map_option} FILE which class it is (folder,class a line)",
+            f"{len(misses)} of {len(folders)} folders are no classes of {model.name}, or are ambiguous; name each by "
+            f"its label, wnid or index, or map it with {map_option} FILE (one folder,class per line)",
             misses[:_MAX_TOLD] + ([f"… and {len(misses) - _MAX_TOLD} more"] if len(misses) > _MAX_TOLD else []),
         )
     if not matches:
-        raise ClassesError(f"the map leaves all {len(folders)} folders out")
+        raise ClassesError(f"the map excludes all {len(folders)} folders")
     return Truth(
         indices={folder: match.index for folder, match in matches.items()},
         matched_by=Counter(match.by for match in matches.values()),

@@ -1,7 +1,7 @@
 """Result rows to one self-contained HTML page: thumbnails by label, searchable, sortable, failures with reasons.
 
-It reads rows and image files, classifies nothing, and the page asks no network for anything. Rows and thumbnails
-are written as they come: what is kept is a hundred rows at most. The page itself lies in ``assets/``.
+It reads rows and image files, and classifies nothing; the page needs no network. Rows and thumbnails are written as
+they come: at most a hundred rows are in memory. The page itself is in ``assets/``.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from mobiclass.images import load_image
 from mobiclass.results import is_mistake
 
 MAX_THUMBNAILS: Final = 20_000
-"""About 125 MB of page. Beyond that browsers open it slowly or not at all; later rows have no thumbnail."""
+"""About 125 MB of page. Browsers open larger ones slowly or not at all; later rows have no thumbnail."""
 
 _THUMBNAIL_SIDE: Final = 176  # the width of a card on the page
 _JPEG_QUALITY: Final = 65
 _ROWS_PER_BLOCK: Final = 100
-# Pillow decodes outside the interpreter lock: two threads on two cores make 1.5 to 1.8 times as many thumbnails.
+# Pillow releases the interpreter lock to decode: two threads on two cores make 1.5 to 1.8 times as many thumbnails.
 _THREADS: Final = min(4, os.cpu_count() or 1)
 _STDIN: Final = "-"
 _STYLES: Final = ("base.css", "tools.css", "cards.css", "detail.css", "small_and_print.css")
@@ -47,12 +47,12 @@ _ROWS_MARK: Final = "<!-- rows -->"
 def write_report(
     rows: Iterable[dict[str, Any]], output: Path, *, title: str, summary: Mapping[str, Any] | None = None
 ) -> None:
-    """Write `rows` to the HTML page `output`, which appears whole or not at all.
+    """Write `rows` to the HTML page `output` atomically.
 
     Args:
-        rows: the JSON objects of results, in the order in which the page first shows them. Where they have a ``truth``,
-            the page shows it beside each photo, counts the mistakes and puts them first.
-        output: the page; a file that is there is replaced.
+        rows: the JSON objects of results, in the order in which the page first shows them. If they have a ``truth``,
+            the page shows it beside each photo, counts the mistakes and shows them first.
+        output: the page; an existing file is replaced.
         title: the page's heading.
         summary: further facts for the heading, name to value; read after the last row.
 
@@ -61,16 +61,16 @@ def write_report(
     """
     head, tail = (string.Template(part) for part in _resource("page.html").split(_ROWS_MARK))
     with atomic_write(output) as file:
-        # What UTF-8 cannot write is shown as U+FFFD instead of ending the report.
+        # What UTF-8 cannot encode becomes U+FFFD instead of ending the report.
         page = io.TextIOWrapper(file, encoding="utf-8", errors="xmlcharrefreplace", newline="\n")
         page.write(head.substitute(title=_as_text(title), **_style_and_policy()))
         totals = _write_rows(rows, page)
         page.write(tail.substitute(totals=totals.as_html(), facts=_facts(summary or {}), script=_resources(_SCRIPTS)))
-        page.detach()  # flushed; the file is closed by whom it belongs to
+        page.detach()  # flushed; its owner closes the file
 
 
 class _Totals:
-    """What the heading says, counted while the rows go by."""
+    """The counts of the heading."""
 
     def __init__(self) -> None:
         self.images = 0
@@ -88,7 +88,7 @@ class _Totals:
             self.mistakes = (self.mistakes or 0) + is_mistake(row)
 
     def as_html(self) -> str:
-        """Say it for a browser without JavaScript."""
+        """Return the counts as a list, for a browser without JavaScript."""
         failed = self.failures.total()
         counts = {
             "Images": self.images,
@@ -102,7 +102,7 @@ class _Totals:
 
 
 class _Labels:
-    """Numbers the labels, so that each is written once."""
+    """Numbers labels, so that each is written once."""
 
     def __init__(self) -> None:
         self._numbers: dict[tuple[int, str], int] = {}
@@ -116,13 +116,13 @@ class _Labels:
         return self._numbers[label]
 
     def take_new(self) -> list[tuple[int, str]]:
-        """Hand out the labels that no block before this one has."""
+        """Return the labels that no earlier block has."""
         new, self._new = self._new, []
         return new
 
 
 def _write_rows(rows: Iterable[dict[str, Any]], page: TextIO) -> _Totals:
-    """Write every thumbnail as an inert script element, and after each hundred the rows that they belong to."""
+    """Write every thumbnail as an inert script element, and after each hundred their rows."""
     totals = _Totals()
     labels = _Labels()
     block: list[dict[str, Any]] = []
@@ -153,11 +153,11 @@ def _write_block(page: TextIO, labels: list[tuple[int, str]], rows: list[dict[st
 
 
 def _record(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Take from `row` what the page shows, all but the predictions, whose labels are written only once."""
+    """Select what the page shows of `row`, except the predictions, whose labels are written only once."""
     record = {name: row[name] for name in ("model", "device", "fallback", "error") if row.get(name)}
     record["path"] = row["path"]
     if row["path"] != _STDIN:
-        with suppress(ValueError):  # no file can have that name
+        with suppress(ValueError):  # not a possible file name
             record["uri"] = Path(_file_name(row)).absolute().as_uri()
     return record
 
@@ -171,7 +171,7 @@ def _text(value: object) -> str:
 
 
 def _file_name(row: Mapping[str, Any]) -> str:
-    """Find the name under which the file of `row` can be opened, UTF-8 or not."""
+    """Return the name under which the file of `row` can be opened, UTF-8 or not."""
     if encoded := row.get("path_base64"):
         with suppress(ValueError):  # somebody has edited it
             return os.fsdecode(base64.b64decode(encoded))
@@ -179,7 +179,7 @@ def _file_name(row: Mapping[str, Any]) -> str:
 
 
 def _with_thumbnails(rows: Iterable[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], bytes | str | None]]:
-    """Pair each row with its thumbnail, or with the reason why it has none; in order, a few at a time in flight."""
+    """Pair each row, in order, with its thumbnail or the reason why it has none; a few are in flight at a time."""
     pending: deque[tuple[dict[str, Any], Future[bytes | str | None]]] = deque()
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="thumbnail") as pool:
         for number, row in enumerate(rows):
@@ -192,7 +192,7 @@ def _with_thumbnails(rows: Iterable[dict[str, Any]]) -> Iterator[tuple[dict[str,
 
 
 def _thumbnail(row: Mapping[str, Any], number: int) -> bytes | str | None:
-    """Make a JPEG of the file of `row`, or say why there is none; a row that failed has its own reason."""
+    """Make a JPEG of the file of `row`, or return the reason why there is none; a failed row has its own."""
     if row.get("error"):
         return None
     if row["path"] == _STDIN:
@@ -201,7 +201,7 @@ def _thumbnail(row: Mapping[str, Any], number: int) -> bytes | str | None:
         return f"only the first {MAX_THUMBNAILS:,} images have a thumbnail"
     side = _THUMBNAIL_SIDE
     try:
-        # The row was classified, so whatever of the file can be decoded is worth showing.
+        # The image was classified, so whatever can be decoded is worth showing.
         image = load_image(_file_name(row), min_height=side, min_width=side, allow_truncated=True)
     except ImageError as error:
         return error.reason
@@ -241,11 +241,11 @@ def _resource(name: str) -> str:
 
 
 def _script_json(value: object) -> str:
-    """Write `value` as JSON that stays inside its script element: ASCII, and without what could open or end a tag."""
+    """Encode `value` as JSON that is safe in a script element: ASCII, and without what could open or end a tag."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
 
 
 def _as_text(text: str) -> str:
-    """Escape `text` for HTML; characters that would reorder or hide others show as U+FFFD."""
+    """Escape `text` for HTML; characters that reorder or hide others become U+FFFD."""
     return html.escape("".join("\ufffd" if category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c for c in text))

@@ -1,4 +1,4 @@
-"""The models of an evaluation: loaded, with the folders matched to their classes; and what folders are left out."""
+"""The models of an evaluation, with the folders matched to their classes, and notices about excluded folders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class EvaluatedModel(NamedTuple):
-    """A model, and what the photos' folders are in its terms."""
+    """A model, and the folders' classes among its own."""
 
     classifier: Classifier
     truth: Truth
@@ -44,49 +44,46 @@ def load_evaluated_model(
 
 
 def check_agreement(first: EvaluatedModel, second: EvaluatedModel) -> None:
-    """Refuse numbers that are one class here and another there."""
+    """Reject folder numbers that are indices of different classes in the two models."""
     from mobiclass.errors import ClassesError
 
     if different := first.truth.contradictions(second.truth):
         raise ClassesError(
-            f"{len(different)} folders are numbers, which are other classes in {second.classifier.model.name} than in "
-            f"{first.classifier.model.name}; say with --against-map FILE what they are there",
+            f"{len(different)} folders are numbers that mean other classes in {second.classifier.model.name} than in "
+            f"{first.classifier.model.name}; map them with --against-map FILE",
             different,
         )
 
 
 def tell_what_is_left_out(folders: ClassFolders, names: tuple[str, ...], truth: Truth, *, quiet: bool) -> None:
-    """Say on stderr which photos and folders count for nothing, and what of the map was for nothing."""
+    """Say on stderr which photos and folders are excluded, and which entries of the map match no folder."""
     if quiet:
         return
     if folders.loose_images:
         click.echo(
-            f"mobiclass: {folders.loose_images} images lie in {safe_text(folders.root)} itself, in no class folder: "
-            "they are left out",
+            f"mobiclass: images directly in {safe_text(folders.root)}, in no class folder, are ignored: "
+            f"{folders.loose_images}",
             err=True,
         )
     if folders.passed_over:
         click.echo(f"mobiclass: passed over, as no classes: {listed(folders.passed_over)}", err=True)
     if left_out := len(folders.names) - len(names):
-        click.echo(f"mobiclass: {left_out} folders are left out, as the map says", err=True)
+        click.echo(f"mobiclass: folders excluded by the map: {left_out}", err=True)
     if truth.unknown:
-        click.echo(
-            f"mobiclass: {len(truth.unknown)} folders of the map are not there: {listed(truth.unknown)}", err=True
-        )
+        click.echo(f"mobiclass: folders of the map that do not exist: {listed(truth.unknown)}", err=True)
 
 
 def check_photos(folders: ClassFolders, names: tuple[str, ...]) -> None:
-    """Refuse folders in which there is nothing to evaluate."""
+    """Reject folders without any photo."""
     from mobiclass.errors import SetupError
 
     if next(folders.paths(names), None) is None:
         raise SetupError(
-            f"{folders.root}: no image was found in its {len(names)} class folders; --all-files tries files of any "
-            "suffix"
+            f"{folders.root}: no images in its {len(names)} class folders; --all-files tries files of any suffix"
         )
 
 
 def listed(names: tuple[str, ...] | list[str], limit: int = 5) -> str:
-    """Name the first few of `names`, and how many more there are."""
+    """List the first few of `names`, and how many more there are."""
     shown = ", ".join(repr(name) for name in names[:limit])
     return safe_text(shown + (f" and {len(names) - limit} more" if len(names) > limit else ""))

@@ -1,4 +1,4 @@
-"""What an evaluation came to, as text for people: accuracy, the worst classes, confusions, mistakes, a comparison."""
+"""An evaluation as text for people: accuracy, worst classes, confused pairs, mistakes, and a comparison."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def comparison_text(first: Evaluation, second: Evaluation, comparison: Compariso
     ]
     if comparison.only_first + comparison.only_second:
         p = comparison.p_value
-        verdict = "more than chance" if p < _SIGNIFICANT else "chance may explain it"
-        lines.append(f"  The difference: {verdict} (McNemar's exact test: {_p_value(p)}).")
+        verdict = "is significant" if p < _SIGNIFICANT else "may be due to chance"
+        lines.append(f"  The difference {verdict} (McNemar's exact test: {_p_value(p)}).")
     lines += _disagreements(comparison, first, width)
     return "\n".join(lines)
 
@@ -68,7 +68,7 @@ def _headline(evaluation: Evaluation, width: int) -> Iterator[str]:
     if evaluation.fallback:
         yield f"fallback: the CPU instead of the accelerator for {_photos(evaluation.fallback)}"
     if evaluation.partial:
-        yield "PARTIAL: interrupted before the last photo; what follows is of those above alone"
+        yield "PARTIAL: interrupted before the last photo; the figures cover the photos above only"
 
 
 def _accuracy(count: Count, classes: int) -> Iterator[str]:
@@ -76,7 +76,7 @@ def _accuracy(count: Count, classes: int) -> Iterator[str]:
         yield "No photo could be classified."
         return
     for name, right in (("top-1", count.top1), ("top-5", count.top5)):
-        note = f"   all {classes} classes are among five" if name == "top-5" and classes <= 5 else ""
+        note = f"   trivial: the model has {classes} classes" if name == "top-5" and classes <= 5 else ""
         yield f"{name}  {_percent(right, count.images)}   95 % interval {_interval(count, right)}{note}"
 
 
@@ -86,7 +86,7 @@ def _failures(evaluation: Evaluation, width: int) -> Iterator[str]:
         return
     kinds = ", ".join(f"{count} {kind}" for kind, count in tally.failures.most_common())
     yield ""
-    yield f"Could not be classified, and count in nothing else: {kinds}"
+    yield f"Could not be classified (in no other figure): {kinds}"
     for row in tally.failed_rows[:_SHOWN]:
         yield f"  {_place(row, evaluation, width - 2)}"
     yield from _more(tally.all.errors, "failures")
@@ -114,7 +114,7 @@ def _confused(evaluation: Evaluation) -> Iterator[str]:
     shown = [(count, _name(evaluation, truth), _name(evaluation, found)) for truth, found, count in pairs[:_SHOWN]]
     cells = min(_MAX_PAIR_CELLS, _widest([name for _, name, _ in shown]))
     yield ""
-    yield "Taken for another class"
+    yield "Confused pairs"
     for count, truth, found in shown:
         yield f"  {count:>6}  {fit_text(truth, cells)}  taken for {fit_text(found, _MAX_PAIR_CELLS).rstrip()}"
     yield from _more(len(pairs), "pairs")
@@ -159,7 +159,7 @@ def _disagreements(comparison: Comparison, evaluation: Evaluation, width: int) -
     if not comparison.disagreements:
         return
     yield ""
-    yield "Photos that one of them alone got right"
+    yield "Photos on which only one of them is right"
     for first, second in comparison.disagreements[:_SHOWN]:
         yield f"  {_place(first, evaluation, width - 2)}"
         yield f"    first:  {_verdict(first, width - 12)}"
@@ -168,7 +168,7 @@ def _disagreements(comparison: Comparison, evaluation: Evaluation, width: int) -
 
 
 def _verdict(row: Row, width: int) -> str:
-    """Say what a photo was taken for, and what it is where that differs."""
+    """Describe the first prediction, and the true class if that differs."""
     if not row["predictions"]:
         return "no prediction"
     truth, first = row["truth"], row["predictions"][0]
@@ -195,12 +195,12 @@ def _widest(names: Sequence[str]) -> int:
 
 
 def _place(row: Row, evaluation: Evaluation, width: int) -> str:
-    """Say where a photo is in the folder that is evaluated."""
+    """Return a photo's path within the evaluated folder, shortened to `width` cells."""
     return _end_of(safe_text(row["path"].removeprefix(printable_utf8(evaluation.root)).lstrip(os.sep)), width)
 
 
 def _end_of(text: str, width: int) -> str:
-    """Cut the front of a path that is too long: the file's name is at its end."""
+    """Cut the front of a path that is too long: the file name is at its end."""
     if text_width(text) <= width:
         return text
     while text_width(text) > width - 1:

@@ -1,4 +1,4 @@
-"""The progress of a batch and of a download, and a batch's summary when it is done: all for people, on stderr."""
+"""Progress of batches and downloads, and a batch's summary, for people, on stderr."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ _LABEL_CELLS: Final = 40
 
 
 class ProgressBar:
-    """A line that says how far the batch is; nothing where stderr is no terminal."""
+    """A batch's progress bar, on a terminal and unless quiet."""
 
     def __init__(self, *, quiet: bool) -> None:
-        """Show the bar unless `quiet`."""
         self._bar: Any = None
         if not quiet and sys.stderr.isatty():
             from tqdm import tqdm
@@ -32,7 +31,7 @@ class ProgressBar:
             )
 
     def update(self, summary: BatchSummary, listed: int, all_listed: bool) -> None:
-        """Show `summary` so far; `listed` files are known of, and there may be more unless `all_listed`."""
+        """Show `summary` so far; `listed` files were found, and there may be more unless `all_listed`."""
         if self._bar is None:
             return
         self._bar.total = listed
@@ -42,23 +41,22 @@ class ProgressBar:
         self._bar.update(summary.images - self._bar.n)
 
     def close(self) -> None:
-        """Take the bar away."""
         if self._bar is not None:
             self._bar.close()
 
 
 class DownloadProgress:
-    """A line that says how much of a file has come, on a terminal; and what goes wrong, unless quiet."""
+    """A download's progress bar, on a terminal, and its notices; neither if quiet."""
 
     def __init__(self, name: str, total: int, *, quiet: bool) -> None:
-        """Show the download of the model `name`, `total` bytes long."""
+        """Prepare for the download of the model `name`, `total` bytes long."""
         self._name = name
         self._total = total
         self._quiet = quiet
         self._bar: Any = None
 
     def received(self, count: int) -> None:
-        """Show that `count` bytes are here."""
+        """Show that `count` bytes were received."""
         if self._bar is None and not self._quiet and sys.stderr.isatty():
             from tqdm import tqdm
 
@@ -71,15 +69,12 @@ class DownloadProgress:
             self._bar.update(count - self._bar.n)
 
     def retrying(self, reason: str, pause_seconds: float) -> None:
-        """Say why it takes longer."""
         self._say(f"{reason}; trying again in {pause_seconds:g} s")
 
     def waiting(self) -> None:
-        """Say for whom it waits."""
         self._say("another process is fetching it; waiting for that")
 
     def close(self) -> None:
-        """Take the bar away."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
@@ -91,7 +86,7 @@ class DownloadProgress:
 
 
 def summary_facts(summary: BatchSummary) -> dict[str, str]:
-    """List what a batch came to, name to value, for a report."""
+    """List a batch's figures, name to value, for a report."""
     new = summary.images - summary.reused
     facts = {"images": str(summary.images), "time": f"{summary.seconds:.1f} s"}
     if new and summary.seconds:
@@ -100,14 +95,14 @@ def summary_facts(summary: BatchSummary) -> dict[str, str]:
 
 
 def rate_text(summary: BatchSummary) -> str:
-    """Say how many images a batch did, and how fast."""
+    """Describe how many images a batch classified, and how fast."""
     new = summary.images - summary.reused
     rate = f", {new / summary.seconds:.1f} images/s" if new and summary.seconds else ""
     return f"{summary.images} images in {summary.seconds:.1f} s{rate}"
 
 
 def summary_text(summary: BatchSummary) -> str:
-    """Describe what a batch came to, a fact a line."""
+    """Summarize a batch, a fact a line."""
     lines = [rate_text(summary)]
     if summary.reused:
         lines.append(f"  {summary.reused} reused from an earlier run")

@@ -64,7 +64,7 @@ class Orders {
     const compare = {
       name: (a, b) => collator.compare(a.name, b.name) || collator.compare(a.path, b.path),
       score: (a, b) => b.score - a.score,
-      // Of the mistakes the surest first, of the others the least sure.
+      // The most confident mistakes first; then the others, the least confident first.
       mistakes: (a, b) => b.wrong - a.wrong || (a.wrong ? b.score - a.score : a.margin - b.margin),
       // Photos without any prediction are the least sure of all.
       unsure: (a, b) => a.margin - b.margin || a.score - b.score,
