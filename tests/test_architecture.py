@@ -83,9 +83,16 @@ TESTED_ELSEWHERE: Final = {
     "images/errors": "images/test_files",
     "images/formats": "cli/doctor/test_command",
     "images/limits": "images/test_hostile",
+    "images/raw/development": "images/test_raw",
+    "images/raw/recognition": "images/test_raw",
+    "images/raw/worker": "images/test_raw",
     "images/made_photo": "benchmark/test_measurement",
     "images/truncation": "images/test_files",
     "inspection/architectures": "inspection/test_costs",
+    "labels/json_forms": "labels/test_parsing",
+    "labels/pbtxt": "labels/test_parsing",
+    "labels/tables": "labels/test_parsing",
+    "labels/yaml_forms": "labels/test_parsing",
     "runtime/edgetpu/worker": "runtime/edgetpu/test_process",
 }
 """Modules without a test file of their own, and the tests that are theirs: mostly of the command that shows what they

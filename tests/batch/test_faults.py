@@ -201,10 +201,10 @@ class TestFolders:
         # The listing has seen that b/ is there, and has not come to it, when it goes.
         patch = """
 import os, shutil, mobiclass.batch.sources as s
-def scan(self, folder, scan=s.ImageFinder._scan):
+def scan(self, folder, below, scan=s.ImageFinder._scan):
     if folder == "photos/a":
         shutil.rmtree("photos/b")
-    return scan(self, folder)
+    return scan(self, folder, below)
 s.ImageFinder._scan = scan
 """
         assert batch("photos", "-o", OUT, command=patched(patch)).exit_code == 4
