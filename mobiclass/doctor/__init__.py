@@ -1,8 +1,8 @@
-"""``mobiclass doctor``: what of this machine and this installation helps or hinders classifying.
+"""``mobiclass doctor``: whether this machine and this installation can classify, and what would help.
 
 Each module examines one thing and gives `Finding`s; `mobiclass.doctor.examination` runs them all, each in isolation.
 What may crash or hang (foreign libraries above all) runs in a child process. Nothing here needs NumPy, Pillow or a
-runtime: this is what one runs when they are broken.
+runtime: the doctor is for when they are broken.
 """
 
 from __future__ import annotations

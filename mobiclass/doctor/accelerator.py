@@ -1,4 +1,4 @@
-"""The Coral Edge TPU: libedgetpu, and the devices that the system sees. Neither need be there."""
+"""The Coral Edge TPU: libedgetpu, and the devices that the system sees. Both are optional."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from mobiclass.doctor.environment import Environment
 from mobiclass.doctor.finding import Finding
 from mobiclass.runtime import INSTALL, LIBRARIES, EdgeTpuDevice, advise, find_devices
 
-_HOT_CELSIUS: Final = 85.0  # at which Coral's PCIe driver begins to slow the device down, unless it is told otherwise
+_HOT_CELSIUS: Final = 85.0  # where Coral's PCIe driver begins to throttle by default
 
 
 def check_edgetpu(environment: Environment) -> Iterator[Finding]:
-    """Load libedgetpu in a child process, and look for devices without it."""
+    """Load libedgetpu in a child process, and look for devices, which needs no library."""
     devices = find_devices(environment.root)
     yield _check_library(environment, connected=bool(devices))
     if devices is None:
@@ -31,21 +31,21 @@ def _check_library(environment: Environment, *, connected: bool) -> Finding:
     library = outcome.facts.get("library")
     if outcome.failure is not None:
         text = f"{library or outcome.step} is installed but cannot be loaded: {outcome.failure}"
-        return Finding(name, "warning", text, f"it does not fit this system: {INSTALL}")
+        return Finding(name, "warning", text, f"it was built for another system: {INSTALL}")
     if library is not None:
         # "BuildLabel(COMPILER=…), RuntimeVersion(14)"
         version = re.search(r"RuntimeVersion\((\d+)\)", outcome.facts.get("version", ""))
         return Finding(name, "ok", f"{library}{f', runtime version {version[1]}' if version else ''}")
     errors = outcome.facts.get("errors", [])
     if broken := [error for error in errors if not _is_absence(error)]:
-        return Finding(name, "warning", f"there, but cannot be loaded: {broken[0]}", INSTALL)
+        return Finding(name, "warning", f"installed, but cannot be loaded: {broken[0]}", INSTALL)
     if connected:
         return Finding(name, "warning", "not installed, but an Edge TPU is connected", INSTALL)
     return Finding(name, "info", "not installed: models run on the CPU")
 
 
 def _is_absence(error: str) -> bool:
-    """Whether the loader's `error` says that the library itself is not there, rather than something it needs."""
+    """Whether the loader's `error` says that the library is missing, and not something that it needs."""
     missing = "No such file" in error or "no such file" in error or "Could not find module" in error
     return missing and any(error.startswith((f"{name}:", f"dlopen({name}", "Could not find")) for name in LIBRARIES)
 
@@ -56,5 +56,5 @@ def _check_device(device: EdgeTpuDevice) -> Finding:
         advice = advise((device,))
         return Finding("edgetpu", "warning", advice.seen, advice.next_step)
     if device.temperature_celsius is not None and device.temperature_celsius >= _HOT_CELSIUS:
-        return Finding("edgetpu", "warning", f"{text}: it slows down", "cool it: a heat sink, or air from a fan")
+        return Finding("edgetpu", "warning", f"{text}: hot, and throttled", "cool it: a heat sink or a fan")
     return Finding("edgetpu", "ok", f"{text}, {device.node}, group {device.group}")

@@ -1,4 +1,4 @@
-"""`Environment`: the machine and the installation under examination, and what several checks want to know of them.
+"""`Environment`: the machine and the installation under examination, and what several checks ask about them.
 
 What may crash or hang is a probe (a function of `mobiclass.doctor.probes`) and runs in a child process: its death is
 then an outcome like any other.
@@ -37,7 +37,7 @@ class Outcome(NamedTuple):
     """How a probe ended.
 
     Attributes:
-        facts: what it had found by then.
+        facts: what it found.
         failure: why it did not finish, as a phrase without a subject (``crashed (SIGSEGV)``), or ``None``.
         raised: the name of the exception that ended it; ``None`` where none did.
     """
@@ -48,11 +48,10 @@ class Outcome(NamedTuple):
 
     @property
     def step(self) -> str:
-        """What it was about to do last."""
+        """What it was about to do when it ended."""
         return str(self.facts.get("step", ""))
 
     def __str__(self) -> str:
-        """The failure, and what it was about to do."""
         return f"cannot {self.step}: {self.failure}" if self.step else str(self.failure)
 
 
@@ -75,8 +74,8 @@ class Environment:
     """What is examined.
 
     Attributes:
-        root: where the system's files are looked for.
-        timeout_seconds: what one probe may take.
+        root: the folder that holds the system's files.
+        timeout_seconds: the time limit of one probe.
     """
 
     root: Path = Path("/")
@@ -88,25 +87,25 @@ class Environment:
         return run_probe(name, *arguments, timeout_seconds=self.timeout_seconds)
 
     def run_builtin_model(self, runtime: Runtime) -> Outcome:
-        """Run the built-in model in `runtime`, once for all that want to know."""
+        """Run the built-in model in `runtime`, once for all checks."""
         if runtime.name not in self._runs:
             self._runs[runtime.name] = self.probe("run_runtime", runtime.name, str(self.builtin_model))
         return self._runs[runtime.name]
 
     @cached_property
     def unsupported_reason(self) -> str | None:
-        """What classifying fails for want of, before any image is looked at; ``None`` where nothing is."""
+        """Why nothing can be classified here; ``None`` where nothing is in the way."""
         if self.chosen_runtime is None:
-            return "for want of a runtime"
+            return "because no runtime is installed"
         if self.builtin_model is None:
-            return "for want of the built-in model"
+            return "because the built-in model is missing"
         if self.run_builtin_model(self.chosen_runtime).failure is not None:
-            return f"for {self.chosen_runtime.package} does not run the built-in model"
+            return f"because {self.chosen_runtime.package} cannot run the built-in model"
         return None
 
     @cached_property
     def chosen_runtime(self) -> Runtime | None:
-        """The runtime that classifies with the settings as they are; ``None`` where it is not installed."""
+        """The runtime that the current settings choose; ``None`` where it is not installed."""
         asked: RuntimeChoice = "auto"
         for choice in get_args(RuntimeChoice):
             if os.environ.get("MOBICLASS_RUNTIME", "").lower() == choice:
@@ -126,13 +125,13 @@ class Environment:
 
     @cached_property
     def has_litert_wheels(self) -> bool:
-        """Whether LiteRT is to be had for this system."""
+        """Whether LiteRT has wheels for this system."""
         machines = _LITERT_MACHINES.get(platform.system(), set())
         return platform.machine() in machines and self.is_64_bit and not self.is_musl
 
     @cached_property
     def is_64_bit(self) -> bool:
-        """Whether this Python is a 64-bit program, which is not settled by the machine's kind."""
+        """Whether this Python is a 64-bit program, which a 64-bit machine does not imply."""
         return sys.maxsize > 2**32
 
     @cached_property

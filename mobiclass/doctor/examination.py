@@ -1,4 +1,4 @@
-"""The whole examination: every check, one after the other, each in isolation from the others."""
+"""The whole examination: every check in turn, each in isolation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mobiclass.doctor.packages import check_extras, check_needed, check_numpy, c
 from mobiclass.doctor.self_test import check_as_set, check_classification
 from mobiclass.doctor.settings import Option, check_settings
 
-_PROBES_OF_A_CHECK: Final = 4  # a check may run several children, and each may take the time that it is given
+_PROBES_OF_A_CHECK: Final = 4  # a check may run several probes, each with a time limit of its own
 _SOON_SECONDS: Final = 0.3
 
 
@@ -25,9 +25,9 @@ class _Check(NamedTuple):
     """A part of the examination.
 
     Attributes:
-        name: what it looks at, for people who wait.
-        run: examines; gives findings.
-        essential: whether classifying fails where this cannot even be examined.
+        name: what it examines, for people who wait.
+        run: examines it.
+        essential: whether it is a problem, not a warning, if this cannot be examined.
     """
 
     name: str
@@ -60,8 +60,8 @@ def examine(
 ) -> Iterator[Finding]:
     """Examine `environment`, and give each finding as it is made.
 
-    `options` are the options that environment variables set; `waiting_for` is called with the name of a check that
-    takes longer than a moment.
+    `options` are those that environment variables set; `waiting_for` is called with the name of a check that takes
+    longer than a moment.
     """
     for check in (
         *_CHECKS,
@@ -72,7 +72,7 @@ def examine(
 
 
 def _in_isolation(check: _Check, environment: Environment, waiting_for: Callable[[str], None]) -> list[Finding]:
-    """Run `check` in a thread, which can be left behind where it hangs in a dead network drive."""
+    """Run `check` in a thread, which is abandoned if it hangs in a dead network drive."""
     findings: list[Finding] = []
     complaints: list[str] = []
 

@@ -1,4 +1,4 @@
-"""The files that mobiclass lives with: the built-in model, as it should be, and the cache folder."""
+"""The files of mobiclass: the built-in model and the cache folder."""
 
 from __future__ import annotations
 
@@ -30,33 +30,33 @@ def check_builtin_model(environment: Environment) -> Finding:
         return Finding(name, "problem", f"cannot be verified: {error}", _REINSTALL)
     if digest == known:
         return Finding(name, "ok", f"{BUILT_IN}, with the catalogue's sha256 {digest[:12]}…")
-    text = f"{path} is damaged, or another file than the catalogue's: sha256 {digest[:12]}…, not {known[:12]}…"
+    text = f"{path} is damaged, or not the catalogue's file: sha256 {digest[:12]}…, not {known[:12]}…"
     return Finding(name, "problem", text, _REINSTALL)
 
 
 def check_cache(environment: Environment) -> Finding:
-    """Write to the cache folder, or to where it would be made."""
+    """Write to the cache folder, or to where it would be created."""
     folder = cache_folder()
-    fix = f"make {folder} a folder that this user may write to, or name another: export MOBICLASS_CACHE=FOLDER"
-    needless = "pulled models find no place, and tflite-runtime tries every model anew"
+    fix = f"make {folder} a writable folder, or choose another: export MOBICLASS_CACHE=FOLDER"
+    consequence = "no model can be pulled, and tflite-runtime tries each model at every start"
     there = _nearest(folder)
     try:
-        with tempfile.TemporaryDirectory(dir=there):  # only trying tells: permissions do not say all
+        with tempfile.TemporaryDirectory(dir=there):  # permissions do not tell everything
             pass
     except OSError as error:
-        how = "be written to" if there == folder.absolute() else f"be made in {there}"
-        return Finding("cache", "warning", f"{folder} cannot {how} ({error.strerror or error}): {needless}", fix)
-    text = f"{folder}{'' if there == folder.absolute() else ' (not made yet)'}"
+        how = "be written to" if there == folder.absolute() else f"be created in {there}"
+        return Finding("cache", "warning", f"{folder} cannot {how} ({error.strerror or error}): {consequence}", fix)
+    text = f"{folder}{'' if there == folder.absolute() else ' (not created yet)'}"
     free = None
     with contextlib.suppress(OSError):
         free = shutil.disk_usage(there).free
     if free is not None and free < _LITTLE_BYTES:
-        return Finding("cache", "warning", f"{text}: only {free / 1e6:.0f} MB are free there", "make room on that disk")
+        return Finding("cache", "warning", f"{text}: only {free / 1e6:.0f} MB free", "free space on that disk")
     return Finding("cache", "ok", f"{text}, writable{'' if free is None else f', {free / 1e9:.1f} GB free'}")
 
 
 def _nearest(folder: Path) -> Path:
-    """Give `folder`, or the nearest above it that exists."""
+    """Return `folder`, or its nearest parent that exists."""
     folder = folder.absolute()
     for candidate in (folder, *folder.parents):
         if os.path.lexists(candidate):

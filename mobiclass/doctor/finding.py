@@ -1,21 +1,21 @@
-"""What an examination finds: one line of the doctor's report."""
+"""`Finding`: one line of the doctor's report."""
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple, TypeAlias
 
 Status: TypeAlias = Literal["ok", "warning", "problem", "info"]
-"""``problem``: classifying fails. ``warning``: it works, but worse than it could. ``info``: neither good nor bad."""
+"""``problem``: classifying fails. ``warning``: it works, but could work better. ``info``: neither."""
 
 
 class Finding(NamedTuple):
     """One line of the report.
 
     Attributes:
-        name: what was looked at; a stable word for scripts.
-        status: how it is.
+        name: what was examined; a stable word for scripts.
+        status: whether it is in order.
         text: what was found, in a phrase.
-        fix: what to do about it; ``None`` where nothing need be done.
+        fix: what to do about it; ``None`` if nothing.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Is the processor slowed down, by heat or by a weak power supply? Asked of the Raspberry Pi's firmware, or of /sys."""
+"""Is the processor throttled, by heat or by a weak power supply? From the Raspberry Pi's firmware, and from /sys."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from mobiclass.doctor.environment import Environment
 from mobiclass.doctor.finding import Finding
 
 _VCGENCMD_SECONDS: Final = 5.0
-_HOT_CELSIUS: Final = 80.0  # at which a Raspberry Pi begins to slow down
-_LEAST_CELSIUS, _MOST_CELSIUS = 0.0, 150.0  # beyond, a sensor reports nothing that it measures
+_HOT_CELSIUS: Final = 80.0  # where a Raspberry Pi begins to throttle
+_LEAST_CELSIUS, _MOST_CELSIUS = 0.0, 150.0  # outside, a sensor's reading is not a measurement
 
-# The bits of `vcgencmd get_throttled` (Raspberry Pi documentation): now, and 16 bits further up since boot.
+# The bits of `vcgencmd get_throttled` (Raspberry Pi documentation): now, and 16 bits higher since boot.
 _PAST: Final = 16
 _THROTTLED: Final = {
     0: "under-voltage",
@@ -24,12 +24,12 @@ _THROTTLED: Final = {
     2: "throttled",
     3: "soft temperature limit",
 }
-_POWER: Final = "use a stronger power supply and a short cable (a Pi 5 wants 5 V, 5 A)"
-_COOLING: Final = "cool it: a heat sink or a fan, and room for air"
+_POWER: Final = "use a stronger power supply and a short cable (a Pi 5 needs 5 V, 5 A)"
+_COOLING: Final = "cool it: a heat sink or a fan, and airflow"
 
 
 def check_heat(environment: Environment) -> list[Finding]:
-    """Look for throttling, and for what leads to it."""
+    """Look for throttling and its causes."""
     findings = [_check_zones(environment.root)]
     if vcgencmd := shutil.which("vcgencmd"):
         findings.insert(0, _check_firmware(vcgencmd))
@@ -37,7 +37,7 @@ def check_heat(environment: Environment) -> list[Finding]:
 
 
 def decode_throttled(bits: int) -> tuple[list[str], list[str]]:
-    """Name what the `bits` of ``vcgencmd get_throttled`` say: what is now, and what has been since boot."""
+    """Name the `bits` of ``vcgencmd get_throttled``: those of now, and those since boot."""
     now = [text for bit, text in _THROTTLED.items() if bits >> bit & 1]
     past = [text for bit, text in _THROTTLED.items() if bits >> bit + _PAST & 1]
     return now, past
@@ -51,13 +51,13 @@ def _check_firmware(vcgencmd: str) -> Finding:
             check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
-        return Finding(name, "info", f"vcgencmd cannot be asked ({type(error).__name__})")
+        return Finding(name, "info", f"vcgencmd cannot be run ({type(error).__name__})")
     answer = asked.stdout.decode("utf-8", errors="replace")
     found = re.search(r"throttled=(0x[0-9a-fA-F]+)", answer)
     if found is None:
         complaint = (asked.stderr.decode("utf-8", errors="replace") or answer).strip().partition("\n")[0][:200]
         return Finding(
-            name, "info", f"vcgencmd does not tell ({complaint or f'status {asked.returncode}'})",
+            name, "info", f"vcgencmd gave no answer ({complaint or f'status {asked.returncode}'})",
             'sudo usermod -aG video "$USER", then log out and in again',
         )  # fmt: skip
     now, past = decode_throttled(int(found[1], 16))
@@ -71,7 +71,7 @@ def _check_firmware(vcgencmd: str) -> Finding:
 
 
 class _Frequency(NamedTuple):
-    """A core's clock in kHz, as cpufreq tells it: the highest possible, and the highest allowed now."""
+    """A core's maximum clock in kHz, from cpufreq: of the hardware, and as it is limited now."""
 
     possible: int
     allowed: int
@@ -93,10 +93,10 @@ def _check_zones(root: Path) -> Finding:
         if capped:
             parts[-1] += f" of {frequency.possible / 1e6:.2f}"
     if not parts:
-        return Finding(name, "info", "cannot be seen here")
+        return Finding(name, "info", "not known here")
     cooling = _active_cooling(root)
     if cooling:
-        parts.append(f"slowed down by the cooling device {cooling}")
+        parts.append(f"throttled by the cooling device {cooling}")
     slow = _slow_governor(root)
     if slow:
         parts.append(f"the governor {slow} keeps it at its lowest frequency")
@@ -106,7 +106,7 @@ def _check_zones(root: Path) -> Finding:
 
 
 def _frequency(root: Path) -> _Frequency | None:
-    """Give the clock of the fastest core."""
+    """Return the clock of the fastest core."""
     found = []
     for policy in (root / "sys/devices/system/cpu/cpufreq").glob("policy*"):
         possible, allowed = read_number(policy / "cpuinfo_max_freq"), read_number(policy / "scaling_max_freq")
@@ -116,7 +116,7 @@ def _frequency(root: Path) -> _Frequency | None:
 
 
 def _active_cooling(root: Path) -> str | None:
-    """Name a cooling device that works by slowing the processor down, if one is at work."""
+    """Name a cooling device that is throttling the processor, if there is one."""
     for device in sorted((root / "sys/class/thermal").glob("cooling_device*")):
         kind = read_text(device / "type") or ""
         if re.search("cpufreq|processor", kind, re.IGNORECASE) and (read_number(device / "cur_state") or 0) > 0:
@@ -125,7 +125,7 @@ def _active_cooling(root: Path) -> str | None:
 
 
 def _slow_governor(root: Path) -> str | None:
-    """Name the governor if it keeps the lowest frequency; Intel's and AMD's drivers mean something else by the word."""
+    """Name the governor if it keeps the lowest frequency; Intel's and AMD's drivers use the word differently."""
     for policy in sorted((root / "sys/devices/system/cpu/cpufreq").glob("policy*")):
         driver, governor = read_text(policy / "scaling_driver") or "", read_text(policy / "scaling_governor")
         if governor == "powersave" and not driver.startswith(("intel_pstate", "amd-pstate", "amd_pstate")):

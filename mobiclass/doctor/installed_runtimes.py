@@ -1,4 +1,4 @@
-"""The TFLite runtimes: which are installed, whether they work beside this NumPy, and whether XNNPACK is in use."""
+"""The TFLite runtimes: which are installed, whether they work with this NumPy, and whether XNNPACK is in use."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from mobiclass.doctor.environment import Environment
 from mobiclass.doctor.finding import Finding, Status
 from mobiclass.runtime import RUNTIMES, Runtime
 
-_CLEARLY: Final = 1.2  # what noise does not explain
+_CLEARLY: Final = 1.2  # more than noise
 _PROCESSORS: Final = "sys/devices/system/cpu/possible"
 
 
 def check_runtimes(environment: Environment) -> Iterator[Finding]:
-    """Run the built-in model in each runtime that is installed."""
+    """Run the built-in model in each installed runtime."""
     for runtime in RUNTIMES.values():
         if runtime.installed:
             yield _check_installed(environment, runtime)
@@ -30,10 +30,10 @@ def check_runtimes(environment: Environment) -> Iterator[Finding]:
 
 
 def check_xnnpack(environment: Environment) -> Finding:
-    """Measure what the default delegate of the runtime in use is worth."""
+    """Measure the speed-up of the default delegate of the runtime in use."""
     runtime = environment.chosen_runtime
     if runtime is None or environment.unsupported_reason:
-        return Finding("xnnpack", "info", f"not measured, {environment.unsupported_reason}")
+        return Finding("xnnpack", "info", f"not measured {environment.unsupported_reason}")
     outcome = environment.probe("time_delegates", runtime.name, str(environment.builtin_model))
     if outcome.failure is not None:
         return Finding("xnnpack", "info", f"not measured: {outcome}")
@@ -48,13 +48,11 @@ def check_xnnpack(environment: Environment) -> Finding:
     text = f"not in use: {runtime.package} takes {with_ms:.1f} ms for the built-in model, and without delegates "
     text += f"{without_ms:.1f} ms, on one thread"
     if runtime.name == "litert" and platform.system() == "Linux" and not (environment.root / _PROCESSORS).exists():
-        return Finding(
-            "xnnpack", "warning", text, f"mount /sys here: from /{_PROCESSORS} XNNPACK learns what the CPU can"
-        )
+        return Finding("xnnpack", "warning", text, f"mount /sys: XNNPACK reads the CPU's features from /{_PROCESSORS}")
     if runtime.name == "litert":
         return Finding("xnnpack", "warning", text, f"pip install --force-reinstall {runtime.package}")
     if environment.has_litert_wheels:
-        return Finding("xnnpack", "warning", text, f"{RUNTIMES['litert'].install}, which has it for int8 models")
+        return Finding("xnnpack", "warning", text, f"{RUNTIMES['litert'].install}, which uses it for int8 models")
     return Finding("xnnpack", "info", text)
 
 
@@ -62,7 +60,7 @@ def _check_installed(environment: Environment, runtime: Runtime) -> Finding:
     used = environment.chosen_runtime == runtime
     name = f"{runtime.version}{' (in use)' if used else ''}"
     if environment.builtin_model is None:
-        return Finding(runtime.package, "info", f"{name}, not tried, for want of the built-in model")
+        return Finding(runtime.package, "info", f"{name}, not tried because the built-in model is missing")
     outcome = environment.run_builtin_model(runtime)
     if outcome.failure is None:
         return Finding(runtime.package, "ok", f"{name}, runs the built-in model")
@@ -88,7 +86,7 @@ def _numpy_fix(environment: Environment) -> str:
 
 
 def _how_to_get_one(environment: Environment) -> str:
-    """Say how a runtime is to be had on this system, where there is none."""
+    """Say how to get a runtime on this system."""
     if environment.has_litert_wheels:
         return RUNTIMES["litert"].install
     if environment.is_musl:

@@ -1,4 +1,4 @@
-"""The picture of the self-test, and what the built-in model makes of it. It is drawn here, not shipped."""
+"""The picture of the self-test, and the built-in model's answer. It is drawn here, not shipped."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ LABEL: Final = "honeycomb"
 SCORE: Final = 242 / 256
 """Measured on x86-64: 242/256 with XNNPACK (VNNI) and in tflite-runtime's builtin kernels."""
 TOLERANCE: Final = 13 / 256
-"""As far as kernels differ in an output. Red and blue confused give 223/256, which lies outside."""
+"""How far the outputs of different kernels may differ. With red and blue swapped the score is 223/256, outside."""
 
-_SIDE: Final = 256  # of which the model's centre crop, 0.875, is its input's 224: nothing need be resized
+_SIDE: Final = 256  # its centre crop, 0.875, is the model's 224: nothing is resized
 _WAX: Final = b"\xf0\xbe\x3c"
 _CELL: Final = b"\x78\x3c\x0a"
 _COLUMN, _ROW, _RADIUS = 32, 28, 13
 
 
 def draw_picture() -> bytes:
-    """Draw a honeycomb, in integers alone; returns it as a PPM file, 256 × 256 RGB: it takes nothing to write one."""
+    """Draw a honeycomb in integer arithmetic; returns a PPM file, 256 × 256 RGB, which needs no encoder."""
     pixels = bytearray()
     for y in range(_SIDE):
         row, from_centre = divmod(y, _ROW)

@@ -1,4 +1,4 @@
-"""The machine: what it is, its processor's features, its cores, its memory, and what of them this process may use."""
+"""The machine: its system, its processor's features, its cores and memory, and how much this process may use."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from mobiclass.doctor.finding import Finding
 
 _MEGABYTE: Final = 1_000_000
 _NEEDED_BYTES: Final = 100 * _MEGABYTE
-"""The self-test was measured to hold 60 to 62 MB on x86-64; a photo of 12 megapixels takes some more."""
+"""The self-test was measured to take 60 to 62 MB on x86-64; a photo of 12 megapixels takes some more."""
 
-# As Linux calls them in /proc/cpuinfo, the strongest first, and what they are to int8 arithmetic.
+# Their names in /proc/cpuinfo, the fastest for int8 arithmetic first.
 _X86_FEATURES: Final = {"avx512_vnni": "AVX512-VNNI", "avx_vnni": "AVX-VNNI", "avx2": "AVX2"}
 _ARM_FEATURES: Final = {"i8mm": "i8mm (int8 matrix products)", "asimddp": "dotprod (int8 dot products)"}
 _NEON: Final = {"asimd", "neon"}
@@ -31,7 +31,7 @@ _MAC_FEATURES: Final = {
 
 
 def check_system(environment: Environment) -> Finding:
-    """Say what machine and system this is."""
+    """Name the machine and its system."""
     board = read_text(environment.root / "proc/device-tree/model")
     release = re.search(r'^PRETTY_NAME="?([^"\n]*)', read_text(environment.root / "etc/os-release") or "", re.MULTILINE)
     parts = [board, release and release[1], f"{platform.system()} {platform.release()}", platform.machine()]
@@ -39,7 +39,7 @@ def check_system(environment: Environment) -> Finding:
 
 
 def check_python(environment: Environment) -> Finding:
-    """Say which Python this is, and whether a runtime is to be had for it."""
+    """Name this Python, and whether it suits the processor."""
     bits = "64-bit" if environment.is_64_bit else "32-bit"
     text = f"{platform.python_version()}, {bits}, {sys.executable}"
     if platform.machine() == "aarch64" and not environment.is_64_bit:
@@ -54,22 +54,22 @@ def check_cpu(environment: Environment) -> Finding:
     """Look for the instructions that make int8 models fast."""
     features = _cpu_features(environment.root)
     if not features:
-        return Finding("cpu", "info", "its features cannot be seen here")
+        return Finding("cpu", "info", "its features are not known here")
     x86 = [text for name, text in _X86_FEATURES.items() if name in features]
     arm = [text for name, text in _ARM_FEATURES.items() if name in features]
     if "asimddp" in features or "i8mm" in features:
         return Finding("cpu", "ok", ", ".join(arm))
     if features & _NEON:
-        return Finding("cpu", "ok", "NEON, without dotprod: int8 models run, on older instructions")
+        return Finding("cpu", "ok", "NEON without dotprod: int8 models run, but slower")
     if x86 and x86 != ["AVX2"]:
         return Finding("cpu", "ok", ", ".join(x86))
     if x86:
-        return Finding("cpu", "ok", "AVX2, without VNNI: int8 models run, on older instructions")
-    return Finding("cpu", "warning", "no instructions for fast int8 arithmetic (AVX2, NEON): expect long times")
+        return Finding("cpu", "ok", "AVX2 without VNNI: int8 models run, but slower")
+    return Finding("cpu", "warning", "no instructions for fast int8 arithmetic (AVX2, NEON): models run slowly")
 
 
 def check_cores(environment: Environment) -> Finding:
-    """Count the cores, those that this process may run on, and the time that it may take of them."""
+    """Count the cores, those of this process's affinity, and the CPU time that its control groups allow."""
     total = os.cpu_count() or 1
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else total
     text = f"{usable} of {total}" if usable < total else str(total)
@@ -77,35 +77,35 @@ def check_cores(environment: Environment) -> Finding:
     if quota is not None and quota < usable:
         threads = max(1, int(quota))
         return Finding(
-            "cores", "warning", f"{text}, but the control group allows the time of {quota:g} only",
+            "cores", "warning", f"{text}, but the control group allows the CPU time of only {quota:g}",
             f"export MOBICLASS_THREADS={threads} (and batch --jobs {threads}), or give the container more",
         )  # fmt: skip
     return Finding("cores", "ok", f"{text}{' (affinity)' if usable < total else ''}")
 
 
 def check_memory(environment: Environment) -> Finding:
-    """Compare the memory that is left with what classifying takes."""
+    """Compare the available memory with what classifying takes."""
     total, available = read_memory(environment.root)
     limits = read_limits(environment.root)
     if total is None:
-        return Finding("memory", "info", "its amount cannot be seen here")
+        return Finding("memory", "info", "its amount is not known here")
     text = f"{_megabytes(total)}"
     if available is not None:
-        text += f", of which {_megabytes(available)} are free"
+        text += f", {_megabytes(available)} free"
     limited = limits.memory_bytes is not None and limits.memory_bytes < total
     if limited:
         text += f"; the control group allows {_megabytes(limits.memory_bytes or 0)}, "
-        text += f"of which {_megabytes(limits.memory_left_bytes or 0)} are left"
+        text += f"{_megabytes(limits.memory_left_bytes or 0)} of it free"
     left = [number for number in (available, limits.memory_left_bytes if limited else None) if number is not None]
     if left and min(left) < _NEEDED_BYTES:
-        fix = f"end other programs, or add swap: classifying takes some {_megabytes(_NEEDED_BYTES)}"
+        fix = f"end other programs, or add swap: classifying takes about {_megabytes(_NEEDED_BYTES)}"
         return Finding("memory", "warning", text, fix)
     return Finding("memory", "ok", text)
 
 
 def _cpu_features(root: Path) -> set[str]:
-    """Give the names of the first core's features, as Linux calls them."""
-    # By the machine's kind: an emulated Arm system sees the file of the x86 processor below.
+    """Return the features of the first core by their Linux names."""
+    # By architecture: an emulated Arm system sees the host's x86 file.
     line = "flags" if platform.machine() in ("x86_64", "AMD64", "i686") else "Features"
     found = re.search(rf"^{line}\s*:\s*(.*)$", read_text(root / "proc/cpuinfo") or "", re.MULTILINE)
     if found:

@@ -1,4 +1,4 @@
-"""The Python packages that mobiclass needs, and those that it can use: imported in a child process, one by one."""
+"""The Python packages that mobiclass needs, and optional ones: imported in a child process, one by one."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _FORMATS_NEEDED: Final = ("JPEG", "PNG")
 
 
 class Package(NamedTuple):
-    """A package: its name on PyPI, and the module of it that is used."""
+    """A package: its name on PyPI, and the module that is imported."""
 
     name: str
     module: str
 
 
 class Extra(NamedTuple):
-    """A package that mobiclass can use, what for, and the extra of ours that brings it."""
+    """An optional package, its purpose, and the extra of mobiclass that installs it."""
 
     package: Package
     purpose: str
@@ -54,7 +54,7 @@ def check_numpy(environment: Environment) -> Finding:
     if _numbers(version) < _MIN_NUMPY:
         oldest = ".".join(map(str, _MIN_NUMPY))
         return Finding(
-            "numpy", "warning", f"{version}, older than any it is tested with", f"pip install 'numpy>={oldest}'"
+            "numpy", "warning", f"{version}, older than the oldest tested version", f"pip install 'numpy>={oldest}'"
         )
     return Finding("numpy", "ok", version)
 
@@ -84,7 +84,7 @@ def check_needed(environment: Environment) -> Finding:
 
 
 def check_extras(environment: Environment) -> Iterator[Finding]:
-    """Import the optional packages that are there."""
+    """Import the optional packages that are installed."""
     installed = [extra.package for extra in EXTRAS if _is_there(extra.package)]
     failures = import_failures(environment, installed) if installed else {}
     for package, purpose, extra in EXTRAS:
@@ -99,7 +99,7 @@ def check_extras(environment: Environment) -> Iterator[Finding]:
 
 
 def import_failures(environment: Environment, packages: Sequence[Package]) -> dict[Package, str | None]:
-    """Import each of `packages`; gives why it cannot be, as a phrase, or ``None``."""
+    """Import each of `packages`; returns why it cannot be imported, as a phrase, or ``None``."""
     waiting = [package.module for package in packages]
     failures: dict[str, str] = {}
     while waiting:
@@ -107,7 +107,7 @@ def import_failures(environment: Environment, packages: Sequence[Package]) -> di
         failures |= outcome.facts.get("failures", {})
         if outcome.failure is None:
             break
-        # One that crashed or hung took the child with it: on with the others.
+        # One that crashed or hung ended the child: go on with the others.
         culprit = outcome.step if outcome.step in waiting else waiting[0]
         failures[culprit] = outcome.failure
         waiting = waiting[waiting.index(culprit) + 1 :]
@@ -122,12 +122,12 @@ def _failure(reason: str | None) -> str | None:
     if reason is None:
         return None
     if reason.startswith("ModuleNotFoundError: "):
-        return f"is not installed, or not whole ({reason.partition(': ')[2]})"
+        return f"is not installed, or incomplete ({reason.partition(': ')[2]})"
     return f"cannot be imported: {reason}"
 
 
 def version_of(package: Package) -> str:
-    """Give the version of `package`; ``unknown version`` where it was installed by other means."""
+    """Return the version of `package`; ``unknown version`` where it was installed by other means."""
     try:
         return importlib.metadata.version(package.name)
     except (importlib.metadata.PackageNotFoundError, OSError, ValueError):
@@ -135,7 +135,7 @@ def version_of(package: Package) -> str:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    """Give the leading numbers of `version`; a version that has none counts as new."""
+    """Return the leading numbers of `version`; a version that has none counts as new."""
     numbers = []
     for part in version.split(".")[:2]:
         if not part.isdecimal():

@@ -42,11 +42,11 @@ def main(name: str, arguments: str) -> NoReturn:
         report(ended=True)
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is the outcome
         report(ended=True, failure=_reason(error), raised=type(error).__name__)
-    os._exit(0)  # what crashes while it is taken down has done its work
+    os._exit(0)  # without the teardown, in which libraries may crash
 
 
 def import_modules(report: Report, modules: list[str]) -> None:
-    """Import `modules`; ``failures`` has the reason for each that cannot be, ``imported`` each that could be."""
+    """Import `modules`; report those ``imported``, and the ``failures`` with their reasons."""
     imported: list[str] = []
     failures: dict[str, str] = {}
     for module in modules:
@@ -68,9 +68,9 @@ def image_formats(report: Report) -> None:
 
 
 def run_runtime(report: Report, name: RuntimeName, model: str) -> None:
-    """Import the runtime `name` and run `model` in it, with nothing of ours around it but its constructor's call.
+    """Import the runtime `name` and run `model` in it directly, without our code around it.
 
-    tflite-runtime beside NumPy 2 can be imported, and fails only here.
+    Beside NumPy 2, tflite-runtime can be imported and fails only here.
     """
     report(step="import numpy")
     import numpy as np
@@ -116,8 +116,8 @@ def classify(report: Report, model: str | None, run: list[Any]) -> None:
 def time_delegates(report: Report, name: RuntimeName, model: str) -> None:
     """Run `model` with and without the runtime's default delegates (XNNPACK), in turns, on one thread.
 
-    Reports the best time of each (``with_ms``, ``without_ms``: what else the machine does only ever adds), and
-    whether a delegate took over a part of the graph (``delegated``, ``None`` where the runtime does not tell).
+    Reports the best time of each (``with_ms``, ``without_ms``; other programs only ever add to it), and whether a
+    delegate took over a part of the graph (``delegated``, ``None`` where the runtime does not tell).
     """
     from pathlib import Path
 
@@ -139,7 +139,7 @@ def time_delegates(report: Report, name: RuntimeName, model: str) -> None:
 
 
 def load_library(report: Report, names: list[str]) -> None:
-    """Load the first of the libraries `names` that there is, as ``library``, and ask it for its ``version``."""
+    """Load the first of the libraries `names` that exists; report it as ``library``, and its ``version``."""
     import ctypes
 
     errors = []
@@ -171,7 +171,7 @@ def _fed_interpreter(runtime: Runtime, content: bytes, file: str, default_delega
 def _delegated(interpreter: Any) -> bool | None:
     try:
         return any(operator["op_name"] == "DELEGATE" for operator in interpreter._get_ops_details())
-    except (AttributeError, KeyError, RuntimeError, TypeError):  # it is not part of the runtimes' promises
+    except (AttributeError, KeyError, RuntimeError, TypeError):  # not a public API
         return None
 
 

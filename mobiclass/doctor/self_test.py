@@ -1,4 +1,4 @@
-"""Does it classify? A picture with a known answer, and whatever the settings ask for."""
+"""Does it classify? A picture whose answer is known, then the model and device of the settings."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _MEGABYTE = 1_000_000
 
 
 def check_classification(environment: Environment) -> Finding:
-    """Classify the known picture with the built-in model, on the CPU, the whole way that a photo goes."""
+    """Classify the known picture end to end with the built-in model, on the CPU."""
     name = "self-test"
     runtime = environment.chosen_runtime
     if runtime is None or environment.unsupported_reason:
-        return Finding(name, "problem", f"not tried, {environment.unsupported_reason}")
+        return Finding(name, "problem", f"not tried {environment.unsupported_reason}")
     outcome = environment.probe("classify", str(environment.builtin_model), RunOptions("cpu", runtime.name, 1))
     if outcome.failure is not None:
         fix = "fix the other problems of this report first; if there are none, report this output"
@@ -32,7 +32,7 @@ def check_classification(environment: Environment) -> Finding:
     if label != known_picture.LABEL or abs(score - known_picture.SCORE) > known_picture.TOLERANCE:
         return Finding(
             name, "problem", f"a wrong answer: {text}",
-            f"`pip install --force-reinstall mobiclass {runtime.package}`; if it stays so, try another --runtime, "
+            f"`pip install --force-reinstall mobiclass {runtime.package}`; otherwise try another --runtime, "
             "and report it with this output",
         )  # fmt: skip
     text += f" in {outcome.facts['invoke_ms']:.0f} ms on one thread"
@@ -42,17 +42,17 @@ def check_classification(environment: Environment) -> Finding:
 
 
 def check_as_set(environment: Environment) -> Iterator[Finding]:
-    """Classify with the model and on the device that the environment asks for, if it does."""
+    """Classify with the model and device that the environment variables name, if they do."""
     model, device = os.environ.get("MOBICLASS_MODEL"), os.environ.get("MOBICLASS_DEVICE") or "auto"
     if not model and device in ("auto", "cpu"):
         return
     runtime = environment.chosen_runtime
     if runtime is None or not is_device(device) or not _is_readable(model):
-        return  # which is said elsewhere
+        return  # another check says so
     outcome = environment.probe("classify", model or None, RunOptions(device, runtime.name))
     if outcome.failure is not None:
         variables = " and ".join(name for name in ("MOBICLASS_MODEL", "MOBICLASS_DEVICE") if os.environ.get(name))
-        yield Finding("as configured", "problem", outcome.failure, f"put that right, or unset {variables}")
+        yield Finding("as configured", "problem", outcome.failure, f"correct them, or unset {variables}")
     elif outcome.facts["fallback"]:
         yield Finding("as configured", "warning", f"runs on the CPU instead: {outcome.facts['fallback']}")
     else:

@@ -1,6 +1,6 @@
-"""The environment variables of mobiclass that are set: what each does, and whether its value is possible.
+"""The environment variables of mobiclass that are set: what each does, and whether its value is valid.
 
-Those that stand for an option of the command line come checked, for the command line alone knows what options take.
+Those that set an option of a command arrive checked: only the command line knows what its options accept.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mobiclass.tflite import read_model
 
 _PREFIX: Final = "MOBICLASS_"
 _OTHERS: Final = {
-    "MOBICLASS_CACHE": "where pulled models live",
+    "MOBICLASS_CACHE": "the folder of pulled models",
     "MOBICLASS_MIRROR": "where models are pulled from",
     "MOBICLASS_OFFLINE": "models are never downloaded",
 }
@@ -29,7 +29,7 @@ class Option(NamedTuple):
 
     Attributes:
         name: the option, ``--threads``.
-        complaint: why the command line refuses the variable's value; ``None`` where it takes it.
+        complaint: why the command line refuses the variable's value, or ``None``.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Option(NamedTuple):
 
 
 def check_settings(options: Mapping[str, Option]) -> Iterator[Finding]:
-    """Examine the variables that are set; `options` has those that stand for an option."""
+    """Examine the variables that are set; `options` has those that set an option."""
     for variable in sorted(name for name, value in os.environ.items() if name.startswith(_PREFIX) and value):
         value = os.environ[variable]
         if variable in options:
@@ -47,7 +47,7 @@ def check_settings(options: Mapping[str, Option]) -> Iterator[Finding]:
         else:
             near = difflib.get_close_matches(variable, [*options, *_OTHERS], n=1)
             hint = f"did you mean {near[0]}?" if near else f"unset {variable}"
-            yield Finding(variable, "warning", "is no setting of mobiclass", hint)
+            yield Finding(variable, "warning", "is not a setting of mobiclass", hint)
 
 
 def _check_option(variable: str, value: str, option: Option) -> Finding:
@@ -69,12 +69,12 @@ def _check_other(variable: str, value: str) -> Finding:
         return _check_mirror(variable)
     text = f"{value}: {_OTHERS[variable]}"
     if variable == "MOBICLASS_OFFLINE" and value == "0":
-        text = "0: models may be downloaded, with `models pull` alone"
+        text = "0: `models pull` may download models"
     return Finding(variable, "ok", text)
 
 
 def _check_mirror(variable: str) -> Finding:
-    """Have the downloader judge the mirror. What it refuses is not repeated: it may hold a password."""
+    """Have the downloader check the mirror. A refused URL is not repeated: it may hold a password."""
     from mobiclass.hub import source_url
 
     entry = next(entry for entry in catalog_entries().values() if entry.url is not None)

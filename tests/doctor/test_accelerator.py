@@ -74,14 +74,14 @@ def test_a_library_that_crashes_or_hangs_is_a_line(
     assert finding.status == "warning"
     assert finding.text.startswith("libedgetpu.so.1 ")
     assert death in finding.text
-    assert "does not fit this system" in (finding.fix or "")
+    assert "was built for another system" in (finding.fix or "")
 
 
 def test_a_library_that_is_none(library_folder: Path, tmp_path: Path) -> None:
     (library_folder / "libedgetpu.so.1").write_text("not a library\n" * 100)
     finding = examine(tmp_path)[0]
     assert finding.status == "warning"
-    assert "there, but cannot be loaded: " in finding.text
+    assert "installed, but cannot be loaded: " in finding.text
     assert "invalid ELF header" in finding.text
 
 

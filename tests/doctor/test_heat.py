@@ -67,9 +67,9 @@ def test_the_firmware_is_asked(
 @pytest.mark.parametrize(
     ("script", "text"),
     [
-        ("echo VCHI initialization failed >&2; exit 255", "vcgencmd does not tell (VCHI initialization failed)"),
-        ("exit 3", "vcgencmd does not tell (status 3)"),
-        ("printf 'throttled=\\377\\n'", "vcgencmd does not tell"),
+        ("echo VCHI initialization failed >&2; exit 255", "vcgencmd gave no answer (VCHI initialization failed)"),
+        ("exit 3", "vcgencmd gave no answer (status 3)"),
+        ("printf 'throttled=\\377\\n'", "vcgencmd gave no answer"),
     ],
 )
 def test_a_firmware_that_does_not_tell(script: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +81,7 @@ def test_a_firmware_that_does_not_tell(script: str, text: str, tmp_path: Path, m
 def test_a_firmware_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mobiclass.doctor.heat._VCGENCMD_SECONDS", 0.2)
     finding = ask(tmp_path, monkeypatch, "exec sleep 20")
-    assert (finding.status, finding.text) == ("info", "vcgencmd cannot be asked (TimeoutExpired)")
+    assert (finding.status, finding.text) == ("info", "vcgencmd cannot be run (TimeoutExpired)")
 
 
 def temperature(root: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str]) -> Finding:
@@ -97,16 +97,16 @@ CLOCK = {f"{POLICY}/cpuinfo_max_freq": "1800000\n", f"{POLICY}/scaling_max_freq"
 @pytest.mark.parametrize(
     ("files", "status", "text"),
     [
-        ({}, "info", "cannot be seen here"),
+        ({}, "info", "not known here"),
         ({f"{ZONE}/temp": "48312\n", f"{ZONE}/type": "cpu-thermal\n"}, "ok", "48 °C (cpu-thermal)"),
         ({f"{ZONE}/temp": "84000\n", f"{ZONE}/type": "cpu-thermal\n"}, "warning", "84 °C (cpu-thermal)"),
-        ({f"{ZONE}/temp": "-274000\n"}, "info", "cannot be seen here"),
+        ({f"{ZONE}/temp": "-274000\n"}, "info", "not known here"),
         ({f"{ZONE}/temp": "50000\n", "sys/class/thermal/thermal_zone1/temp": "61000\n"}, "ok", "61 °C (thermal_zone1)"),
         (CLOCK, "ok", "up to 1.80 GHz"),
         ({**CLOCK, f"{POLICY}/scaling_max_freq": "600000\n"}, "warning", "capped at 0.60 GHz of 1.80"),
         ({**CLOCK, "sys/class/thermal/cooling_device0/type": "cpufreq-cpu0\n",
           "sys/class/thermal/cooling_device0/cur_state": "2\n"},
-         "warning", "slowed down by the cooling device cpufreq-cpu0"),
+         "warning", "throttled by the cooling device cpufreq-cpu0"),
         ({**CLOCK, "sys/class/thermal/cooling_device0/type": "gpio-fan\n",
           "sys/class/thermal/cooling_device0/cur_state": "1\n"}, "ok", "up to 1.80 GHz"),
         ({**CLOCK, f"{POLICY}/scaling_governor": "powersave\n", f"{POLICY}/scaling_driver": "cpufreq-dt\n"},

@@ -31,18 +31,18 @@ def meminfo(total_bytes: int, available_bytes: int) -> dict[str, str]:
     [
         ("x86_64", "flags\t\t: fpu sse2 avx2 avx512_vnni", "ok", "AVX512-VNNI, AVX2"),
         ("x86_64", "flags\t\t: fpu avx2 avx_vnni", "ok", "AVX-VNNI, AVX2"),
-        ("x86_64", "flags\t\t: fpu avx2", "ok", "AVX2, without VNNI"),
+        ("x86_64", "flags\t\t: fpu avx2", "ok", "AVX2 without VNNI"),
         ("x86_64", "flags\t\t: fpu sse4_2 avx", "warning", "no instructions for fast int8"),
         ("aarch64", "Features\t: fp asimd asimddp i8mm", "ok", "i8mm (int8 matrix products), dotprod"),
         ("aarch64", "Features\t: fp asimd asimddp", "ok", "dotprod (int8 dot products)"),
-        ("aarch64", "Features\t: fp asimd crc32", "ok", "NEON, without dotprod"),
-        ("armv7l", "Features\t: half thumb neon vfpv4", "ok", "NEON, without dotprod"),
+        ("aarch64", "Features\t: fp asimd crc32", "ok", "NEON without dotprod"),
+        ("armv7l", "Features\t: half thumb neon vfpv4", "ok", "NEON without dotprod"),
         ("armv6l", "Features\t: half thumb fastmult vfp", "warning", "no instructions for fast int8"),
         (
             "aarch64",
             "flags\t\t: fpu avx2 avx512_vnni",
             "info",
-            "its features cannot be seen here",
+            "its features are not known here",
         ),  # an emulator's host
     ],
 )
@@ -130,7 +130,7 @@ def test_quotas_of_control_groups(files: dict[str, str], cores: float | None, tm
     limited = cores is not None and cores < USABLE
     assert finding.status == ("warning" if limited else "ok")
     if limited:
-        assert f"allows the time of {cores:g} only" in finding.text
+        assert f"allows the CPU time of only {cores:g}" in finding.text
         assert f"export MOBICLASS_THREADS={max(1, int(cores or 0))} " in (finding.fix or "")
 
 
@@ -150,13 +150,13 @@ def test_memory_of_control_groups(files: dict[str, str], tmp_path: Path) -> None
     assert (limits.memory_bytes, limits.memory_left_bytes) == (300 * MEGABYTE, 200 * MEGABYTE)
     finding = check_memory(Environment(root=tmp_path))
     assert finding.status == "ok"
-    assert "the control group allows 300 MB, of which 200 MB are left" in finding.text
+    assert "the control group allows 300 MB, 200 MB of it free" in finding.text
 
 
 def test_little_memory_is_a_warning(tmp_path: Path) -> None:
     lay_out(tmp_path, meminfo(440 * MEGABYTE, 50 * MEGABYTE))
     finding = check_memory(Environment(root=tmp_path))
-    assert (finding.status, finding.text) == ("warning", "440 MB, of which 50 MB are free")
+    assert (finding.status, finding.text) == ("warning", "440 MB, 50 MB free")
     assert "add swap" in (finding.fix or "")
 
 
@@ -165,7 +165,7 @@ def test_little_memory_in_the_control_group_is_a_warning(tmp_path: Path) -> None
     lay_out(tmp_path, {**CGROUP_2, **group, **meminfo(4000 * MEGABYTE, 3000 * MEGABYTE)})
     finding = check_memory(Environment(root=tmp_path))
     assert finding.status == "warning"
-    assert "of which 0 MB are left" in finding.text
+    assert "0 MB of it free" in finding.text
 
 
 def test_memory_without_proc(tmp_path: Path) -> None:

@@ -204,7 +204,7 @@ def test_a_damaged_model_is_told_by_its_checksum(installation: tuple[Path, dict[
     check = doctor(env=env)["built-in model"]
     assert check["status"] == "problem"
     assert str(model) in check["text"]
-    assert "is damaged, or not the catalogue's: sha256 " in check["text"]
+    assert "is damaged, or not the catalogue's file: sha256 " in check["text"]
     assert "--force-reinstall mobiclass" in check["fix"]
 
 
@@ -306,7 +306,7 @@ def test_settings_that_are_impossible() -> None:
         "MOBICLASS_MODEL": ("zebra", "problem", "there is no model named 'zebra' here"),
         "MOBICLASS_MIRROR": ("ftp://x", "problem", "MOBICLASS_MIRROR must be a URL"),
         "MOBICLASS_OFFLINE": ("0", "ok", "0: models may be downloaded"),
-        "MOBICLASS_THREDS": ("2", "warning", "is no setting of mobiclass"),
+        "MOBICLASS_THREDS": ("2", "warning", "is not a setting of mobiclass"),
     })  # fmt: skip
 
 
