@@ -1,4 +1,4 @@
-"""The machine below: files, processes, memory, and the doors of the rooms."""
+"""The system below: files, processes, the machine's limits, and the doors of the rooms."""
 
 from __future__ import annotations
 

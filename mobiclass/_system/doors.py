@@ -1,4 +1,4 @@
-"""Doors: how a room's ``__init__`` hands out names of its modules without loading them before they are asked for."""
+"""Doors: a room's ``__init__`` exports names of its modules, and loads a module when a name of it is first used."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 
 def open_door(room: str, modules: Mapping[str, tuple[str, ...]]) -> None:
-    """Let the package `room` hand out the names of its modules, each module loaded when it is first needed (PEP 562).
+    """Let the package `room` export names of its modules, and load each module when it is first needed (PEP 562).
 
-    A name is looked up anew each time, so that what replaces it in its module is what others get.
+    A name is looked up each time, so that others see what replaces it in its module.
 
     Args:
         room: the package's ``__name__``.
@@ -24,7 +24,7 @@ def open_door(room: str, modules: Mapping[str, tuple[str, ...]]) -> None:
             raise AttributeError(f"module {room!r} has no attribute {name!r}")
         return getattr(importlib.import_module(f"{room}.{homes[name]}"), name)
 
-    # Set here, not assigned in the room: a type checker that sees `__getattr__` there believes in every name.
+    # Set here, not in the room: a type checker that sees `__getattr__` there accepts every name.
     package: Any = sys.modules[room]
     package.__getattr__ = get
     package.__dir__ = lambda: sorted({*homes, *vars(package)})

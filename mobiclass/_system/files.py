@@ -1,4 +1,4 @@
-"""Files that are whole: written whole or not at all (`atomic_write`), or by one process at a time (`open_locked`)."""
+"""Files written whole or not at all (`atomic_write`), or by one process at a time (`open_locked`)."""
 
 from __future__ import annotations
 
@@ -15,21 +15,20 @@ from mobiclass.errors import SetupError
 
 try:
     import fcntl
-except ImportError:  # Windows has no lock of this kind; there two processes at one file are the user's care
+except ImportError:  # Windows has no such lock; there the user must not run two processes on one file
     fcntl = None  # type: ignore[assignment]
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file to write that takes the name `path` when the block ends, and vanishes when it fails.
+    """Open a temporary file that becomes `path` when the block ends, and is deleted when the block fails.
 
     Raises:
-        SetupError: the folder is missing, full or read-only, or at `path` is something else than a file; what is
-            there then stays as it was.
+        SetupError: the folder is missing, full or read-only, or `path` is not a regular file; it is left unchanged.
     """
     path = Path(os.path.realpath(path))  # through a symbolic link: the file is replaced, not the link
     if path.exists() and not path.is_file():
-        raise SetupError(f"{path}: not a regular file, so no other file can take its place")
+        raise SetupError(f"{path}: not a regular file, so it cannot be replaced")
     beside: Path | None = None
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".mobiclass-", delete=False) as file:
@@ -37,7 +36,7 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        with suppress(OSError):  # a memory card's file system keeps no modes, and says so
+        with suppress(OSError):  # a memory card's file system may not support modes
             beside.chmod(_mode(path))
         beside.replace(path)
     except OSError as error:
@@ -48,16 +47,16 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
 
 
 def open_locked(path: Path, *, flags: int, taken: Callable[[], None], not_regular: SetupError) -> int:
-    """Open `path` to read and append, created if need be, as the only process that does.
+    """Open `path` to read and append, and lock it against other processes; it is created if need be.
 
     Args:
         path: the file.
-        flags: of `os.open`, besides.
-        taken: is called where another process has it; raises to give up, and returns to wait for that.
-        not_regular: is raised where there is something else than a file.
+        flags: further flags of `os.open`.
+        taken: called where another process has the lock; raises to give up, or returns to wait.
+        not_regular: raised where `path` is not a regular file.
 
     Returns:
-        A file descriptor that child processes do not inherit. The lock dies with its process.
+        A file descriptor that child processes do not inherit. The lock ends with this process.
 
     Raises:
         OSError: it cannot be opened.
@@ -80,7 +79,7 @@ def open_locked(path: Path, *, flags: int, taken: Callable[[], None], not_regula
 
 
 def _mode(path: Path) -> int:
-    """Give the mode that the file at `path` has or would get: a temporary file is its owner's alone."""
+    """Return the mode that the file at `path` has or would get; a temporary file is private to its owner."""
     try:
         return stat.S_IMODE(path.stat().st_mode)
     except FileNotFoundError:
@@ -96,6 +95,6 @@ def _lock(descriptor: int, taken: Callable[[], None]) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-            return  # some network file systems know no locks: better no lock than no file
+            return  # some network file systems have no locks: better no lock than no file
         taken()
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -1,7 +1,7 @@
-"""What this machine lets a process have: cores, processor time and memory, those of its control groups included.
+"""The cores, CPU time and memory that this process may use, within the limits of its control groups.
 
 The one reader of /proc, /sys and the control groups (versions 1 and 2) of containers and systemd units. What the system
-does not tell is ``None``. `root` is where its files are looked for.
+does not tell is ``None``. `root` is the folder that holds its files.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _NO_LIMIT: Final = 1 << 60  # version 1 writes "no limit" as the largest multipl
 
 
 class Limits(NamedTuple):
-    """What the control groups of this process allow; ``None`` where there is no limit.
+    """The limits of this process's control groups; ``None`` where there is none.
 
     Attributes:
-        cores: processor time, in cores.
+        cores: CPU time, in cores.
         memory_bytes: memory.
-        memory_left_bytes: the part of it that is not taken.
+        memory_left_bytes: the unused part of it.
     """
 
     cores: float | None
@@ -35,8 +35,8 @@ class Memory(NamedTuple):
     """The memory of the whole system, in bytes.
 
     Attributes:
-        total: all that there is.
-        available: what a new program can have without swapping.
+        total: all of it.
+        available: what a new program can use without swapping.
     """
 
     total: int | None
@@ -44,9 +44,9 @@ class Memory(NamedTuple):
 
 
 def available_cores(root: Path = _ROOT) -> int:
-    """Count the cores that this process may keep busy: those of its affinity, within its control groups' quota.
+    """Count the cores that this process may keep busy: those of its affinity, up to its control groups' quota.
 
-    A quota of 1.5 cores is 2: one of two threads then waits now and then, and the half is not lost.
+    A quota of 1.5 cores counts as 2: one of two threads then waits now and then, but no CPU time is wasted.
     """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _quota(root)
@@ -54,13 +54,13 @@ def available_cores(root: Path = _ROOT) -> int:
 
 
 def available_bytes(root: Path = _ROOT) -> int | None:
-    """Measure the memory that a new program can have: what is free, within the control groups' limits."""
+    """Return the memory that a new program can use, within the control groups' limits."""
     known = [read_memory(root).available, read_limits(root).memory_left_bytes]
     return min((count for count in known if count is not None), default=None)
 
 
 def read_memory(root: Path = _ROOT) -> Memory:
-    """Read how much memory the system has, whatever part of it this process may use."""
+    """Read how much memory the whole system has."""
     found = re.findall(r"^(\w+):\s*(\d+) kB$", read_text(root / "proc/meminfo") or "", re.MULTILINE)
     kilobytes = {name: int(number) * 1024 for name, number in found}
     total = kilobytes.get("MemTotal")
@@ -73,7 +73,7 @@ def read_memory(root: Path = _ROOT) -> Memory:
 
 
 def read_limits(root: Path = _ROOT) -> Limits:
-    """Read the limits of this process's groups and of those around them; the strictest counts."""
+    """Read the limits of this process's groups and of their parents; the strictest counts."""
     memory = [found for folder in _folders(root, "memory") if (found := _memory(folder)) is not None]
     return Limits(
         _quota(root),
@@ -83,7 +83,7 @@ def read_limits(root: Path = _ROOT) -> Limits:
 
 
 def read_text(path: Path) -> str | None:
-    """Give the content of `path` without the space around it; ``None`` where it cannot be read."""
+    """Return the content of `path`, stripped; ``None`` where it cannot be read."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip("\0 \n\t")
     except OSError:
@@ -91,7 +91,7 @@ def read_text(path: Path) -> str | None:
 
 
 def read_number(path: Path) -> int | None:
-    """Give the whole number in `path`; ``None`` where there is none."""
+    """Return the whole number in `path`; ``None`` where there is none."""
     try:
         return int(read_text(path) or "")
     except ValueError:
@@ -103,7 +103,7 @@ def _quota(root: Path) -> float | None:
 
 
 def _folders(root: Path, controller: str) -> Iterator[Path]:
-    """Give the folders of this process's group for `controller`, from the innermost outwards.
+    """Yield the folders of this process's group for `controller`, from the innermost outwards.
 
     A container often sees its own group as the root, while /proc tells the path that it has outside: the folders that
     are not there give nothing.
@@ -132,7 +132,7 @@ def _cores(folder: Path) -> float | None:
 
 
 def _memory(folder: Path) -> tuple[int, int] | None:
-    """Give the limit of the group `folder` and what of it is taken."""
+    """Return the memory limit of the group `folder`, and how much of it is used."""
     for limit_name, used_name in (
         ("memory.max", "memory.current"),
         ("memory.limit_in_bytes", "memory.usage_in_bytes"),

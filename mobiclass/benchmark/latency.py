@@ -1,4 +1,4 @@
-"""How long one call takes: timed until its median is known well enough. It knows nothing of models.
+"""How long one call takes: timed until its median is known well enough. It knows nothing about models.
 
 Percentiles are interpolated between the two nearest runs (`statistics.quantiles`, method "inclusive").
 """
@@ -13,10 +13,10 @@ from time import perf_counter
 from typing import Final, NamedTuple
 
 _WARM_UP_SECONDS: Final = 0.3
-_MIN_RUNS: Final = 30  # fewer say nothing of a 90th percentile
+_MIN_RUNS: Final = 30  # for a meaningful 90th percentile
 _MIN_SECONDS: Final = 1.0
 _MAX_SECONDS: Final = 10.0
-_STEADY: Final = 0.02  # of the median: how wide its 95 % confidence interval may be
+_STEADY: Final = 0.02  # maximum width of the 95 % confidence interval, as a fraction of the median
 _Z_95: Final = 1.96
 
 
@@ -27,7 +27,7 @@ class Latency(NamedTuple):
         p50_ms: the median: half of the runs took no longer.
         p90_ms: nine of ten took no longer.
         p99_ms: 99 of 100 took no longer.
-        runs: how many were timed.
+        runs: the number of timed runs.
         steady: whether the median is known to within ±1 %, with a confidence of 95 %.
     """
 
@@ -44,7 +44,7 @@ class Latency(NamedTuple):
 
 
 def warm_up(call: Callable[[], object]) -> None:
-    """Run `call` until the caches are warm and the processor's clock is up: for 0.3 s, and once at least."""
+    """Run `call` until caches are warm and the processor's clock is up: for 0.3 s, and at least once."""
     end = perf_counter() + _WARM_UP_SECONDS
     while True:
         call()
@@ -53,9 +53,9 @@ def warm_up(call: Callable[[], object]) -> None:
 
 
 def measure_latency(call: Callable[[], object], seconds: float | None = None) -> Latency:
-    """Time `call`, warm by now, again and again: for `seconds`, or until the median is steady.
+    """Time `call`, which is warm, repeatedly for `seconds`, or until the median is steady.
 
-    Without `seconds` it takes 1 to 10 s, and at least 30 runs. Python's garbage collector rests meanwhile.
+    Without `seconds` it takes 1 to 10 s, and at least 30 runs. Python's garbage collector is off meanwhile.
     """
     collecting = gc.isenabled()
     gc.disable()
@@ -68,7 +68,7 @@ def measure_latency(call: Callable[[], object], seconds: float | None = None) ->
 
 
 def summarize(seconds: Sequence[float]) -> Latency:
-    """Give the percentiles of at least two run times, which are in seconds."""
+    """Return the percentiles of at least two run times in seconds."""
     cuts = quantiles(seconds, n=100, method="inclusive")
     p50, p90, p99 = (round(cuts[rank - 1] * 1000, 4) for rank in (50, 90, 99))
     return Latency(p50, p90, p99, len(seconds), is_steady(seconds))
@@ -77,8 +77,8 @@ def summarize(seconds: Sequence[float]) -> Latency:
 def is_steady(seconds: Sequence[float]) -> bool:
     """Whether the 95 % confidence interval of the median is at most 2 % of it wide.
 
-    The interval is the one between order statistics, which assumes nothing of how the times are distributed: ranks
-    n/2 ± 1.96·√n/2 (Conover, Practical Nonparametric Statistics, 3.2).
+    The interval lies between order statistics, which assumes no distribution of the times: ranks n/2 ± 1.96·√n/2
+    (Conover, Practical Nonparametric Statistics, 3.2).
     """
     count = len(seconds)
     if count < _MIN_RUNS:
@@ -105,4 +105,4 @@ def _timed(call: Callable[[], object], seconds: float | None) -> list[float]:
             if elapsed >= _MAX_SECONDS or (elapsed >= _MIN_SECONDS and is_steady(times)):
                 return times
             next_look = len(times) + max(1, len(times) // 5)
-        previous = perf_counter()  # after looking, which is none of the call's time
+        previous = perf_counter()  # the check is not part of the call's time

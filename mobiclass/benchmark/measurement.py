@@ -1,7 +1,4 @@
-"""How fast a model is on this machine: each measured in a fresh process of its own, one after the other.
-
-It starts that process and reads what it says; the measuring is `mobiclass.benchmark.worker`'s.
-"""
+"""`measure`: how fast a model is on this machine, in a fresh process that runs `mobiclass.benchmark.worker`."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from mobiclass.choices import RunOptions
 from mobiclass.errors import ImageError, ModelError, SetupError
 
 Measurement: TypeAlias = dict[str, Any]
-"""What `measure` found, as the JSON object of ``mobiclass benchmark --format json``."""
+"""The result of `measure`: an object of ``mobiclass benchmark --format json``."""
 
 _SETUP_ERRORS: Final = {name: getattr(errors, name) for name in ("DelegateError", "LabelsError", "ModelError")}
 
@@ -24,11 +21,11 @@ class Task(NamedTuple):
 
     Attributes:
         model: a known model's name, or a path; ``None`` is the built-in model.
-        run: where and how it runs; its threads are those of the latency's interpreter.
-        throughput_threads: the threads of each of the interpreters that share the cores for images a second.
-        image: the photo whose way is timed; a made one of 500×375 pixels by default.
-        seconds: how long the latency is measured, and how long the throughput; until the median is steady, and 2 s,
-            by default.
+        run: where and how it runs; `num_threads` is for the latency.
+        throughput_threads: threads of each interpreter in the measurement of images per second.
+        image: the photo to time end to end; a synthetic one of 500×375 pixels by default.
+        seconds: the duration of the latency measurement and of the throughput measurement; by default until the median
+            is steady, and 2 s.
     """
 
     model: str | None = None
@@ -41,12 +38,12 @@ class Task(NamedTuple):
 def measure(task: Task) -> Measurement:
     """Measure one model in a fresh process, which ends with this one.
 
-    Latencies are those of the interpreter alone, the tensor handed in and the scores taken out; ``load_ms`` is reading,
-    checking and loading the model, without importing the runtime; ``images_per_second`` counts photos that go the whole
-    way in the workers of a batch; ``peak_rss_mb`` (10⁶ bytes) is the process with one interpreter, and an Edge TPU's.
+    Latencies are the interpreter's alone, with copying the tensors in and out; ``load_ms`` is reading, checking and
+    loading the model, without importing the runtime; ``images_per_second`` is end to end, with the workers of a batch;
+    ``peak_rss_mb`` (10⁶ bytes) is the process with one interpreter, and the Edge TPU's process.
 
     Raises:
-        SetupError: the model, the device or the runtime cannot be used, or the runtime crashes.
+        SetupError: the model, the device or the runtime cannot be used, or the runtime crashed.
         ImageError: the photo cannot be classified.
         RuntimeError: a bug; the message is the child's traceback.
     """

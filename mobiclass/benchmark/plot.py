@@ -1,4 +1,4 @@
-"""Accuracy over latency, as a picture: the only module that imports Matplotlib (the ``plots`` extra)."""
+"""A plot of accuracy over latency: the only module that imports Matplotlib (the ``plots`` extra)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PLACES: Final = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1
 
 
 class Bubble(NamedTuple):
-    """A model in the picture; `top1` is a fraction of 1, ``None`` where none was published."""
+    """A model in the plot; `top1` is a fraction of 1, ``None`` where none was published."""
 
     name: str
     latency_ms: float
@@ -27,7 +27,7 @@ class Bubble(NamedTuple):
 
 
 def require_matplotlib() -> None:
-    """Make sure that a picture can be drawn, before anything is measured for it.
+    """Check that a plot can be drawn, before anything is measured for it.
 
     Raises:
         SetupError: Matplotlib is not installed.
@@ -37,9 +37,9 @@ def require_matplotlib() -> None:
 
 
 def write_plot(bubbles: Sequence[Bubble], path: Path, title: str) -> None:
-    """Draw `bubbles` into the PNG file `path`: published top-1 over median latency, the area the size of the file.
+    """Draw `bubbles` into the PNG file `path`: published top-1 over median latency, areas in proportion to file sizes.
 
-    Models without a published top-1 stand on a line of their own below the axis.
+    Models without a published top-1 are drawn below a line at the bottom.
 
     Raises:
         SetupError: the file cannot be written.
@@ -50,10 +50,10 @@ def write_plot(bubbles: Sequence[Bubble], path: Path, title: str) -> None:
 
 
 def draw(bubbles: Sequence[Bubble], title: str) -> Any:
-    """Draw `bubbles`, as a Matplotlib ``Figure``."""
+    """Draw `bubbles`; returns a Matplotlib ``Figure``."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, max(5, 1 + 0.2 * len(bubbles))))  # so that all names find room beside it
+    figure = Figure(figsize=(9, max(5, 1 + 0.2 * len(bubbles))))  # so that all names fit beside it
     axes = figure.add_axes((0.08, 0.12, 0.52, 0.78))
     known = [bubble.top1 * 100 for bubble in bubbles if bubble.top1 is not None]
     low, high = (min(known), max(known)) if known else (0.0, 100.0)
@@ -86,7 +86,7 @@ def _diameter(bubble: Bubble) -> float:
 
 
 def _number(figure: Any, axes: Any, bubbles: Sequence[Bubble], heights: Sequence[float]) -> None:
-    """Number the bubbles, in them or where a number is not covered beside them; the names stand beside the picture."""
+    """Number the bubbles, inside or beside them where no number overlaps; list their names beside the plot."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     names = [f"{number}  {bubble.name}, {bubble.bytes / 1e6:.1f} MB" for number, bubble in enumerate(bubbles, 1)]

@@ -1,7 +1,6 @@
 """The child process of a benchmark: loads one model, measures it, and writes one JSON object.
 
-A process of its own, so that each model's peak of memory is its own, and a runtime that crashes on one model does not
-end the measuring of the others. It starts nothing and prints nothing else.
+In a process of its own each model has its own peak of memory, and a runtime that crashes on it ends nothing else.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _THROUGHPUT_SECONDS: Final = 2.0
 
 
 def main(task: str) -> None:
-    """Be the child: measure as `task` says, the JSON of a `mobiclass.benchmark.Task`."""
+    """Measure `task`, a `mobiclass.benchmark.Task` as JSON."""
     answers = os.fdopen(private_stdout(), "w", encoding="utf-8")
     try:
         fields = json.loads(task)
@@ -40,7 +39,7 @@ def main(task: str) -> None:
         answer = {"error": type(error).__name__, "message": str(error)}
     except MemoryError:
         answer = {"error": "SetupError", "message": "there is not enough memory to measure this model"}
-    except Exception:  # noqa: BLE001 - whoever started us raises it again
+    except Exception:  # noqa: BLE001 - the parent raises it again
         answer = {"bug": traceback.format_exc()}
     json.dump(answer, answers)
     answers.close()
@@ -67,13 +66,13 @@ def _measure(task: Task) -> dict[str, Any]:
     first = perf_counter()
     tensor = session.preprocessor(_decoded(photo, classifier))
     warm_up(lambda: session.interpreter.invoke(tensor))
-    warm = machine_state()  # not sooner: a clock that was saving power is up now
+    warm = machine_state()  # not sooner: until now the clock may have been saving power
     latency = measure_latency(lambda: session.interpreter.invoke(tensor), task.seconds)
     timed = machine_state()
     timing = _split(classifier, photo)
     peak = peak_bytes()  # of one interpreter: what `predict` takes
     per_second = _throughput(classifier, photo, task)
-    # With all cores at work the clock is another one, and ought to be.
+    # With all cores busy the clock is lower, as expected.
     done = machine_state()._replace(clock_khz=timed.clock_khz)
     return {
         "model": classifier.model.name,
@@ -100,7 +99,7 @@ def _measure(task: Task) -> dict[str, Any]:
 
 
 def _prepare(task: Task) -> None:
-    """Do what the clock shall not count: import the runtime, and try the model in a process of its own, if need be."""
+    """Do what must not be timed: import the runtime, and try the model first where the runtime needs that."""
     from mobiclass.hub import find_model
     from mobiclass.runtime import choose_runtime, import_runtime, require_loadable
     from mobiclass.tflite import read_model
@@ -110,11 +109,11 @@ def _prepare(task: Task) -> None:
     if runtime.crashes_on_damage:
         info = read_model(find_model(task.model))
         if not info.edgetpu_compiled:
-            require_loadable(info, runtime)  # remembered, so that loading does not do it again
+            require_loadable(info, runtime)  # remembered, so that loading does not repeat it
 
 
 def _doubts(latency: Latency, seconds: float | None) -> list[str]:
-    if latency.steady or seconds is not None:  # whoever gives a time asks for no more
+    if latency.steady or seconds is not None:  # a fixed duration promises no more
         return []
     return [f"after {latency.runs} runs the median is not steady"]
 
@@ -127,7 +126,7 @@ def _decoded(photo: str | bytes, classifier: Classifier) -> Any:
 
 
 def _split(classifier: Classifier, photo: str | bytes) -> Timing:
-    """Give the medians of where the time of one photo goes."""
+    """Return the median time of each stage of classifying `photo`."""
     from mobiclass.classifier import Timing
 
     timings = [classifier.result("photo", photo).timing for _ in range(_SPLIT_RUNS)]
@@ -136,7 +135,7 @@ def _split(classifier: Classifier, photo: str | bytes) -> Timing:
 
 
 def _throughput(classifier: Classifier, photo: str | bytes, task: Task) -> float:
-    """Classify `photo` in as many workers as `batch` would have, and count the photos a second."""
+    """Classify `photo` in as many workers as `batch` has, and return the photos per second."""
     from mobiclass._system import available_cores
     from mobiclass.classifier import Classifier
 

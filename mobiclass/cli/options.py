@@ -1,4 +1,4 @@
-"""The options that commands share: each stands here once, and a command takes them with a decorator."""
+"""The options that commands share, each defined once; a command takes them with a decorator."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mobiclass.batch import Exclusion
     from mobiclass.classifier import Classifier
 
-# For completion alone: whether a file can be read is found out where it is read, which says more.
+# For completion only: reading a file gives a better message than click's check.
 ANY_PATH: Final = click.Path(readable=False)
 
 _MAX_SECONDS: Final = 86_400
@@ -37,7 +37,7 @@ class ModelOptions(NamedTuple):
     std: tuple[float, ...] | None
 
     def load(self, *, quiet: bool = False) -> Classifier:
-        """Load the classifier; it is closed when the command ends, and says on stderr if its device fails."""
+        """Load the classifier, to be closed when the command ends; a failing device is reported on stderr."""
         from mobiclass.classifier import Classifier
 
         classifier = Classifier.load(
@@ -73,7 +73,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: float) -> float:
 
 
 def _per_channel(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, ...] | None:
-    """Parse one number, or three with commas between them, and check them as what the option is named after."""
+    """Parse one number, or three separated by commas, and check them as a mean or standard deviation."""
     if value is None:
         return None
     from mobiclass.tflite import override_facts
@@ -204,12 +204,12 @@ def model_options(command: Command) -> Command:
 
 
 def preprocessing_options(command: Command) -> Command:
-    """Give `command` those of them that override what a model says of its input: `resize`, `mean` and `std`."""
+    """Give `command` the options that override a model's preprocessing: `resize`, `mean` and `std`."""
     return _with(_PREPROCESSING_OPTIONS, command)
 
 
 def device_options(command: Command) -> Command:
-    """Give `command` those of the model's options that say where it runs; it takes them as one `RunOptions`, `run`."""
+    """Give `command` the options that say where a model runs; it takes them as one `RunOptions` named `run`."""
 
     @functools.wraps(command)
     def with_run(**arguments: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Where a model runs, and which model stands in on the CPU."""
+"""Where a model runs, and which model takes over on the CPU."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_compiled_model_runs_on_the_edge_tpu(make_model: MakeModel, device: st
 
 
 @pytest.mark.usefixtures("_no_library")
-def test_without_an_edge_tpu_the_sibling_stands_in(make_model: MakeModel) -> None:
+def test_without_an_edge_tpu_the_sibling_takes_over(make_model: MakeModel) -> None:
     path, sibling = compiled(make_model), make_model(name="birds")
     notices: list[str] = []
     classifier = Classifier.load(path, notify=notices.append)
@@ -70,7 +70,7 @@ def test_without_an_edge_tpu_the_sibling_stands_in(make_model: MakeModel) -> Non
 
 @pytest.mark.usefixtures("_no_library")
 @pytest.mark.parametrize("device", ["edgetpu", "edgetpu:usb"])
-def test_an_edge_tpu_that_was_asked_for_by_name_has_no_stand_in(make_model: MakeModel, device: str) -> None:
+def test_an_edge_tpu_that_was_asked_for_by_name_has_no_fallback(make_model: MakeModel, device: str) -> None:
     make_model(name="birds")
     with pytest.raises(DelegateError, match="is not installed"):
         Classifier.load(compiled(make_model), device=device)
@@ -91,7 +91,7 @@ def test_without_edge_tpu_and_sibling_there_is_an_error(make_model: MakeModel) -
 
 
 @pytest.mark.usefixtures("_no_library")
-def test_a_sibling_that_cannot_stand_in_is_named(make_model: MakeModel, tmp_path: Path) -> None:
+def test_a_sibling_that_cannot_take_over_is_named(make_model: MakeModel, tmp_path: Path) -> None:
     path = compiled(make_model)
     make_model(edgetpu_model(), name="birds")
     with pytest.raises(DelegateError, match=r"birds\.tflite is compiled for the Edge TPU too"):
@@ -146,7 +146,7 @@ def test_a_compiled_model_on_the_cpu_is_an_error_that_names_the_sibling(make_mod
 
 
 @pytest.mark.parametrize("sides", [(8, 8), (8, 6), (8, 40)])
-def test_a_stand_in_sees_what_it_would_see_alone(
+def test_a_fallback_sees_what_it_would_see_alone(
     sides: tuple[int, int], make_model: MakeModel, simulator: Simulator, tmp_path: Path
 ) -> None:
     # It may be of another size, normalization and label list than the compiled model.
@@ -169,7 +169,7 @@ def test_a_stand_in_sees_what_it_would_see_alone(
     assert result.fallback is not None and result.timing is not None
 
 
-def test_each_worker_gets_a_stand_in_of_its_own(make_model: MakeModel, simulator: Simulator) -> None:
+def test_each_worker_gets_a_fallback_of_its_own(make_model: MakeModel, simulator: Simulator) -> None:
     path = compiled(make_model)
     make_model(name="birds")
     notices: list[str] = []
