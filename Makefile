@@ -5,11 +5,9 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 VENV_TFLITE ?= .venv-tflite
 VENV_TOOLS  ?= .venv-tools
-# The versions of Debian 12 (Raspberry Pi OS of 2023): the oldest that must work.
 VENV_OLDEST ?= .venv-oldest
 # Newer ones need NumPy 2, and tflite-runtime needs NumPy 1.
 NUMPY_1_PYARROW = pyarrow==17.0.0
-OLDEST       = click==8.1.3 numpy==1.24.2 pillow==9.4.0 platformdirs==2.6.2 tqdm==4.64.1 scikit-image==0.22.0
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast test-tflite test-tools test-all-architectures test-oldest test-pi test-pi-all check docs bench model wheel clean
@@ -36,13 +34,13 @@ $(VENV_TFLITE)/.installed: pyproject.toml
 	$(call environment,$(VENV_TFLITE),test$(comma)tflite-runtime,$(NUMPY_1_PYARROW))
 
 # tf_keras loads what Keras 2 saved. It asks for the whole of tensorflow, of which tensorflow-cpu is enough.
-$(VENV_TOOLS)/.installed: pyproject.toml
-	$(call environment,$(VENV_TOOLS),test$(comma)tools)
+$(VENV_TOOLS)/.installed: pyproject.toml constraints/tools.txt
+	$(call environment,$(VENV_TOOLS),test$(comma)tools,--constraint constraints/tools.txt)
 	$(VENV_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps tf_keras==2.21.0
 	@touch $@
 
-$(VENV_OLDEST)/.installed: pyproject.toml
-	$(call environment,$(VENV_OLDEST),test$(comma)tflite-runtime,$(NUMPY_1_PYARROW) $(OLDEST))
+$(VENV_OLDEST)/.installed: pyproject.toml constraints/oldest.txt
+	$(call environment,$(VENV_OLDEST),test$(comma)tflite-runtime,--constraint constraints/oldest.txt)
 
 comma := ,
 
