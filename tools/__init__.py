@@ -1,1 +1,1 @@
-"""What a workstation runs: building, converting and checking models. Never imported by `mobiclass`."""
+"""The tools for a workstation: building, converting and testing models. Never imported by `mobiclass`."""

@@ -1,8 +1,8 @@
-"""Writes ``docs/commands.md`` from the program's own ``--help``, or checks that the two have not drifted apart.
+"""Writes ``docs/commands.md`` from the program's ``--help``, or checks that it is up to date.
 
     python -m tools.command_reference [--check]
 
-It describes nothing itself: every sentence stands in the command that it is about.
+It contains no descriptions: every sentence is in the command that it describes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Written by `make docs` from `--help`; `make check` fails where they differ.
 
 
 def reference() -> str:
-    """Write the reference: a section a command, in the order of ``--help``."""
+    """Generate the reference: a section per command, in the order of ``--help``."""
     sections = [_HEADER]
     for names, command in _commands(("mobiclass",), program):
         context = click.Context(
@@ -50,13 +50,13 @@ def _commands(names: tuple[str, ...], command: click.Command) -> Iterator[tuple[
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Write nothing; exit with 1 where the file differs.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if the file is outdated.")
 def main(check: bool) -> None:
     """Write docs/commands.md, or check it."""
     if not check:
         REFERENCE.write_text(reference(), encoding="utf-8")
     elif not REFERENCE.is_file() or REFERENCE.read_text(encoding="utf-8") != reference():
-        click.echo(f"{REFERENCE.name} is not what --help says: run `make docs` and commit the result", err=True)
+        click.echo(f"{REFERENCE.name} differs from --help: run `make docs` and commit the result", err=True)
         sys.exit(1)
 
 

@@ -1,1 +1,1 @@
-"""Benchmarks: mobiclass against others, side by side in one run, as ratios; no tests, for machines are noisy."""
+"""``make bench``: measures mobiclass against others in one run, as ratios. No tests: timings are noisy."""

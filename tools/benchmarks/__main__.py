@@ -1,4 +1,4 @@
-"""``make bench``: measure, and print a table with the bars beside the figures."""
+"""``make bench``: runs the benchmarks, and prints a table of figures and targets."""
 
 from __future__ import annotations
 
@@ -24,16 +24,20 @@ _PARTS = ("accuracy", "predict", "speed", "memory", "evaluate", "latency")
 @click.command()
 @click.argument("parts", nargs=-1, type=click.Choice(_PARTS))
 @click.option(
-    "--photos", type=click.Path(path_type=Path, exists=True), help="Real photos, in DIR/<wnid>/ for accuracy."
+    "--photos", type=click.Path(path_type=Path, exists=True), help="Real photos; for accuracy, in DIR/<wnid>/."
 )
-@click.option("--float-model", type=click.Path(path_type=Path, exists=True), help="The built-in model in float32.")
-@click.option("--mediapipe-python", help="A Python that has MediaPipe, if this one has not.")
-@click.option("--rounds", default=5, show_default=True, help="Runs of each command; the median counts.")
+@click.option(
+    "--float-model",
+    type=click.Path(path_type=Path, exists=True),
+    help="The built-in model in float32.",
+)
+@click.option("--mediapipe-python", help="A Python with MediaPipe, if this one has none.")
+@click.option("--rounds", default=5, show_default=True, help="Runs of each command, of which the median is used.")
 def main(
     parts: tuple[str, ...], photos: Path | None, float_model: Path | None, mediapipe_python: str | None, rounds: int
 ) -> None:
-    """Measure PARTS (all by default) and print a table of Markdown."""
-    # What pip installs is compiled; in a checkout it would be compiled by every process anew where this is set.
+    """Measure PARTS (all by default) and print a Markdown table."""
+    # An installed package is compiled; with this variable set, every process would compile a checkout again.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     parts = parts or _PARTS
     samples = real_photos(photos)

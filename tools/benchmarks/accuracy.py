@@ -1,4 +1,4 @@
-"""What the labels are worth: accuracy on labelled photos, and what scaled decoding changes of it."""
+"""Accuracy of the built-in model on labelled photos, and the effect of scaled decoding on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools.benchmarks.measure import Bar
 
 
 def measure_accuracy(folder: Path, float_model: Path | None) -> list[Bar]:
-    """Measure the built-in model on `folder`/<wnid>/<image>, with scaled and with full decoding, and in float."""
+    """Measure the built-in model on `folder`/<wnid>/<image>, with scaled and full decoding, and the float model."""
     photos = [(path, path.parent.name) for path in sorted(folder.glob("n????????/*")) if path.is_file()]
     scaled = _top_1(Classifier.load(), [path for path, _ in photos])
     full = _top_1(Classifier.load(), [path for path, _ in photos], full_decode=True)
@@ -32,7 +32,7 @@ def measure_accuracy(folder: Path, float_model: Path | None) -> list[Bar]:
     if float_model:
         floats = _top_1(Classifier.load(float_model), [path for path, _ in photos])
         behind = _share(floats, truth) - _share(scaled, truth)
-        bars.append(Bar("top-1 behind the float model's", f"{behind * 100:+.1f} points", "≤ 1 point", behind <= 0.01))
+        bars.append(Bar("top-1 lost to the float model", f"{behind * 100:+.1f} points", "≤ 1 point", behind <= 0.01))
         bars.append(Bar("same top-1 as the float model", f"{_share(floats, scaled):.1%}", "–", None))
     return bars
 

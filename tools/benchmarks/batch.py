@@ -1,4 +1,4 @@
-"""What a folder costs: images a second and memory of `mobiclass batch`, against others over the same photos."""
+"""Images per second and memory of `mobiclass batch`, against others on the same photos."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools.benchmarks.measure import Bar, Command, mobiclass_command, peak_pss_m
 from tools.benchmarks.photos import CAMERA_GRAIN, make_set
 
 _PEERS = Path(__file__).parent / "peers"
-# Name of the set, photos, height, width, grain, and the bars against: bare processes, MediaPipe, a plain script.
+# Name of the set, photos, height, width, grain, and the targets against: bare processes, MediaPipe, a plain script.
 _SETS: Final = (
     ("500 px", 2000, 375, 500, 0.0, (0.96, 2.2, 1.5)),
     ("12 megapixels, smooth", 300, 3000, 4000, 0.0, (0.98, 9.0, 6.0)),
@@ -22,7 +22,7 @@ _SETS: Final = (
 
 
 def measure_speed(photos: list[Path], folder: Path, rounds: int, mediapipe_python: str | None) -> list[Bar]:
-    """Measure images a second against bare processes, MediaPipe (where there is one) and a plain script."""
+    """Measure images per second against bare processes, MediaPipe (if installed) and a plain script."""
     bars = []
     model = str(find_model())
     for name, count, height, width, grain, wanted in _SETS:
@@ -50,7 +50,7 @@ def measure_speed(photos: list[Path], folder: Path, rounds: int, mediapipe_pytho
 
 
 def measure_memory(photos: list[Path], folder: Path) -> list[Bar]:
-    """Measure the memory of a long run against that of a short one."""
+    """Measure the memory of a long run against a short one."""
     few = peak_pss_mb(_batch(str(make_set(photos, folder / "few", 1_000, 375, 500)), folder / "few.jsonl"))
     many = peak_pss_mb(_batch(str(make_set(photos, folder / "many", 20_000, 375, 500)), folder / "many.jsonl"))
     return [

@@ -1,4 +1,4 @@
-"""What an evaluation costs: `mobiclass evaluate` against `mobiclass batch` over the same photos, and its memory."""
+"""Images per second of `mobiclass evaluate` against `mobiclass batch` on the same photos, and its memory."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _MANY: Final = 20_000
 
 
 def measure_evaluate(photos: list[Path], folder: Path, rounds: int) -> list[Bar]:
-    """Measure images a second, with and without keeping the rows, over batch's, and memory over that of a short run.
+    """Measure images per second with and without saved rows against batch, and memory against a short run.
 
-    What the photos show makes no difference to the time: all lie in one class folder, by its index.
+    The content of the photos does not affect the time: all are in one class folder, named by its index.
     """
     root = folder / "evaluate"
     make_set(photos, root / "285", _PHOTOS, 375, 500)

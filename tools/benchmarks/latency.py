@@ -1,4 +1,4 @@
-"""Does `mobiclass benchmark` tell the truth? Its median latency against that of the barest loop over the runtime."""
+"""Median latency reported by `mobiclass benchmark` against a bare loop over the runtime."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _TOLERANCE: Final = 0.05
 
 
 def measure_latency(rounds: int) -> list[Bar]:
-    """Time the built-in model on one thread with both, in turn; the median of the pairs' ratios counts."""
+    """Time the built-in model on one thread with both, alternately; the result is the median ratio of the pairs."""
     ours: Command = [
         *mobiclass_command(), "benchmark", BUILT_IN, "--threads", "1", "--seconds", _SECONDS, "--device", "cpu",
         "--runtime", "litert", "--format", "json", "--quiet",
     ]  # fmt: skip
     theirs: Command = [sys.executable, str(_PEERS / "bare_latency.py"), str(find_model()), _SECONDS]
     pairs = []
-    for number in range(rounds):  # now one first, now the other: what drifts favours neither
+    for number in range(rounds):  # in alternating order, so that drift favours neither
         if number % 2:
             bare = float(_output(theirs))
             pairs.append((_median_ms(ours), bare))

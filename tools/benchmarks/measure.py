@@ -1,4 +1,4 @@
-"""Whole processes, measured: wall time of commands in turn, and the memory of a process and its children."""
+"""Measures processes: the wall time of commands, and the memory of a process and its children."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SAMPLE_SECONDS: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One line of the table: what was measured, what it came to, and what it must reach."""
+    """One line of the table: what was measured, the figure, and the target."""
 
     what: str
     figure: str
@@ -33,13 +33,13 @@ class Bar:
 
 
 def mobiclass_command() -> list[str]:
-    """Give the command that runs the program: its console script, as people call it, where it is installed."""
+    """Return the command for the program: its console script if installed, as users run it."""
     script = Path(sys.executable).with_name("mobiclass")
     return [str(script)] if script.is_file() else [sys.executable, "-m", "mobiclass"]
 
 
 def ratio(ours: Sequence[Command], theirs: Sequence[Command], rounds: int) -> tuple[float, float, float]:
-    """Time two sets of commands in turn, each set side by side, and take the ratio of each pair.
+    """Time two sets of commands alternately, the commands of a set in parallel, and compute the ratio of each pair.
 
     Returns:
         The medians: our seconds, their seconds, ours over theirs.
@@ -54,7 +54,7 @@ def ratio(ours: Sequence[Command], theirs: Sequence[Command], rounds: int) -> tu
 
 
 def run(commands: Sequence[Command]) -> float:
-    """Start all `commands` at once and wait for the last; returns the seconds that took.
+    """Run all `commands` in parallel, and return the seconds until the last one ends.
 
     Raises:
         RuntimeError: one of them failed.
@@ -72,8 +72,8 @@ def run(commands: Sequence[Command]) -> float:
 
 
 def peak_rss_mb(command: Command) -> float:
-    """Run `command` and give the largest resident memory that it had, in MB (10⁶ bytes)."""
-    # In a process of its own, so that no earlier child's peak is taken for this one's.
+    """Run `command` and return its peak resident memory (RSS) in MB (10⁶ bytes)."""
+    # In a process of its own: RUSAGE_CHILDREN includes the peaks of earlier children.
     program = (
         "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, "
         "stderr=subprocess.DEVNULL); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
@@ -85,7 +85,7 @@ def peak_rss_mb(command: Command) -> float:
 
 
 def peak_pss_mb(command: Command) -> float:
-    """Run `command` and give the largest proportional set size of it and its children together, in MB (Linux)."""
+    """Run `command` and return the peak proportional set size (PSS) of it and its children, in MB (Linux)."""
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     peak = 0
     while child.poll() is None:
@@ -97,7 +97,7 @@ def peak_pss_mb(command: Command) -> float:
 
 
 def machine() -> str:
-    """Describe this machine in a line."""
+    """Describe this machine in one line."""
     model = "unknown CPU"
     info = Path("/proc/cpuinfo")
     if info.is_file():

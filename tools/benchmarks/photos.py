@@ -1,4 +1,4 @@
-"""Sets of photos to measure with, made of a few real ones: as small as thumbnails or as large as a phone's."""
+"""Generates sets of photos of any size from a few real ones."""
 
 from __future__ import annotations
 
@@ -13,25 +13,23 @@ from mobiclass.batch import ImageFinder
 
 _QUALITY: Final = 90
 CAMERA_GRAIN: Final = 6.0
-"""Grey levels of noise that give an enlarged photo the bytes of one from a phone: 3 MB at 12 megapixels, not 1 MB."""
+"""Noise in grey levels that gives an enlarged photo the file size of a phone's: 3 MB at 12 megapixels, not 1 MB."""
 
 
 def real_photos(folder: Path | None) -> list[Path]:
-    """List the photos in `folder`, or those that scikit-image carries."""
+    """List the photos in `folder`, or some of scikit-image."""
     if folder is None:
         import skimage
 
-        data = Path(skimage.__file__).parent / "data"
-        return [
-            data / name for name in ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
-        ]
+        names = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
+        return [Path(skimage.__file__).parent / "data" / name for name in names]
     return [Path(path) for path in ImageFinder().find_in(str(folder))]
 
 
 def make_set(photos: list[Path], folder: Path, count: int, height: int, width: int, *, grain: float = 0.0) -> Path:
-    """Fill `folder` with `count` JPEGs of `height` × `width` pixels, made of `photos` again and again; returns it.
+    """Fill `folder` with `count` JPEGs of `height` × `width` pixels, made from `photos` in turn; returns it.
 
-    `grain` is the standard deviation of the noise laid over each, in grey levels of 0–255.
+    `grain` is the standard deviation of added noise, in grey levels of 0–255.
     """
     folder.mkdir(parents=True)
     random = np.random.default_rng(0)
@@ -39,7 +37,7 @@ def make_set(photos: list[Path], folder: Path, count: int, height: int, width: i
         with Image.open(photo) as image:
             pixels = np.asarray(image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC), np.float32)
         if grain:
-            # Grain of a tile, repeated: fresh noise for 12 million pixels takes longer than the benchmark.
+            # A repeated tile of noise: generating it for 12 million pixels would take longer than the benchmark.
             tile = random.normal(0, grain, (250, 250, 1)).astype(np.float32)
             pixels = pixels + np.tile(tile, (-(-height // 250), -(-width // 250), 1))[:height, :width]
         subfolder = folder / f"{number // 500:03}"

@@ -1,4 +1,4 @@
-"""What one photo costs: time and memory of `mobiclass predict`, of `--help`, and the size of the wheel."""
+"""Time and memory of `mobiclass predict` and `--help` for one photo, and the size of the wheel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PEERS = Path(__file__).parent / "peers"
 
 
 def measure_predict(photos: list[Path], folder: Path, rounds: int) -> list[Bar]:
-    """Measure `mobiclass predict` and `--help` against the barest script; sets of photos go below `folder`."""
+    """Measure `mobiclass predict` and `--help` against a minimal script; photos are written below `folder`."""
     small = next(make_set(photos[:1], folder / "one", 1, 375, 500).rglob("*.jpg"))
     large = next(make_set(photos[:1], folder / "one-large", 1, 3000, 4000, grain=CAMERA_GRAIN).rglob("*.jpg"))
     mobiclass = mobiclass_command()

@@ -1,7 +1,7 @@
-"""``make test-pi``: install and try the wheel in emulated Arm systems, as the owner of a Raspberry Pi would.
+"""``make test-pi``: installs and tests the wheel in emulated Arm systems, as the owner of a Raspberry Pi would.
 
-Exit codes: 0 all is well; 1 a check failed; 3 a root cannot be built, or the wheel cannot be installed; 77 this
-machine cannot run the test (as in Automake), unless --skipped says where to write that down.
+Exit codes: 0 passed; 1 a check failed; 3 a root cannot be built, or the wheel cannot be installed; 77 this machine
+cannot run the test (as in Automake), unless --skipped names a file for the reason.
 """
 
 from __future__ import annotations
@@ -33,27 +33,27 @@ _EXIT_SKIPPED: Final = 77
 
 @click.command()
 @click.argument("roots", nargs=-1, type=click.Choice([*RECIPES]), metavar="ROOT...")
-@click.option("--all", "every", is_flag=True, help=f"All of them: {', '.join(RECIPES)}.")
+@click.option("--all", "every", is_flag=True, help=f"Test all roots: {', '.join(RECIPES)}.")
 @click.option(
     "--cache", type=click.Path(path_type=Path), envvar="MOBICLASS_PI_CACHE", show_envvar=True,
-    default=Path("~/.cache/mobiclass-pi"), show_default=True, help="Where roots are kept.",
+    default=Path("~/.cache/mobiclass-pi"), show_default=True, help="Folder for built roots.",
 )  # fmt: skip
-@click.option("--mirror", envvar="MOBICLASS_PI_MIRROR", show_envvar=True, help="Debian's.  [default: apt's]")
+@click.option("--mirror", envvar="MOBICLASS_PI_MIRROR", show_envvar=True, help="Debian mirror.  [default: apt's]")
 @click.option(
     "--photos",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A folder of more photos to compare.",
+    help="Folder of additional photos to compare.",
 )
 @click.option(
     "--skipped", type=click.Path(path_type=Path),
-    help="If this machine cannot run the test, write why to this file and exit with 0.",
+    help="If this machine cannot run the test, write the reason to this file and exit with 0.",
 )  # fmt: skip
-@click.option("-v", "--verbose", is_flag=True, help="Show what debootstrap and pip say.")
+@click.option("-v", "--verbose", is_flag=True, help="Show the output of debootstrap and pip.")
 def main(
     roots: tuple[str, ...], every: bool, cache: Path, mirror: str | None, photos: Path | None, skipped: Path | None,
     verbose: bool,
 ) -> None:  # fmt: skip
-    """Install the wheel in each ROOT (by default trixie-arm64), try it, and compare the predictions with those here."""
+    """Install and test the wheel in each ROOT (default: trixie-arm64), and compare its predictions with those here."""
     recipes = list(RECIPES.values()) if every else [RECIPES[name] for name in roots or (DEFAULT,)]
     if skipped:
         skipped.unlink(missing_ok=True)
@@ -88,7 +88,7 @@ def _skip(why: str, skipped: Path | None) -> NoReturn:
 def _test(
     recipes: list[Recipe], cache: Path, mirror: str | None, photos: Path | None, folder: Path, progress: Progress
 ) -> dict[str, Findings]:
-    progress.step("building the wheel, and classifying the photos on this machine")
+    progress.step("building the wheel and classifying the photos on this machine")
     make_photos(folder / PHOTOS, photos)
     here = reference(folder)
     wheel = _build_wheel(folder / "dist")
@@ -103,9 +103,7 @@ def _test(
 def _enter_and_examine(
     root: Path, recipe: Recipe, wheel: Path, folder: Path, here: Reference, progress: Progress
 ) -> Findings:
-    scratch = root.with_name(
-        f"{root.name}.run"
-    )  # beside the root: the system's folder for temporary files may be small
+    scratch = root.with_name(f"{root.name}.run")  # beside the root: /tmp may be small
     remove(scratch)
     scratch.mkdir()
     variables = environment()

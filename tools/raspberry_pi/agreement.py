@@ -1,4 +1,4 @@
-"""How far two machines agree on what is on the same photos. It runs nothing."""
+"""Compares the predictions of two machines for the same photos. It runs nothing."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """How far two machines may disagree, in steps of 1/256 (docs/decisions/011-what-arm-and-x86-agree-on.md).
+    """The allowed disagreement of two machines, in steps of 1/256 (docs/decisions/011-what-arm-and-x86-agree-on.md).
 
     Attributes:
-        worst_steps, mean_steps: by how much a score may differ, at worst and on average over the photos.
-        near_tie_steps: two classes whose scores are no further apart may change places.
+        worst_steps, mean_steps: the maximum and the mean difference of a score over the photos.
+        near_tie_steps: two classes with scores this close may swap ranks.
     """
 
     worst_steps: int
@@ -32,14 +32,14 @@ class Tolerance:
 
 @dataclass(frozen=True, slots=True)
 class PhotoAgreement:
-    """How two machines' predictions for one photo compare.
+    """The agreement of two machines on one photo.
 
     Attributes:
         path: the photo.
-        here, there: the label that each of them puts first.
-        same_top_1: whether that is one and the same.
-        gap_steps: how far apart those two labels' scores are here, in steps of 1/256.
-        score_steps: the most that the score of one of the five best here differs there, in steps of 1/256.
+        here, there: the top-1 label on each machine.
+        same_top_1: whether they are the same class.
+        gap_steps: the difference of these labels' scores here, in steps of 1/256.
+        score_steps: the largest difference of a score of the top 5 here, in steps of 1/256.
     """
 
     path: str
@@ -51,15 +51,15 @@ class PhotoAgreement:
 
 
 def read_rows(text: str) -> dict[str, Row]:
-    """Read JSON lines into rows by path."""
+    """Parse JSON lines into rows by path."""
     return {row["path"]: row for row in map(json.loads, text.splitlines())}
 
 
 def compare(here: Mapping[str, Row], there: Mapping[str, Row]) -> tuple[list[PhotoAgreement], list[str]]:
-    """Compare the rows of two machines; they should list more than five predictions an image.
+    """Compare the rows of two machines, which should list more than five predictions per image.
 
     Returns:
-        What was compared, photo by photo, and what could not be, as complaints.
+        The agreement on each photo, and complaints about photos that could not be compared.
     """
     agreements, complaints = [], []
     for path in sorted({*here, *there}):
@@ -72,7 +72,7 @@ def compare(here: Mapping[str, Row], there: Mapping[str, Row]) -> tuple[list[Pho
 
 
 def disagreements(agreements: Sequence[PhotoAgreement], tolerance: Tolerance) -> list[str]:
-    """Say where two machines disagree by more than the `tolerance`."""
+    """List where two machines disagree by more than the `tolerance`."""
     found = []
     for photo in agreements:
         if not photo.same_top_1 and photo.gap_steps > tolerance.near_tie_steps:
@@ -88,7 +88,7 @@ def disagreements(agreements: Sequence[PhotoAgreement], tolerance: Tolerance) ->
 
 
 def summary(agreements: Sequence[PhotoAgreement]) -> str:
-    """Put how far two machines agree into figures."""
+    """Summarize the agreement in figures."""
     if not agreements:
         return "nothing to compare"
     steps = [photo.score_steps for photo in agreements]
@@ -100,7 +100,7 @@ def summary(agreements: Sequence[PhotoAgreement]) -> str:
 
 def _compare(path: str, here: list[Row], there: list[Row]) -> PhotoAgreement:
     scores_here, scores_there = ({found["index"]: found["score"] for found in found_by} for found_by in (here, there))
-    # A class that is not listed has at most the score of the last one that is.
+    # An unlisted class has at most the score of the last listed one.
     least_here, least_there = here[-1]["score"], there[-1]["score"]
     first, first_there = here[0], there[0]
     return PhotoAgreement(

@@ -1,6 +1,6 @@
-"""What the owner of a Pi does, from installing to a folder of photos, and what must come of it.
+"""Does what the owner of a Pi does, from installing to a batch of photos, and checks the outcome.
 
-Each check that fails is a complaint, and the others go on.
+A failed check is recorded as a complaint, and the others still run.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ _LOADED_MODULES: Final = _FINGERPRINTS.with_name("loaded_modules.py")
 _PROGRAM: Final = "venv/bin/mobiclass"
 _PYTHON: Final = "venv/bin/python"
 
-# All that `predict` may load, beside the runtime. tflite-runtime remembers in the cache folder what it has loaded.
+# The packages that `predict` may load, besides the runtime; platformdirs is for tflite-runtime's entry in the cache.
 _NEEDED: Final = frozenset({"PIL", "click", "mobiclass", "numpy", "platformdirs"})
-# Marks of Debian's Python and of Cython, not packages.
+# Modules of Debian's Python and of Cython that are not packages.
 _MARKS: Final = frozenset({"cython_runtime", "sitecustomize"})
 
-# Enough for a score's equal to be found among the other machine's.
+# More than the top 5, so that their classes are listed on the other machine too.
 _LISTED: Final = "20"
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What this machine makes of the photos: the rows, and what must be the same to the bit."""
+    """The results of this machine: the rows, and the fingerprints that must be bit-identical."""
 
     rows: dict[str, Row]
     fingerprints: dict[str, Any]
@@ -48,19 +48,19 @@ class Reference:
 
 @dataclass(slots=True)
 class Findings:
-    """What was found wrong, and what was measured."""
+    """Complaints and measured figures."""
 
     complaints: list[str] = field(default_factory=list)
     figures: list[str] = field(default_factory=list)
 
     def expect(self, holds: object, complaint: str) -> None:
-        """Complain unless it `holds`."""
+        """Record the `complaint` unless the condition `holds`."""
         if not holds:
             self.complaints.append(complaint)
 
     @contextmanager
     def isolated(self, what: str) -> Iterator[None]:
-        """Make a complaint of an answer that is not of the promised form."""
+        """Record output in an unexpected form as a complaint."""
         try:
             yield
         except (KeyError, OSError, TypeError, ValueError) as error:
@@ -71,7 +71,7 @@ def reference(folder: Path) -> Reference:
     """Classify the photos in `folder`/photos on this machine, with this checkout.
 
     Raises:
-        subprocess.CalledProcessError: this machine cannot do it; its message is on stderr.
+        subprocess.CalledProcessError: it fails; its message is on stderr.
     """
     env = {name: value for name, value in os.environ.items() if not name.startswith("MOBICLASS_")}
     env["PYTHONPATH"] = str(_ROOT)
@@ -86,7 +86,7 @@ def reference(folder: Path) -> Reference:
 
 
 def examine(guest: Guest, recipe: Recipe, wheel: Path, here: Reference, progress: Progress) -> Findings:
-    """Do what a Pi's owner does in `guest`, in which the photos lie already, and look at what comes of it.
+    """Install and run the wheel in `guest`, which already has the photos, and check the outcome.
 
     Raises:
         SetupError: the wheel cannot be installed.
@@ -96,7 +96,7 @@ def examine(guest: Guest, recipe: Recipe, wheel: Path, here: Reference, progress
     _install(guest, recipe, wheel, findings, progress)
     progress.step("predict, models show, doctor")
     _try_commands(guest, sorted(here.rows)[0], findings)
-    progress.step("what predict loads, and what must be the same to the bit")
+    progress.step("modules that predict loads, bit-identical tensors")
     _check_imports(guest, recipe, sorted(here.rows)[0], findings)
     _check_fingerprints(guest, here, findings)
     for cpu in recipe.cpus:
@@ -114,10 +114,10 @@ def _install(guest: Guest, recipe: Recipe, wheel: Path, findings: Findings, prog
         guest.put(script, script.name)
     progress.step("python3 -m venv")
     guest.install("python3", "-m", "venv", *(["--system-site-packages"] if recipe.system_packages else []), "venv")
-    progress.step(f"pip install {wheel.name} (wheels alone)")
+    progress.step(f"pip install {wheel.name} (wheels only)")
     guest.install("venv/bin/pip", "install", "--progress-bar=off", "--only-binary", ":all:", wheel.name)
     shown = guest.run("venv/bin/pip", "show", recipe.runtime)
-    findings.expect(shown.exit_code == 0, f"pip did not bring the runtime {recipe.runtime}")
+    findings.expect(shown.exit_code == 0, f"pip did not install the runtime {recipe.runtime}")
 
 
 def _try_commands(guest: Guest, photo: str, findings: Findings) -> None:
@@ -133,42 +133,42 @@ def _try_commands(guest: Guest, photo: str, findings: Findings) -> None:
         same = [json.loads(run.stdout)["predictions"] for run in (by_path, by_stdin)]
         findings.expect(same[0] and same[0] == same[1], f"predict {photo} and predict - differ: {same}")
         findings.figures.append(f"predict: {by_path.seconds:.1f} s, {by_path.peak_rss_mb:.0f} MB")
-    with findings.isolated("a reader that leaves"):
-        # Python 3.13 reports what goes wrong with a stream at the end of a program, which older ones do not.
+    with findings.isolated("a closed pipe"):
+        # Python 3.13 reports errors when streams are closed at exit, which older versions do not.
         left = _done(guest.run("sh", "-c", f"{_PROGRAM} predict {shlex.quote(photo)} | :"), findings)
         findings.expect(not left.stderr, f"predict into a closed pipe is not quiet: {left.stderr}")
     with findings.isolated("doctor"):
-        # Its patience is for real machines.
+        # The default timeout is for real machines.
         doctor = _done(guest.run(_PROGRAM, "doctor", "--timeout", "300", "--format", "json"), findings)
         report = json.loads(doctor.stdout)
         findings.complaints += [
             f"doctor: {c['name']}: {c['text']}" for c in report["checks"] if c["status"] == "problem"
         ]
-        findings.expect(report["ok"] and report["checks"], f"doctor examined {len(report['checks'])} things")
+        findings.expect(report["ok"] and report["checks"], f"doctor ran {len(report['checks'])} checks")
 
 
 def _check_imports(guest: Guest, recipe: Recipe, photo: str, findings: Findings) -> None:
-    with findings.isolated("what predict loads"):
+    with findings.isolated("modules that predict loads"):
         _done(
             guest.run(_PYTHON, _LOADED_MODULES.name, "predict", photo, variables={"MODULES": "modules.json"}), findings
         )
         loaded = json.loads((guest.home / "modules.json").read_text(encoding="utf-8"))
         runtime = recipe.runtime.replace("-", "_")
         packages = {name for name in loaded if not name.startswith("_")} - _MARKS
-        findings.expect("mobiclass" in packages and runtime in packages, f"predict loads {loaded} and no {runtime}")
+        findings.expect("mobiclass" in packages and runtime in packages, f"predict loads {loaded} but not {runtime}")
         extra = packages - _NEEDED - {runtime}
         findings.expect(not extra, f"predict loads more than it needs: {', '.join(sorted(extra))}")
 
 
 def _check_fingerprints(guest: Guest, here: Reference, findings: Findings) -> None:
-    with findings.isolated("what must be the same to the bit"):
+    with findings.isolated("bit-identical tensors"):
         there = json.loads(_done(guest.run(_PYTHON, _FINGERPRINTS.name, *sorted(here.rows)), findings).stdout)
         inputs = here.fingerprints["inputs"]
         different = [photo for photo, digest in inputs.items() if there["inputs"].get(photo) != digest]
-        findings.expect(not different, f"the model is fed other pixels there: {', '.join(different)}")
+        findings.expect(not different, f"the input tensors differ there: {', '.join(different)}")
         same = there["output"] == here.fingerprints["output"]
-        findings.expect(same, "the reference kernels give another output there")
-        findings.figures.append(f"input tensors the same to the bit: {len(inputs) - len(different)} of {len(inputs)}")
+        findings.expect(same, "the output of the reference kernels differs there")
+        findings.figures.append(f"bit-identical input tensors: {len(inputs) - len(different)} of {len(inputs)}")
 
 
 def _check_batch(guest: Guest, recipe: Recipe, cpu: str, here: Reference, findings: Findings) -> None:
@@ -187,7 +187,7 @@ def _check_batch(guest: Guest, recipe: Recipe, cpu: str, here: Reference, findin
 
 
 def _done(run: Run, findings: Findings) -> Run:
-    """Complain of a program that failed, with the end of what it said."""
+    """Record a program that failed, with the end of its output."""
     said = run.stderr.strip() or run.stdout.strip()
     findings.expect(run.exit_code == 0, f"{' '.join(run.command)}: exit code {run.exit_code}: {said[-500:]}")
     return run

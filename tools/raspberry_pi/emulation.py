@@ -1,7 +1,7 @@
-"""Whether this machine can run programs for Arm, and registering QEMU with the kernel.
+"""Checks whether this machine can run Arm programs, and registers QEMU with the kernel.
 
-A handler that was missing is not taken out again: another run may be using it. Newer kernels drop it with the last
-mount of ``binfmt_misc``; and where systemd starts the machine it is always there once the package is.
+A handler that was registered is not removed again: another run may be using it. Newer kernels drop it with the last
+mount of ``binfmt_misc``; on systems with systemd it is always registered once the package is installed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 from tools.raspberry_pi.recipes import Architecture
 
 BINFMT_MISC: Final = Path("/proc/sys/fs/binfmt_misc")
-# By systemd's convention the first folder counts more.
+# In systemd's order of precedence.
 _CONFIGURATIONS: Final = tuple(map(Path, ("/etc/binfmt.d", "/run/binfmt.d", "/usr/lib/binfmt.d")))
 _HANDLERS: Final[dict[Architecture, str]] = {"arm64": "qemu-aarch64", "armhf": "qemu-arm"}
 _NATIVE: Final[dict[str, Architecture]] = {"aarch64": "arm64", "armv7l": "armhf"}
@@ -24,17 +24,17 @@ _PROGRAMS: Final = {"debootstrap": "debootstrap", "unshare": "util-linux", "chro
 
 
 class ImpossibleError(Exception):
-    """This machine cannot run the test at all; that is no failure of what is tested."""
+    """This machine cannot run the test at all, which does not count as a failure."""
 
 
 def check_machine() -> None:
-    """Check what every root needs.
+    """Check the requirements of all roots.
 
     Raises:
-        ImpossibleError: something is missing; the message says what, and how to get it.
+        ImpossibleError: something is missing; the message says what, and how to install it.
     """
     if platform.system() != "Linux":
-        raise ImpossibleError("Arm systems are emulated on Linux alone")
+        raise ImpossibleError("Arm systems can be emulated on Linux only")
     for program, package in _PROGRAMS.items():
         if shutil.which(program) is None:
             raise ImpossibleError(f"{program} is not installed: apt-get install {package}")
@@ -48,10 +48,10 @@ def is_emulated(architecture: Architecture) -> bool:
 
 
 def let_run(architecture: Architecture) -> None:
-    """Make the kernel run programs for `architecture`; ``binfmt_misc`` must be mounted.
+    """Register QEMU for programs of `architecture`; ``binfmt_misc`` must be mounted.
 
     Raises:
-        ImpossibleError: there is no QEMU for it, or the kernel does not take it.
+        ImpossibleError: QEMU is not installed, or the kernel rejects it.
     """
     if not is_emulated(architecture):
         return
@@ -68,7 +68,7 @@ def let_run(architecture: Architecture) -> None:
 
 
 def unfit(state: str) -> str:
-    """Say what is wrong with a handler whose file in ``binfmt_misc`` reads `state`; nothing if it will do."""
+    """Explain why a handler whose file in ``binfmt_misc`` reads `state` cannot be used; empty if it can."""
     lines = state.split("\n")
     if lines[0] != "enabled":
         return f"is {lines[0] or 'unreadable'}: echo 1 into it enables it"
@@ -79,9 +79,9 @@ def unfit(state: str) -> str:
 
 
 def registration(configuration: str, name: str) -> str | None:
-    """Find the line that registers `name` in a file of ``binfmt.d``."""
+    """Find the line that registers `name` in the text of a ``binfmt.d`` file."""
     for line in configuration.splitlines():
-        # The first character of a registration is the separator of its fields.
+        # The first character of a registration is its field separator.
         if line and line[0] not in "#; \t" and line[1:].startswith(f"{name}{line[0]}"):
             return line
     return None
@@ -93,12 +93,12 @@ def _register(name: str) -> None:
         line = registration(file.read_text(encoding="utf-8"), name) if file.is_file() else None
         if line is not None:
             try:
-                # One write: the kernel takes each for a registration of its own.
+                # In a single write: each write is a registration.
                 (BINFMT_MISC / "register").write_text(line, encoding="utf-8")
             except OSError as error:
-                raise ImpossibleError(f"the kernel does not register {name} from {file} ({error.strerror})") from error
+                raise ImpossibleError(f"the kernel rejects {name} from {file} ({error.strerror})") from error
             return
-    if shutil.which("update-binfmts"):  # Debian's older way, without systemd
+    if shutil.which("update-binfmts"):  # on older Debian, without systemd
         subprocess.run(["update-binfmts", "--enable", name], check=False, capture_output=True)
         return
-    raise ImpossibleError(f"there is no {name}: apt-get install qemu-user-static")
+    raise ImpossibleError(f"{name} is not installed: apt-get install qemu-user-static")

@@ -1,7 +1,7 @@
-"""Runs programs inside a root as the user of a Pi would: in a home folder of their own, and not as root.
+"""Runs programs inside a root as the user of a Pi would: in a home folder, and not as root.
 
-Home and temporary files are folders of this run that lie over the root's, so that the root stays as it was built. All
-mounts are made in the run's own namespace (see `namespaces`), which takes them away.
+Home and temporary folders of this run are mounted over the root's, so that the root stays as it was built. All mounts
+are made in the namespace of the run (see `namespaces`) and disappear with it.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _POLL_S: Final = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How a program inside ended.
+    """The result of a program in the guest.
 
     Attributes:
         command: the program and its arguments.
         exit_code: its exit code; negative if a signal ended it.
-        stdout, stderr: what it wrote.
-        seconds: how long it took, in real time and under emulation.
-        peak_rss_mb: the most memory it had, the emulator's own included.
+        stdout, stderr: its output.
+        seconds: its wall time, under emulation.
+        peak_rss_mb: its peak memory in MB (10⁶ bytes), including the emulator's.
     """
 
     command: tuple[str, ...]
@@ -51,12 +51,12 @@ class Run:
 
 
 class Guest:
-    """A root with this run's home folder, and what it needs of this machine, mounted into it."""
+    """A root with the home folder of this run and the required files of the host mounted into it."""
 
     def __init__(
         self, root: Path, scratch: Path, variables: Mapping[str, str], progress: Progress, *, emulated: bool
     ) -> None:
-        """Mount everything; `scratch` is an empty folder of this machine for the guest's home and temporary files."""
+        """Mount everything; `scratch` is an empty folder on the host for the guest's home and temporary files."""
         self._root = root
         self._cpuinfo = scratch / "cpuinfo" if emulated else None
         self._variables = dict(variables)
@@ -81,19 +81,19 @@ class Guest:
             self._mount(Path("/sys"), root / "sys", "--rbind")
 
     def become(self, processor: Processor) -> None:
-        """Go on as a machine with this `processor`, where it is emulated."""
+        """Emulate this `processor` from now on; no effect on a native guest."""
         self._variables["QEMU_CPU"] = processor.cpu
         if self._cpuinfo:
             self._cpuinfo.write_text(processor.cpuinfo(available_cores()), encoding="ascii")
 
     def leave(self) -> None:
-        """Take the mounts away again, the last one first."""
+        """Unmount everything, in reverse order."""
         while self._mounted:
-            # Lazily: a program that was killed may take a moment to let go of them.
+            # Lazily: a killed program may hold a mount for a moment.
             subprocess.run(["umount", "--recursive", "--lazy", str(self._mounted.pop())], check=True)
 
     def show(self, files: Iterable[Path]) -> None:
-        """Let the guest see `files` and folders of this machine at the same places, to read."""
+        """Mount `files` and folders of the host at the same paths in the guest, read-only."""
         for file in files:
             place = self._root / file.relative_to("/")
             if file.is_dir():
@@ -104,13 +104,13 @@ class Guest:
             self._mount(file, place, "--bind", "-o", "ro")
 
     def put(self, file: Path, name: str) -> None:
-        """Copy a file or folder of this machine to `name` in the guest's home."""
+        """Copy a file or folder of the host to `name` in the guest's home."""
         place = self.home / name
         (shutil.copytree if file.is_dir() else shutil.copy)(file, place)
         subprocess.run(["chown", "-R", f"{_UID}:{_UID}", str(place)], check=True)
 
     def run(self, *command: str, stdin: Path | None = None, variables: Mapping[str, str] | None = None) -> Run:
-        """Run a program in the guest's home to its end; one that hangs is killed."""
+        """Run a program in the guest's home and wait for it; one that hangs is killed."""
         with (
             (stdin or Path(os.devnull)).open("rb") as source,
             tempfile.TemporaryFile() as stdout,
@@ -132,7 +132,7 @@ class Guest:
         return Run(command, process.returncode, written, complained, seconds, peak_rss_mb=peak_rss_kib * 1024 / 1e6)
 
     def install(self, *command: str) -> None:
-        """Run a program that must succeed, and whose output is shown if it does not.
+        """Run a program that must succeed; its output is shown if it fails.
 
         Raises:
             SetupError: it failed.
@@ -141,7 +141,7 @@ class Guest:
             raise SetupError(f"{' '.join(command)} failed in {self._root}: its output is above")
 
     def _command(self, command: Iterable[str]) -> list[str]:
-        # By its whole path: it is looked for in the guest's PATH otherwise.
+        # As an absolute path: it would be searched in the guest's PATH otherwise.
         entry = [
             str(shutil.which("chroot")),
             f"--userspec={_UID}:{_UID}",
@@ -162,7 +162,7 @@ class Guest:
 
 
 def _wait(pid: int, deadline: float) -> tuple[int, int]:
-    """Wait for the process `pid`, the leader of its session, and kill it at the deadline; subprocess tells no memory.
+    """Wait for the session leader `pid`, and kill its group at the deadline; `subprocess` does not report memory.
 
     Returns:
         Its wait status, and its peak memory in KiB.

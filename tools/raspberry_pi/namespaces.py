@@ -1,6 +1,6 @@
-"""A mount and a process namespace for a whole run: at its end, however it ends, the kernel takes both away.
+"""Runs the test in mount and process namespaces of its own, which the kernel removes however the run ends.
 
-So that no crash, Ctrl-C or `kill -9` can leave a mount or a process behind.
+No crash, Ctrl-C or `kill -9` can leave a mount or a process behind.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from typing import Final, NoReturn
 
 from tools.raspberry_pi.emulation import BINFMT_MISC, ImpossibleError
 
-# The death of `unshare` is that of process 1 inside, and with it all others die.
+# When `unshare` dies, process 1 inside is killed, and all others with it.
 _UNSHARE: Final = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private")
 _MARK: Final = "MOBICLASS_TEST_PI_INSIDE"
 
 
 def inside() -> bool:
-    """Whether this process runs in namespaces of its own already."""
+    """Whether this process already runs in the namespaces."""
     return os.environ.get(_MARK) == "1" and os.getpid() == 1
 
 
 def enter(arguments: list[str]) -> NoReturn:
-    """Start this program again with `arguments`, in namespaces of its own; does not return.
+    """Restart this program with `arguments` in new namespaces; does not return.
 
     Raises:
-        ImpossibleError: the kernel or a container does not allow it.
+        ImpossibleError: the kernel or the container does not allow it.
     """
     tried = subprocess.run([*_UNSHARE, "true"], capture_output=True, text=True, check=False)
     if tried.returncode != 0:
         raise ImpossibleError(
-            f"this process may not make namespaces ({tried.stderr.strip()}): a container must be privileged"
+            f"this process may not create namespaces ({tried.stderr.strip()}): a container must be privileged"
         )
     sys.stdout.flush()
     sys.stderr.flush()
@@ -42,7 +42,7 @@ def enter(arguments: list[str]) -> NoReturn:
 
 
 def settle() -> None:
-    """Prepare the namespaces from inside: signals end the run in order, and ``binfmt_misc`` can be seen.
+    """Set up the namespaces from inside: signal handlers, and a mounted ``binfmt_misc``.
 
     Raises:
         ImpossibleError: ``binfmt_misc`` cannot be mounted.
@@ -52,7 +52,7 @@ def settle() -> None:
     def end(number: int, frame: FrameType | None) -> NoReturn:
         sys.exit(128 + number)
 
-    # Process 1 of a namespace has no default handlers: what it does not catch never reaches it.
+    # Process 1 of a namespace has no default handlers: signals that it does not handle are ignored.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)
     mount = ["mount", "-t", "binfmt_misc", "binfmt_misc", str(BINFMT_MISC)]

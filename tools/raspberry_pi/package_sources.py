@@ -1,6 +1,6 @@
-"""Where this machine has packages from, so that the guest can have them from there too: proxies, indexes, certificates.
+"""Passes the host's package sources on to the guest: proxies, indexes, certificates.
 
-It names no registry: everything is read from the environment and from pip's own configuration.
+It names no registry: everything is read from the environment and from pip's configuration.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from urllib.parse import unquote, urlsplit
 
 _PROXIES: Final = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 _CERTIFICATES: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
-# What says where packages come from; what else pip may be told (where to install, …) is not the guest's.
+# The options for package sources; others (such as where to install) are not for the guest.
 _PIP_OPTIONS: Final = frozenset({
     "cert", "client-cert", "constraint", "default-timeout", "extra-index-url", "find-links", "index-url", "no-index",
     "proxy", "retries", "timeout", "trusted-host",
 })  # fmt: skip
-_TOP_LEVEL: Final = 2  # parts of a path as /opt
-# The system's certificates and resolver, which the guest has at the same places.
+_TOP_LEVEL: Final = 2  # parts of a path such as /opt
+# The system's resolver and certificates, which the guest has at the same paths.
 _SYSTEM_FILES: Final = (Path("/etc/resolv.conf"), Path("/etc/ssl/certs/ca-certificates.crt"))
 
 
 def environment() -> dict[str, str]:
-    """Give the variables by which the guest's pip has packages from where this machine's pip has them."""
+    """Return the environment variables that make the guest's pip use the host's package sources."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     kept = {name: os.environ[name] for name in _CERTIFICATES if name in os.environ}
@@ -36,7 +36,7 @@ def environment() -> dict[str, str]:
 
 
 def pip_variables(configuration: str) -> dict[str, str]:
-    """Turn the lines of ``pip config list`` into environment variables; the stronger source counts."""
+    """Convert the lines of ``pip config list`` to environment variables, in pip's order of precedence."""
     found: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}
     for line in configuration.splitlines():
         key, separator, value = line.partition("=")
@@ -54,7 +54,7 @@ def _literal(value: str) -> object:
 
 
 def local_files(variables: Mapping[str, str]) -> list[Path]:
-    """List the files and folders of this machine that `variables` name and the guest must see, and the system's own."""
+    """List the host's files and folders that `variables` refer to, and the system's own."""
     named = [path for value in variables.values() for word in value.split() if (path := _path(word)) is not None]
     return _outermost(path for path in (*_SYSTEM_FILES, *named) if path.exists())
 
@@ -62,7 +62,7 @@ def local_files(variables: Mapping[str, str]) -> list[Path]:
 def _path(word: str) -> Path | None:
     if word.startswith("file:"):
         path = Path(unquote(urlsplit(word).path))
-        # An index may lead to files beside it, as DIR/simple to DIR/files.
+        # An index may link to files beside it, as DIR/simple to DIR/files.
         path = path.parent if len(path.parent.parts) > _TOP_LEVEL else path
     else:
         path = Path(word)

@@ -1,4 +1,4 @@
-"""The photos that are classified on both machines: real ones, and the same as other kinds of files."""
+"""The photos that are classified on both machines: real ones, and the same in other file formats."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _EXIF_ORIENTATION: Final = 0x0112
 
 
 def make_photos(folder: Path, more: Path | None = None) -> list[Path]:
-    """Fill `folder` with photos that scikit-image carries, made ones, and those of the folder `more`; returns them."""
+    """Fill `folder` with photos of scikit-image, variants of them, and those in `more`; returns the paths."""
     import skimage
 
     data = Path(skimage.__file__).parent / "data"
@@ -44,7 +44,7 @@ def _photo(name: str, mode: str = "RGB", height: int | None = None, width: int |
 
 
 def _from_a_camera(path: Path) -> None:
-    """12 megapixels, which are decoded at 1/8, lying on their side as Exif says."""
+    """12 megapixels, decoded at 1/8 scale and rotated by their Exif orientation."""
     exif = Image.Exif()
     exif[_EXIF_ORIENTATION] = 6
     upright = _photo("coffee.png", height=4000, width=3000)

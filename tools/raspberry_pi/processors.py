@@ -1,7 +1,7 @@
-"""The processors that QEMU plays, and what Linux says of them on a Raspberry Pi.
+"""The processors that QEMU emulates, and how Linux describes them on a Raspberry Pi.
 
-QEMU runs a program's instructions and leaves it the files of the machine below. The runtimes choose their kernels by
-those files: from an x86 machine's they conclude that there is no processor, do without XNNPACK, or crash.
+QEMU emulates instructions, but programs read /proc and /sys of the host. The runtimes choose their kernels by these
+files: with those of an x86 machine they find no processor, disable XNNPACK, or crash.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class Processor:
     """A processor.
 
     Attributes:
-        cpu: QEMU's name of it.
-        part: Arm's number of it, which the runtimes know its kernels by.
-        architecture: Arm's version.
-        features: Linux's words for its instructions.
-        board: the Raspberry Pi that has it.
+        cpu: its name in QEMU.
+        part: its Arm part number, by which the runtimes choose kernels.
+        architecture: the version of the Arm architecture.
+        features: Linux's feature flags.
+        board: a Raspberry Pi with this processor.
     """
 
     cpu: str
@@ -38,7 +38,7 @@ class Processor:
     board: str
 
     def cpuinfo(self, cores: int) -> str:
-        """Write ``/proc/cpuinfo`` as it reads on the board."""
+        """Return the content of ``/proc/cpuinfo`` on the board."""
         described = "\n".join(
             [
                 f"Features\t: {self.features}",
@@ -64,7 +64,7 @@ PROCESSORS: Final = {
 
 
 def write_sysfs(folder: Path, cores: int) -> None:
-    """Write what of ``/sys`` tells how many processors there are below `folder`."""
+    """Write the files of ``/sys`` that list the processors, below `folder`."""
     place = folder / "devices/system/cpu"
     place.mkdir(parents=True)
     for name in _LISTS:

@@ -1,4 +1,4 @@
-"""What goes on, for the person who waits: a line a step, with the seconds since the start. It decides nothing."""
+"""Reports progress: a line per step with the seconds since the start, and the output of programs that fail."""
 
 from __future__ import annotations
 
@@ -13,25 +13,23 @@ from time import monotonic
 from typing import IO, Any, Final
 
 _LAST_LINES: Final = 40
-_TIMEOUT_S: Final = 30 * 60  # several times what the slowest takes on a busy machine
+_TIMEOUT_S: Final = 30 * 60  # several times the slowest step on a busy machine
 
 
 class Progress:
-    """Writes to stderr; what programs write goes there too if `verbose`, and else to `log`."""
+    """Writes to stderr; the output of programs goes there too if `verbose`, otherwise to `log`."""
 
     def __init__(self, log: Path, *, verbose: bool) -> None:
-        """Begin to count the seconds."""
         self._start = monotonic()
         self._log = log
         self._verbose = verbose
 
     def step(self, text: str) -> None:
-        """Say what comes next."""
         sys.stderr.write(f"[{monotonic() - self._start:4.0f} s] {text}\n")
         sys.stderr.flush()
 
     def run(self, command: list[str], *, env: Mapping[str, str] | None = None) -> int:
-        """Run a program to its end; what it said is shown if it fails. One that hangs, as QEMU can, is killed.
+        """Run a program, and show its output if it fails. One that hangs, as QEMU can, is killed.
 
         Returns:
             Its exit code; negative if a signal ended it.
@@ -58,7 +56,7 @@ def _run(command: list[str], env: Mapping[str, str] | None, output: IO[Any]) -> 
         sys.stderr.write(f"{command[0]} took longer than {_TIMEOUT_S // 60} minutes\n")
         return -signal.SIGKILL
     finally:
-        # Whatever it started, too: a folder cannot be removed while somebody writes into it.
+        # With its children: a folder cannot be removed while a process writes to it.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -1,6 +1,6 @@
-"""Builds a recipe's root with debootstrap, or takes one that was built before from the same recipe.
+"""Builds the root of a recipe with debootstrap, or reuses one that was built from the same recipe.
 
-Nothing that tests do is written into a root: see `guest`.
+Tests write nothing into a root: see `guest`.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ USER: Final = "pi"
 
 @contextmanager
 def held(recipe: Recipe, cache: Path, progress: Progress) -> Iterator[None]:
-    """Hold the recipe's root in the folder `cache`, so that no other run uses or builds it."""
+    """Lock the recipe's root in the folder `cache`, so that no other run uses or builds it."""
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / f"{recipe.name}.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            progress.step(f"waiting for another run to leave {recipe.name}")
+            progress.step(f"waiting for another run to release {recipe.name}")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def is_current(root: Path, recipe: Recipe) -> bool:
-    """Whether `root` was built whole, and from this very recipe."""
+    """Whether `root` was built completely, and from this recipe."""
     try:
         return (root / STAMP).read_text(encoding="ascii") == recipe.digest()
     except (OSError, UnicodeDecodeError):
@@ -43,20 +43,20 @@ def is_current(root: Path, recipe: Recipe) -> bool:
 
 
 def root_of(recipe: Recipe, cache: Path, mirror: str | None, progress: Progress) -> Path:
-    """Give the recipe's root in `cache`, built if there is none that is current; hold it first.
+    """Return the recipe's root in `cache`, and build it if it is missing or outdated; lock it first.
 
     Args:
-        recipe: what it is made of.
+        recipe: what to build.
         cache: the folder of roots.
-        mirror: where Debian is downloaded from; ``None`` is where this machine's apt, or debootstrap, has it from.
-        progress: hears what goes on.
+        mirror: the Debian mirror; ``None`` for that of this machine's apt, or debootstrap's default.
+        progress: reports the steps.
 
     Raises:
         SetupError: it cannot be built.
     """
     root = cache / recipe.name
     if is_current(root, recipe):
-        progress.step(f"{recipe.name}: taking the root in {root}, whose recipe is unchanged")
+        progress.step(f"{recipe.name}: reusing the root in {root}, whose recipe is unchanged")
         return root
     progress.step(f"{recipe.name}: building Debian {recipe.suite} for {recipe.architecture} in {root}")
     unfinished = cache / f"{recipe.name}.part"
@@ -70,12 +70,12 @@ def root_of(recipe: Recipe, cache: Path, mirror: str | None, progress: Progress)
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder of this run or an earlier one; never what is mounted below it."""
+    """Remove a folder of this run or an earlier one, but nothing that is mounted below it."""
     subprocess.run(["rm", "-rf", "--one-file-system", "--", str(folder)], check=True)
 
 
 def debian_mirror(uris: list[str]) -> str | None:
-    """Find the mirror of Debian itself among those that apt uses."""
+    """Find the mirror of Debian itself among apt's sources."""
     return next((uri for uri in uris if uri.rstrip("/").endswith("/debian") and uri.startswith("http")), None)
 
 
@@ -86,7 +86,7 @@ def _apt_uris() -> list[str]:
 
 
 def _apt_proxy() -> dict[str, str]:
-    """Give apt's proxy the way debootstrap's downloads know it; the environment's own counts more."""
+    """Return apt's proxy as the variable that debootstrap's downloads use, unless the environment sets it."""
     command = ["apt-config", "shell", "http_proxy", "Acquire::http::Proxy"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     value = done.stdout.strip().partition("=")[2].strip("'")
@@ -98,13 +98,13 @@ def _bootstrap(recipe: Recipe, folder: Path, mirror: str | None, progress: Progr
         "debootstrap", f"--arch={recipe.architecture}", "--variant=minbase", f"--include={','.join(recipe.packages)}",
         recipe.suite, str(folder), *([mirror] if mirror else []),
     ]  # fmt: skip
-    # The root is thrown away when its making is interrupted: dpkg need not wait for the disk after every file.
+    # An interrupted build is discarded, so dpkg need not sync every file to disk.
     env = {**os.environ, **_apt_proxy(), "DPKG_FORCE": "unsafe-io", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
     if progress.run(command, env=env) != 0:
         raise SetupError(
-            f"debootstrap could not build {recipe.name}: its output is above. Another mirror: make test-pi "
-            "PI='--mirror URL'; a suite that it does not know, or keys that it does not trust: install a newer "
-            "debootstrap and debian-archive-keyring"
+            f"debootstrap could not build {recipe.name}: its output is above. Try another mirror: make test-pi "
+            "PI='--mirror URL'; for an unknown suite or untrusted keys, install a newer debootstrap and "
+            "debian-archive-keyring"
         )
 
 
@@ -114,4 +114,4 @@ def _finish(folder: Path, progress: Progress) -> None:
     remove(folder / "var/cache/apt/archives")
     resolver = folder / "etc/resolv.conf"
     resolver.unlink(missing_ok=True)
-    resolver.touch()  # this machine's is laid over it while tests run
+    resolver.touch()  # the host's is mounted over it during tests

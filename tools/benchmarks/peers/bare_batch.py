@@ -1,4 +1,4 @@
-"""The least that any program must do for a folder: decode at the right scale, crop, run. One part of several.
+"""The minimum work for a folder: decode at reduced scale, crop, run. Processes one of several parts.
 
 bare_batch.py MODEL FOLDER PART PARTS
 """

@@ -1,4 +1,4 @@
-"""The barest loop that times a model: its own process, one thread, zeros in; prints the median in milliseconds.
+"""A minimal loop that times a model on one thread with a constant input; prints the median in milliseconds.
 
 bare_latency.py MODEL SECONDS
 """

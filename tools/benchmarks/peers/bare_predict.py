@@ -1,4 +1,4 @@
-"""The barest script that names a photo: import, load, decode, run. Its answer lacks labels, checks and formats."""
+"""A minimal script that classifies a photo: import, load, decode, run; without labels, checks and formats."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""MediaPipe's ImageClassifier over a folder, as its guide shows it.
+"""MediaPipe's ImageClassifier on a folder, as in its guide.
 
 mediapipe_batch.py MODEL FOLDER
 """

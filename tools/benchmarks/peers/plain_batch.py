@@ -1,4 +1,4 @@
-"""What a first script looks like: full decode, one interpreter with all threads, one photo after the other.
+"""A typical first script: full decoding, one interpreter with all threads, one photo at a time.
 
 plain_batch.py MODEL FOLDER
 """

@@ -1,9 +1,9 @@
-"""Prints what must be the same to the bit on every machine: run with mobiclass's Python, here and in a guest.
+"""Prints what must be bit-identical on every machine: run with mobiclass's Python, here and in a guest.
 
     python fingerprints.py PHOTO... -> {"inputs": {photo: SHA-256}, "output": SHA-256}
 
-The inputs are what the built-in model is fed. The output is what it makes of the first photo with the runtime's
-reference kernels, which calculate the same everywhere; the fast ones round as it suits each kind of CPU.
+The inputs are the input tensors of the built-in model. The output is that of the first photo on the runtime's reference
+kernels, which give the same result everywhere; the fast kernels round differently on different CPUs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Runs ``mobiclass``, and writes the packages that it loaded and that are not Python's own to the file MODULES.
+"""Runs ``mobiclass``, and writes the third-party packages that it loaded to the file MODULES.
 
 MODULES=modules.json python loaded_modules.py predict photo.jpg
 """
@@ -15,7 +15,7 @@ _leave = os._exit
 
 
 def write_and_leave(status: int) -> NoReturn:
-    """Write the names, and end the process as the program meant to: it leaves past everything that Python runs last."""
+    """Write the names and exit: the program ends with `os._exit`, past `atexit`."""
     names = {name.partition(".")[0] for name in sys.modules} - set(sys.stdlib_module_names) - {"__mp_main__"}
     Path(os.environ["MODULES"]).write_text(json.dumps(sorted(names)), encoding="utf-8")
     _leave(status)
