@@ -27,7 +27,8 @@ OTHERS: dict[str, Any] = {
 }
 SHAPES_NO_ROW = {
     # which photos, and where rows go
-    "sources", "folder", "output", "predictions", "report", "resume", "overwrite", "no_recursive", "all_files", "exclusion", "null",
+    "sources", "folder", "output", "predictions", "report", "resume", "overwrite", "no_recursive", "all_files", "null",
+    "exclusion",
     "output_format", "quiet", "verbose", "help",
     # how it runs
     "jobs", "device", "device_timeout", "runtime", "num_threads",
