@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import importlib.metadata
+import logging
+import warnings
 from typing import Any
 
 import pytest
 
-from tools.dependencies import TENSORFLOW_VERSION, package_folder, require_tensorflow
+from tools.dependencies import (
+    TENSORFLOW_VERSION,
+    package_folder,
+    quiet_tensorflow,
+    require_keras,
+    require_tensorflow,
+)
 from tools.errors import DependencyError
 
 
@@ -49,3 +57,20 @@ def test_a_package_is_found_without_importing_it() -> None:
 def test_what_is_no_installed_package_is_refused(module: str) -> None:
     with pytest.raises(DependencyError, match="some-package is not installed: pip install some-package"):
         package_folder(module, "some-package")
+
+
+def test_keras_is_needed_besides_tensorflow(monkeypatch: Any) -> None:
+    _install(monkeypatch, tensorflow=TENSORFLOW_VERSION)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(DependencyError, match="keras is not installed: pip install"):
+        require_keras()
+
+
+def test_tensorflow_is_quiet_for_a_while_only() -> None:
+    logger = logging.getLogger("absl")
+    level = logger.level
+    with warnings.catch_warnings(record=True) as caught, quiet_tensorflow():
+        assert logger.level == logging.ERROR
+        warnings.warn("of no interest", stacklevel=1)
+    assert caught == []
+    assert logger.level == level

@@ -14,7 +14,8 @@ gate = pytest.importorskip(
 )
 
 
-def _result(**changes: Any) -> Any:
+def gate_result(**changes: Any) -> Any:
+    """Make a result that passes, with `changes`."""
     from tools.quantization.layer_errors import LayerError
 
     layers = (
@@ -51,9 +52,9 @@ def test_a_tie_is_no_choice() -> None:
 
 
 def test_the_limit_itself_passes() -> None:
-    assert _result(material_disagreement=0.03).passed
-    assert not _result(material_disagreement=0.04).passed
-    assert _result(material_disagreement=0.04, max_disagreement=0.05).passed
+    assert gate_result(material_disagreement=0.03).passed
+    assert not gate_result(material_disagreement=0.04).passed
+    assert gate_result(material_disagreement=0.04, max_disagreement=0.05).passed
 
 
 @pytest.mark.parametrize(
@@ -65,17 +66,17 @@ def test_the_limit_itself_passes() -> None:
     ],
 )
 def test_it_says_why_it_refuses(changes: dict[str, Any], reason: str) -> None:
-    assert any(reason in found for found in _result(**changes).reasons)
+    assert any(reason in found for found in gate_result(**changes).reasons)
 
 
 def test_the_worst_layers_are_those_that_lose_most() -> None:
-    assert [layer.name for layer in _result().worst_layers()] == ["block <1>", "head", "stem"]
+    assert [layer.name for layer in gate_result().worst_layers()] == ["block <1>", "head", "stem"]
 
 
 def test_the_page_shows_what_was_found_and_escapes_names() -> None:
     from tools.convert.gate_report import render_report
 
-    result = _result(material_disagreement=0.2)
+    result = gate_result(material_disagreement=0.2)
     page = render_report(result, Path("r.html"), name="<b>m", facts={"source": "a&b"}, advice=("try <this>",)).decode()
     assert "<b>m" not in page and "&lt;b&gt;m" in page
     assert "block &lt;1&gt;" in page and "try &lt;this&gt;" in page
@@ -86,23 +87,9 @@ def test_the_page_shows_what_was_found_and_escapes_names() -> None:
 def test_json_holds_all_of_it() -> None:
     from tools.convert.gate_report import render_report
 
-    content = json.loads(render_report(_result(accuracy=(0.9, 0.89)), Path("r.json"), name="m", facts={}, advice=()))
+    content = json.loads(
+        render_report(gate_result(accuracy=(0.9, 0.89)), Path("r.json"), name="m", facts={}, advice=())
+    )
     assert content["passed"] is True
     assert content["layers"][1]["saturated"] == 3
     assert content["accuracy"] == [0.9, 0.89]
-
-
-@pytest.mark.parametrize(
-    ("tensor", "name"),
-    [
-        ("m_1/block_1_relu_1/Relu6;m_1/block_1_BN_1/batchnorm/add_1;m_1/block_1_1/convolution;m_1/x", "block_1_1"),
-        ("m/block_BN/batchnorm/add_1;m/block_project/convolution", "block_project"),
-        ("m/add_3/add", "add_3"),
-        ("m/BN/batchnorm/add_1", "BN"),
-        ("Identity", "Identity"),
-    ],
-)
-def test_layers_have_the_names_of_keras(tensor: str, name: str) -> None:
-    from tools.quantization.layer_errors import _layer_name
-
-    assert _layer_name(tensor.encode()) == name

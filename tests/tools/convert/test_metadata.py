@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from mobiclass.tflite.flatbuffer import Table
-from mobiclass.tflite.info import read_model
+from mobiclass.tflite.info import Preprocessing, read_model
 from tools.errors import MetadataError
 
 _REASON = "NOT TESTED: ai-edge-litert, whose schema the writer uses, is not installed"
@@ -145,3 +146,20 @@ def test_labels_come_from_the_card_alone(make_model: Any) -> None:
 def test_lines_are_ended_not_separated() -> None:
     assert metadata.encode_lines(["é", "", "b"]) == "é\n\nb\n".encode()
     assert metadata.encode_lines([]) == b""
+
+
+def test_the_config_is_what_the_runtime_reads(tmp_path: Path, make_model: Any) -> None:
+    path = tmp_path / "tiny.tflite"
+    preprocessing = Preprocessing((1.0, 2.0, 3.0), (4.0, 5.0, 6.0), "squash", 0.5, "bicubic")
+    config = metadata.encode_config(_CARD, "somewhere", preprocessing, {"tensorflow": "2"})
+    path.write_bytes(metadata.write_metadata(make_model(), _CARD, {"mobiclass.json": config}))
+    found = read_model(path).preprocessing
+    assert (found.mean, found.std) == (preprocessing.mean, preprocessing.std)
+    assert (found.resize, found.interpolation) == ("squash", "bicubic")
+    with zipfile.ZipFile(path) as archive:
+        assert json.loads(archive.read("mobiclass.json"))["provenance"] == {"tensorflow": "2"}
+
+
+def test_channels_that_are_alike_are_written_once(make_model: Any) -> None:
+    three = dataclasses.replace(_CARD, mean=(127.0,) * 3, std=(128.0,) * 3)
+    assert metadata.write_metadata(make_model(), three) == metadata.write_metadata(make_model(), _CARD)

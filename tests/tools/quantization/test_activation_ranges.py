@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -104,47 +102,3 @@ def test_a_bias_keeps_its_real_value_and_the_scale_of_its_inputs(pair: Pair) -> 
             values = np.frombuffer(bytes(model.buffers[tensors[layer.bias].buffer].data), "<i4")
             real.append(values * np.asarray(scale, np.float64))
         np.testing.assert_allclose(real[1], real[0], atol=2 * float(np.max(scale)))
-
-
-def _tensor(name: str) -> Any:
-    tensor = schema.TensorT()
-    tensor.name, tensor.type, tensor.shape, tensor.buffer = name, schema.TensorType.INT8, [1, 4], 0
-    tensor.quantization = schema.QuantizationParametersT()
-    tensor.quantization.scale, tensor.quantization.zeroPoint = [0.1], [3]
-    return tensor
-
-
-def _chain(*codes: int) -> bytes:
-    """Build a graph of operators that each read the tensor before and write the next."""
-    import flatbuffers
-
-    model, subgraph = schema.ModelT(), schema.SubGraphT()
-    model.version, model.buffers = 3, [schema.BufferT()]
-    model.operatorCodes, subgraph.operators = [], []
-    for number, builtin in enumerate(codes):
-        code, operator = schema.OperatorCodeT(), schema.OperatorT()
-        code.builtinCode, code.deprecatedBuiltinCode = builtin, min(builtin, 127)
-        operator.opcodeIndex, operator.inputs, operator.outputs = number, [number], [number + 1]
-        model.operatorCodes.append(code)
-        subgraph.operators.append(operator)
-    subgraph.tensors = [_tensor(f"tensor {number}") for number in range(len(codes) + 1)]
-    subgraph.inputs, subgraph.outputs = [0], [len(codes)]
-    model.subgraphs = [subgraph]
-    builder = flatbuffers.Builder(0)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
-
-
-def test_tensors_that_share_a_range_are_moved_together_and_prescribed_ones_not_at_all() -> None:
-    from tools.quantization.activation_tensors import ActivationTensors
-
-    code = schema.BuiltinOperator
-    free = ActivationTensors(_chain(code.HARD_SWISH, code.MAX_POOL_2D, code.RESHAPE, code.HARD_SWISH, code.HARD_SWISH))
-    assert sorted(sorted(group) for group in free.groups) == [[1, 2, 3], [4]]
-    assert ActivationTensors(_chain(code.RESHAPE, code.HARD_SWISH)).groups == []  # the input's, and the output
-    assert ActivationTensors(_chain(code.HARD_SWISH, code.SOFTMAX, code.MEAN)).groups == [(1,)]
-    assert ActivationTensors(_chain(code.HARD_SWISH, code.CUMSUM, code.HARD_SWISH)).groups == []  # not known here
-    free.set_range(free.groups[0], -1.0, 3.0)
-    low, high = free.range_of(free.groups[0])
-    assert (low, high) == (pytest.approx(-1, abs=0.01), pytest.approx(3, abs=0.01))
-    assert ActivationTensors(bytes(free.model)).range_of((4,)) == pytest.approx((-13.1, 12.4))

@@ -80,13 +80,3 @@ def test_too_few_samples_are_refused(pair: Pair) -> None:
 
     with pytest.raises(CalibrationError, match="7 samples are too few"):
         refine(pair.int8, pair.float32, pair.samples[:7])
-
-
-def test_samples_are_divided_and_no_more_than_needed_are_used() -> None:
-    from tools.quantization.holdout import split_samples
-
-    samples: Any = list(range(200))
-    fitted, held_out = split_samples(samples)
-    assert (len(fitted), len(held_out)) == (54, 18)
-    assert not set(fitted) & set(held_out)
-    assert max(fitted) > 190
