@@ -159,9 +159,9 @@ def _exclusion(ctx: click.Context, param: click.Parameter, value: tuple[str, ...
         raise click.BadParameter(str(error)) from error
 
 
-exclude_option = click.option(
-    "--exclude", "exclusion", metavar="GLOB", multiple=True, callback=_exclusion,
-    help="Pass over files and folders of that name or of that path below the source; may be repeated.",
+exclude_option = option(
+    "Sources", "--exclude", "exclusion", metavar="GLOB", multiple=True, callback=_exclusion,
+    help="Skip files and folders by name, or by path below the source; repeatable.",
 )  # fmt: skip
 
 _PREDICTION_OPTIONS = (

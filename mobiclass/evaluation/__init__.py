@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from mobiclass.evaluation.class_map import ClassMap, read_class_map
     from mobiclass.evaluation.comparison import Comparison
     from mobiclass.evaluation.dataset import ClassFolders, list_class_folders
+    from mobiclass.evaluation.labelled_photos import LabelledPhotos, Photos, read_labelled_photos
     from mobiclass.evaluation.metrics import TOP, Count, Tally
     from mobiclass.evaluation.rows import PhotoTruth, TemporaryRows, mistakes_first, pair_rows
     from mobiclass.evaluation.summary import Evaluation, evaluation_json, report_facts, write_classes_csv
@@ -21,6 +22,7 @@ open_door(
         "class_map": ("ClassMap", "read_class_map"),
         "comparison": ("Comparison",),
         "dataset": ("ClassFolders", "list_class_folders"),
+        "labelled_photos": ("LabelledPhotos", "Photos", "read_labelled_photos"),
         "metrics": ("TOP", "Count", "Tally"),
         "rows": ("PhotoTruth", "TemporaryRows", "mistakes_first", "pair_rows"),
         "summary": ("Evaluation", "evaluation_json", "report_facts", "write_classes_csv"),

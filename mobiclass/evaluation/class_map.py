@@ -14,12 +14,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from mobiclass._system import read_text_file
 from mobiclass.errors import SetupError
 
 ClassMap: TypeAlias = "dict[str, str | int | None]"
 """Folder to class: its name, or its index as a number; ``None`` for an excluded folder."""
 
-_HEADER: Final = ["folder", "class"]
+_HEADERS: Final = (["folder", "class"], ["label", "class"])
+_MAX_BYTES: Final = 32 << 20
 
 
 def read_class_map(path: Path) -> ClassMap:
@@ -29,11 +31,9 @@ def read_class_map(path: Path) -> ClassMap:
         SetupError: it cannot be read, has another form, or gives a folder two classes.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SetupError(f"{path}: not UTF-8 (byte {error.start}); save the file as UTF-8") from error
-    except (OSError, ValueError) as error:
-        raise SetupError(f"{path}: the map cannot be read ({getattr(error, 'strerror', None) or error})") from error
+        text = read_text_file(path, _MAX_BYTES)
+    except ValueError as error:
+        raise SetupError(f"{path}: the map {error}") from error
     pairs: Iterator[tuple[str, str | int | None]]
     pairs = _from_json(text, path) if path.suffix.lower() == ".json" else _from_lines(text, path)
     classes: ClassMap = {}
@@ -71,12 +71,12 @@ def _from_lines(text: str, path: Path) -> Iterator[tuple[str, str | None]]:
     reader = csv.reader(lines, delimiter="\t" if tabs else ",", strict=True, skipinitialspace=not tabs)
     try:
         for number, row in enumerate(_without_blank(reader)):
-            if len(row) != len(_HEADER) or not row[0]:
+            if len(row) != 2 or not row[0]:
                 raise SetupError(
                     f"{path}:{reader.line_num}: expected a folder, a {'tab' if tabs else 'comma'} and a class; a name "
                     'with that in it goes into "quotes"'
                 )
-            if number == 0 and [cell.lower() for cell in row] == _HEADER:
+            if number == 0 and [cell.lower() for cell in row] in _HEADERS:
                 continue
             yield row[0], row[1].strip() or None
     except csv.Error as error:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import ClassVar
 
 from mobiclass.batch import Exclusion, ImageFinder, is_folder, is_image_name
 from mobiclass.errors import SetupError
@@ -19,6 +20,7 @@ class ClassFolders:
     """The class folders in one directory.
 
     Attributes:
+        unit: what its names are, for messages.
         root: the directory, as it was given.
         names: the folders' names, sorted, without hidden ones.
         loose_images: the number of images in the directory itself, which have no class.
@@ -26,6 +28,8 @@ class ClassFolders:
         passed_over: the folders in it that are no classes: what systems keep there, and what was excluded.
         exclusion: what is passed over within the class folders too.
     """
+
+    unit: ClassVar[str] = "folders"
 
     root: str
     names: tuple[str, ...]

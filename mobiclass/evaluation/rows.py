@@ -11,28 +11,28 @@ from typing import Any
 
 from mobiclass.errors import SetupError
 from mobiclass.evaluation.comparison import Comparison
-from mobiclass.evaluation.dataset import ClassFolders
+from mobiclass.evaluation.labelled_photos import Photos
 from mobiclass.evaluation.truth import Truth
 from mobiclass.results import Row, is_mistake, json_line, path_bytes
 
 
 class PhotoTruth:
-    """The true class of a photo, by the folder that it is in."""
+    """The true class of a photo, by the name of its folder or its label in a table."""
 
-    def __init__(self, folders: ClassFolders, truth: Truth) -> None:
-        self._name_of = folders.name_of
+    def __init__(self, photos: Photos, truth: Truth) -> None:
+        self._name_of = photos.name_of
         self._fields = {name: {"truth": truth.field(name)} for name in truth.indices}
         self._unseen = set(self._fields)
 
     def fields(self, path: str) -> dict[str, Any]:
         """Return the field ``truth`` of the row of the photo at `path`; rows share it and must not change it."""
-        folder = self._name_of(path)
-        self._unseen.discard(folder)
-        return self._fields[folder]
+        name = self._name_of(path)
+        self._unseen.discard(name)
+        return self._fields[name]
 
     @property
-    def folders_without_photos(self) -> list[str]:
-        """The class folders of which no photo was asked for, sorted."""
+    def names_without_photos(self) -> list[str]:
+        """The names of which no photo was asked for, sorted."""
         return sorted(self._unseen)
 
 

@@ -70,15 +70,21 @@ class Truth:
 
 
 def match_folders(
-    folders: Collection[str], model: ModelInfo, class_map: ClassMap | None = None, *, map_option: str = "--map"
+    folders: Collection[str],
+    model: ModelInfo,
+    class_map: ClassMap | None = None,
+    *,
+    map_option: str = "--map",
+    unit: str = "folders",
 ) -> Truth:
     """Match the names of class folders, or what `class_map` says they are, to the classes of `model`.
 
     Args:
-        folders: the names of the folders.
+        folders: the names of the folders, or the labels of a table of photos.
         model: the model.
         class_map: what the folders in it are.
         map_option: the option that messages recommend for that.
+        unit: what the names are, for messages.
 
     Raises:
         ClassesError: a folder is no class or is ambiguous; its `details` say so for every such folder, with similar
@@ -102,12 +108,12 @@ def match_folders(
             misses.append(_described(folder, wanted, found))
     if misses:
         raise ClassesError(
-            f"{len(misses)} of {len(folders)} folders are no classes of {model.name}, or are ambiguous; name each by "
-            f"its label, wnid or index, or map it with {map_option} FILE (one folder,class per line)",
+            f"{len(misses)} of {len(folders)} {unit} are no classes of {model.name}, or are ambiguous; name each by "
+            f"its label, wnid or index, or map it with {map_option} FILE (one {unit[:-1]},class per line)",
             misses[:_MAX_TOLD] + ([f"… and {len(misses) - _MAX_TOLD} more"] if len(misses) > _MAX_TOLD else []),
         )
     if not matches:
-        raise ClassesError(f"the map excludes all {len(folders)} folders")
+        raise ClassesError(f"the map excludes all {len(folders)} {unit}")
     return Truth(
         indices={folder: match.index for folder, match in matches.items()},
         matched_by=Counter(match.by for match in matches.values()),

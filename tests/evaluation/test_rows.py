@@ -32,7 +32,7 @@ def test_each_photo_has_the_truth_of_its_folder(truth: PhotoTruth) -> None:
     assert truth.fields("d/r/a.jpg") == {"truth": named(0)}
     assert truth.fields("d/g/sub/g.jpg") == {"truth": named(1)}
     assert truth.fields(f"d/{NOT_UTF_8}/a.jpg") == {"truth": named(2)}
-    assert truth.folders_without_photos == ["unseen"]
+    assert truth.names_without_photos == ["unseen"]
 
 
 def test_rows_of_two_models_are_counted_photo_by_photo() -> None:

@@ -44,7 +44,7 @@ from mobiclass.cli.terminal.text import terminal_width
 
 if TYPE_CHECKING:
     from mobiclass.batch import Exclusion, Journal, RowOptions
-    from mobiclass.evaluation import ClassFolders, Comparison, Evaluation
+    from mobiclass.evaluation import Comparison, Evaluation, Photos
     from mobiclass.results import Row
 
 _FILE: Final = click.Path(path_type=Path, dir_okay=False, readable=False)
@@ -56,6 +56,10 @@ _FILE: Final = click.Path(path_type=Path, dir_okay=False, readable=False)
     "Sources", "--map", "map_file", metavar="FILE", type=_FILE,
     help="Class map: folder,class per line, or a JSON object; a class is a label, a wnid or an index, an empty one "
     "skips the folder.",
+)  # fmt: skip
+@option(
+    "Sources", "--truth", "truth_file", metavar="FILE", type=_FILE,
+    help="Label table: photo,label per line, for photos that are not in class folders; paths start in DIR.",
 )  # fmt: skip
 @option(
     "Comparison", "--against", metavar="NAME|PATH", type=ANY_PATH,
@@ -91,6 +95,7 @@ def evaluate(
     folder: str,
     options: ModelOptions,
     map_file: Path | None,
+    truth_file: Path | None,
     against: str | None,
     against_labels: str | None,
     against_map: Path | None,
@@ -106,11 +111,12 @@ def evaluate(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Measure a model's accuracy on the photos DIR/<class>/<image>.
+    """Measure a model's accuracy on the photos DIR/<class>/<image>, or on those of a table (--truth).
 
-    A class folder is matched to a class of the model by its name: a label (in any case, with _ for spaces, or one of
-    several synonyms), a WordNet id (n02123045, for models with ImageNet's labels) or an index (12, 0012). A folder that
-    does not match, or is ambiguous, is an error before anything is done. Subfolders belong to their class.
+    A class folder is matched to a class of the model by its name: a label (in any case, with _ for spaces, with or
+    without its number, or one of several synonyms), a WordNet id (n02123045, for models with ImageNet's labels) or an
+    index (12, 0012). A folder that does not match, or is ambiguous, is an error before anything is done. Subfolders
+    belong to their class; folders such as @eaDir and #recycle are skipped. Labels of a table are matched likewise.
 
     Photos that cannot be classified are counted as errors and nowhere else (exit code 4). Rows, report and mistakes are
     those of the first model; --labels, --resize, --mean and --std apply to it alone. Latency is the model's own time
@@ -121,33 +127,34 @@ def evaluate(
       mobiclass evaluate photos/
       mobiclass evaluate photos/ --format json --predictions rows.jsonl --report page.html
       mobiclass evaluate photos/ --map classes.csv
+      mobiclass evaluate photos/ --truth truth.csv --exclude thumbs/
       mobiclass evaluate photos/ --against mobilenet_v1_0.25_128_quant
     """
     from mobiclass.batch import FileOutput
     from mobiclass.errors import DelegateError
-    from mobiclass.evaluation import TOP, TemporaryRows, list_class_folders, read_class_map
+    from mobiclass.evaluation import TOP, TemporaryRows, read_class_map
 
     _check_options(predictions, report, against, against_labels, against_map, resume=resume, overwrite=overwrite)
-    folders = list_class_folders(folder, all_files=all_files, exclusion=exclusion)
+    photos = _find_photos(folder, truth_file, all_files=all_files, exclusion=exclusion)
     class_map = read_class_map(map_file) if map_file else None
     class_map_there = read_class_map(against_map) if against_map else class_map
     if verbose:
         show_native_output()
     options, jobs = for_throughput(options, jobs)
-    first = load_evaluated_model(options, folders.names, class_map, "--map", quiet=quiet, verbose=verbose)
+    first = load_evaluated_model(options, photos, photos.names, class_map, "--map", quiet=quiet, verbose=verbose)
     second = None
     if against is not None:
         theirs = options._replace(model=against, labels=against_labels, resize=None, mean=None, std=None)
         names = tuple(first.truth.indices)
-        second = load_evaluated_model(theirs, names, class_map_there, "--against-map", quiet=quiet, verbose=verbose)
+        second = load_evaluated_model(theirs, photos, names, class_map_there, "--against-map", quiet=quiet, verbose=verbose)
         check_agreement(first, second)
     names = tuple(name for name in (second or first).truth.indices if name in first.truth.indices)
-    tell_what_is_left_out(folders, names, first.truth, quiet=quiet)
-    check_photos(folders, names)
+    tell_what_is_left_out(photos, names, first.truth, quiet=quiet)
+    check_photos(photos, names)
     shape = row_options(
         first.classifier, options, top_k=TOP, threshold=0.0, allow_truncated=allow_truncated, timing=True
     )
-    run = _Run(folders, names, shape, jobs, quiet)
+    run = _Run(photos, names, shape, jobs, quiet)
     with ExitStack() as outputs:
         output = kept = None
         if predictions:
@@ -175,6 +182,14 @@ def evaluate(
     _conclude(found, interrupted_by, resumable=predictions is not None, quiet=quiet)
 
 
+def _find_photos(folder: str, truth_file: Path | None, *, all_files: bool, exclusion: Exclusion) -> Photos:
+    from mobiclass.evaluation import list_class_folders, read_labelled_photos
+
+    if truth_file is None:
+        return list_class_folders(folder, all_files=all_files, exclusion=exclusion)
+    return read_labelled_photos(folder, truth_file, all_files=all_files, exclusion=exclusion)
+
+
 def _check_options(
     predictions: Path | None,
     report: Path | None,
@@ -200,7 +215,7 @@ def _check_options(
 class _Run(NamedTuple):
     """The photos that models are run over, and how."""
 
-    folders: ClassFolders
+    photos: Photos
     names: tuple[str, ...]
     options: RowOptions
     jobs: int
@@ -213,7 +228,7 @@ class _Run(NamedTuple):
         from mobiclass.batch import Batch
         from mobiclass.evaluation import Evaluation, PhotoTruth, Tally
 
-        tally, truth = Tally(), PhotoTruth(self.folders, model.truth)
+        tally, truth = Tally(), PhotoTruth(self.photos, model.truth)
 
         def count(row: Row) -> None:
             tally.add(row)
@@ -228,13 +243,13 @@ class _Run(NamedTuple):
             receive=count,
             fields=truth.fields,
         )
-        summary, interrupted_by = run_until_signal(batch, self.folders.paths(self.names), quiet=self.quiet)
+        summary, interrupted_by = run_until_signal(batch, self.photos.paths(self.names), quiet=self.quiet)
         if not self.quiet:
             click.echo(rate_text(summary), err=True)
-            if not interrupted_by and (empty := truth.folders_without_photos):
-                click.echo(f"mobiclass: class folders without images: {listed(empty)}", err=True)
+            if not interrupted_by and (empty := truth.names_without_photos):
+                click.echo(f"mobiclass: {self.photos.unit} without images: {listed(empty)}", err=True)
         evaluation = Evaluation(
-            root=self.folders.root,
+            root=self.photos.root,
             model=model.classifier.model,
             device=model.classifier.device,
             jobs=self.jobs,

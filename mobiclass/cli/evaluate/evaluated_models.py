@@ -12,7 +12,7 @@ from mobiclass.cli.terminal.text import safe_text
 
 if TYPE_CHECKING:
     from mobiclass.classifier import Classifier
-    from mobiclass.evaluation import ClassFolders, ClassMap, Truth
+    from mobiclass.evaluation import ClassFolders, ClassMap, LabelledPhotos, Photos, Truth
 
 
 class EvaluatedModel(NamedTuple):
@@ -24,19 +24,20 @@ class EvaluatedModel(NamedTuple):
 
 def load_evaluated_model(
     options: ModelOptions,
-    folders: tuple[str, ...],
+    photos: Photos,
+    names: tuple[str, ...],
     class_map: ClassMap | None,
     map_option: str,
     *,
     quiet: bool,
     verbose: bool,
 ) -> EvaluatedModel:
-    """Load a model and match the folders to its classes."""
+    """Load a model and match the `names` of `photos` to its classes."""
     from mobiclass.evaluation import match_folders
 
     classifier = options.load(quiet=quiet)
     explain(classifier, quiet=quiet, verbose=verbose)
-    truth = match_folders(folders, classifier.model, class_map, map_option=map_option)
+    truth = match_folders(names, classifier.model, class_map, map_option=map_option, unit=photos.unit)
     if verbose:
         for name, index in truth.indices.items():
             click.echo(f"  {safe_text(name)}: {safe_text(truth.name(index))} ({index})", err=True)
@@ -55,32 +56,48 @@ def check_agreement(first: EvaluatedModel, second: EvaluatedModel) -> None:
         )
 
 
-def tell_what_is_left_out(folders: ClassFolders, names: tuple[str, ...], truth: Truth, *, quiet: bool) -> None:
-    """Say on stderr which photos and folders are excluded, and which entries of the map match no folder."""
+def tell_what_is_left_out(photos: Photos, names: tuple[str, ...], truth: Truth, *, quiet: bool) -> None:
+    """Say on stderr which photos and names are excluded, and which entries of the map match none."""
+    from mobiclass.evaluation import LabelledPhotos
+
     if quiet:
         return
-    if folders.loose_images:
-        click.echo(
-            f"mobiclass: images directly in {safe_text(folders.root)}, in no class folder, are ignored: "
-            f"{folders.loose_images}",
-            err=True,
-        )
-    if folders.passed_over:
-        click.echo(f"mobiclass: passed over, as no classes: {listed(folders.passed_over)}", err=True)
-    if left_out := len(folders.names) - len(names):
-        click.echo(f"mobiclass: folders excluded by the map: {left_out}", err=True)
+    told = _left_out_of_table(photos) if isinstance(photos, LabelledPhotos) else _left_out_of_folders(photos)
+    if left_out := len(photos.names) - len(names):
+        told.append(f"{photos.unit} excluded by the map: {left_out}")
     if truth.unknown:
-        click.echo(f"mobiclass: folders of the map that do not exist: {listed(truth.unknown)}", err=True)
+        told.append(f"{photos.unit} of the map that do not exist: {listed(truth.unknown)}")
+    for line in told:
+        click.echo(f"mobiclass: {safe_text(line)}", err=True)
 
 
-def check_photos(folders: ClassFolders, names: tuple[str, ...]) -> None:
-    """Reject folders without any photo."""
+def _left_out_of_folders(folders: ClassFolders) -> list[str]:
+    told = []
+    if folders.loose_images:
+        told.append(f"images directly in {folders.root}, in no class folder, are ignored: {folders.loose_images}")
+    if folders.passed_over:
+        told.append(f"folders skipped, as no classes: {listed(folders.passed_over)}")
+    return told
+
+
+def _left_out_of_table(photos: LabelledPhotos) -> list[str]:
+    told = []
+    if photos.missing:
+        told.append(f"photos of the table that do not exist: {len(photos.missing)} ({listed(photos.missing)})")
+    if photos.loose_images:
+        told.append(f"images in {photos.root} that are not in the table are ignored: {photos.loose_images}")
+    if photos.passed_over:
+        told.append(f"photos of the table that are excluded: {len(photos.passed_over)} ({listed(photos.passed_over)})")
+    return told
+
+
+def check_photos(photos: Photos, names: tuple[str, ...]) -> None:
+    """Reject photos of which there are none to evaluate."""
     from mobiclass.errors import SetupError
 
-    if next(folders.paths(names), None) is None:
-        raise SetupError(
-            f"{folders.root}: no images in its {len(names)} class folders; --all-files tries files of any suffix"
-        )
+    if next(photos.paths(names), None) is None:
+        where = f"in its {len(names)} class folders" if photos.unit == "folders" else f"of its {len(names)} labels"
+        raise SetupError(f"{photos.root}: no images {where}; --all-files tries files of any suffix")
 
 
 def listed(names: tuple[str, ...] | list[str], limit: int = 5) -> str:

@@ -231,7 +231,7 @@ def test_what_lies_beside_the_folders_and_empty_folders_are_told() -> None:
     outcome = evaluate("d")
     assert outcome.exit_code == 0
     assert "mobiclass: images directly in d, in no class folder, are ignored: 1" in outcome.stderr
-    assert "mobiclass: class folders without images: 'green'" in outcome.stderr
+    assert "mobiclass: folders without images: 'green'" in outcome.stderr
 
 
 def test_folders_without_any_photo_are_an_error() -> None:
@@ -496,3 +496,63 @@ def test_wnids_with_the_built_in_model(photos: dict[str, Path], monkeypatch: pyt
     result = found("d")
     assert (result["model"], result["images"], result["top1"]) == ("efficientnet_lite0", 2, 1.0)
     assert [each["name"] for each in result["classes"]] == ["tiger cat", "espresso"]
+
+
+# Names with numbers
+
+
+def test_a_folder_named_as_a_label_is_that_label_and_not_an_index(make_model: MakeModel) -> None:
+    model = make_model(name="teachable", labels=None)
+    Path("labels.txt").write_text("0 Class 1\n1 Class 2\n2 Class 3\n")
+    put("d/Class 1/a.jpg", jpeg("red"))
+    put("d/Class 2/b.jpg", jpeg("green"))
+    put("d/2 Class 3/c.jpg", jpeg("blue"))
+    for given in ("labels.txt", "class_indices.json"):
+        Path("class_indices.json").write_text('{"Class 1": 0, "Class 2": 1, "Class 3": 2}')
+        result = found("d", "--model", model, "--labels", given)
+        assert (result["top1"], [each["name"] for each in result["classes"]]) == (
+            1.0,
+            ["Class 1", "Class 2", "Class 3"],
+        )
+
+
+def test_what_systems_keep_is_no_class_and_no_photo(mixed: str) -> None:
+    before = found(mixed, exit_code=4)
+    put("d/@eaDir/a.jpg", jpeg("red"))
+    put("d/red/@eaDir/r0.jpg/thumb.jpg", jpeg("green"))
+    put("d/red/raw/r0.jpg", jpeg("green"))
+    outcome = evaluate(mixed, "--format", "json", "--exclude", "raw/")
+    assert "folders skipped, as no classes: '@eaDir'" in outcome.stderr
+    after = json.loads(outcome.stdout)
+    assert (after["images"], after["top1"], after["errors"]) == (before["images"], before["top1"], before["errors"])
+
+
+# Photos whose labels stand in a table
+
+
+def test_a_flat_folder_is_evaluated_by_a_table() -> None:
+    for name in ("red", "green", "blue", "pink"):
+        put(f"flat/{name}.jpg", jpeg(name if name != "pink" else "red"))
+    Path("truth.csv").write_text("photo,label\nred.jpg,Red\ngreen.jpg,1\nblue.jpg,green\nnone.jpg,red\n")
+    outcome = evaluate("flat", "--truth", "truth.csv", "--format", "json", "--predictions", ROWS)
+    assert outcome.exit_code == 0, outcome.stderr
+    assert "photos of the table that do not exist: 1 ('none.jpg')" in outcome.stderr
+    assert "images in flat that are not in the table are ignored: 1" in outcome.stderr
+    result = json.loads(outcome.stdout)
+    assert (result["images"], result["top1"]) == (3, pytest.approx(2 / 3))
+    assert {row["path"]: row["truth"]["index"] for row in read_rows(ROWS)} == {
+        "flat/blue.jpg": 1, "flat/green.jpg": 1, "flat/red.jpg": 0,
+    }  # fmt: skip
+
+
+def test_labels_of_a_table_that_are_no_classes_are_refused_and_may_be_mapped() -> None:
+    put("flat/a.jpg", jpeg("red"))
+    put("flat/b.jpg", jpeg("green"))
+    Path("truth.csv").write_text("a.jpg,rot\nb.jpg,green\n")
+    outcome = evaluate("flat", "--truth", "truth.csv")
+    assert outcome.exit_code == 3
+    assert "1 of 2 labels are no classes of seven" in outcome.stderr
+    Path("map.csv").write_text("label,class\nrot,red\n")
+    assert found("flat", "--truth", "truth.csv", "--map", "map.csv")["top1"] == 1.0
+    outcome = evaluate("none", "--truth", "truth.csv")
+    assert (outcome.exit_code, "none: not a folder" in outcome.stderr) == (3, True)
