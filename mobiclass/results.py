@@ -6,7 +6,7 @@ import base64
 import csv
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ FlatRow: TypeAlias = "tuple[str, int | None, int | None, str | None, float | Non
 FLAT_FIELDS: Final = ("path", "rank", "index", "label", "score", "error")
 """The columns of tabular formats, one line per prediction."""
 
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
@@ -114,14 +115,32 @@ class JsonWriter:
 
 
 class CsvWriter:
-    """One line per prediction; an image without any has one line with an empty rank (RFC 4180, but LF line ends)."""
+    """One line per prediction; an image without any has one line with an empty rank (see `csv_table`)."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._csv = csv.writer(stream, lineterminator="\n")
-        self._csv.writerow(FLAT_FIELDS)
+    def __init__(self, stream: TextIO, *, for_spreadsheets: bool = False) -> None:
+        self._write_line = csv_table(stream, for_spreadsheets=for_spreadsheets)
+        self._write_line(FLAT_FIELDS)
 
     def write(self, row: Row) -> None:
-        self._csv.writerows(flat_rows(row))
+        for cells in flat_rows(row):
+            self._write_line(cells)
+
+
+def csv_table(stream: TextIO, *, for_spreadsheets: bool) -> Callable[[Iterable[object]], object]:
+    """Begin a CSV table on `stream` (RFC 4180, but LF line ends), and give the function that writes a line of cells.
+
+    With `for_spreadsheets` a byte order mark comes first, which tells Excel that the text is UTF-8, and text that would
+    be taken for a formula begins with an apostrophe.
+    """
+    write_line = csv.writer(stream, lineterminator="\n").writerow
+    if not for_spreadsheets:
+        return write_line
+    stream.write("\ufeff")
+    return lambda cells: write_line([_as_text(cell) for cell in cells])
+
+
+def _as_text(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
 
 
 def flat_rows(row: Row) -> list[FlatRow]:

@@ -13,7 +13,7 @@ from mobiclass.classifier import ImageResult, Timing
 from mobiclass.errors import IMAGE_ERROR_KINDS, ImageError
 from mobiclass.hub.catalog import find_model
 from mobiclass.predictions import Prediction
-from mobiclass.results import CsvWriter, JsonLinesWriter, JsonWriter, path_fields, result_row
+from mobiclass.results import CsvWriter, JsonLinesWriter, JsonWriter, csv_table, path_fields, result_row
 from mobiclass.tflite.info import read_model
 
 MODEL = read_model(find_model())
@@ -118,3 +118,23 @@ def test_json_that_no_parser_takes_is_never_written() -> None:
     result = ImageResult("p", (Prediction(0, "a", float("nan")),), None, "cpu", None, None, MODEL)
     with pytest.raises(ValueError, match="JSON"):
         written(JsonLinesWriter, result)
+
+
+def test_csv_for_spreadsheets_has_a_mark_and_no_formula() -> None:
+    texts = ["=1+1", "+1", "-1", "@sum", "\tx", "\rx", "cat", "'=", " =1", "", None, -0.5, 7]
+    stream = io.StringIO(newline="")
+    csv_table(stream, for_spreadsheets=True)(texts)
+    assert stream.getvalue().startswith("\ufeff")
+    assert next(csv.reader([stream.getvalue()[1:].replace("\r", "␍")])) == [
+        "'=1+1", "'+1", "'-1", "'@sum", "'\tx", "'␍x", "cat", "'=", " =1", "", "", "-0.5", "7",
+    ]  # fmt: skip
+    plain = io.StringIO(newline="")
+    csv_table(plain, for_spreadsheets=False)(["=1+1", "-1"])
+    assert plain.getvalue() == "=1+1,-1\n"
+
+
+def test_rows_for_spreadsheets_are_the_same_but_for_that() -> None:
+    stream = io.StringIO(newline="")
+    CsvWriter(stream, for_spreadsheets=True).write(result_row(GOOD._replace(path="-x.jpg"), "m"))
+    plain = written(CsvWriter, GOOD._replace(path="'-x.jpg"))
+    assert stream.getvalue() == f"\ufeff{plain}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -16,8 +17,8 @@ from mobiclass.results import FLAT_FIELDS, CsvWriter, Row, flat_rows
 _LINES_A_ROW_GROUP: Final = 50_000  # some 10 MB on their way into the file, whatever --top-k is
 
 
-def exporter(suffix: str) -> Callable[[Iterable[Row], Path], None]:
-    """Return the function that writes rows to a file with `suffix`, ``.csv`` or ``.parquet``.
+def exporter(suffix: str, *, csv_bom: bool = False) -> Callable[[Iterable[Row], Path], None]:
+    """Return the function that writes rows to a file with `suffix`, ``.csv`` (for spreadsheets too) or ``.parquet``.
 
     Raises:
         SetupError: Parquet is wanted, and pyarrow is not installed or not for this NumPy.
@@ -29,11 +30,12 @@ def exporter(suffix: str) -> Callable[[Iterable[Row], Path], None]:
             raise SetupError(
                 f"Parquet files need pyarrow ({error}): pip install 'mobiclass[parquet]', or write .csv or .jsonl"
             ) from error
-    return {".csv": write_csv, ".parquet": write_parquet}[suffix]
+        return write_parquet
+    return partial(write_csv, for_spreadsheets=True) if csv_bom else write_csv
 
 
-def write_csv(rows: Iterable[Row], path: Path) -> None:
-    """Write `rows` to the CSV file `path` (UTF-8).
+def write_csv(rows: Iterable[Row], path: Path, *, for_spreadsheets: bool = False) -> None:
+    """Write `rows` to the CSV file `path` (UTF-8); see `mobiclass.results.csv_table`.
 
     Raises:
         SetupError: it cannot be written; what was there before is untouched.
@@ -41,7 +43,7 @@ def write_csv(rows: Iterable[Row], path: Path) -> None:
     with atomic_write(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
         try:
-            writer = CsvWriter(text)
+            writer = CsvWriter(text, for_spreadsheets=for_spreadsheets)
             for row in rows:
                 writer.write(row)
         finally:

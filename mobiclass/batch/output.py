@@ -25,8 +25,10 @@ class FileOutput:
         journal: the rows; a JSONL file is its own journal.
     """
 
-    def __init__(self, output: Path, options: RowOptions, *, resume: bool, overwrite: bool) -> None:
-        """Open `output`, whose suffix is one of `OUTPUT_SUFFIXES`, for this run alone.
+    def __init__(
+        self, output: Path, options: RowOptions, *, resume: bool, overwrite: bool, csv_bom: bool = False
+    ) -> None:
+        """Open `output`, whose suffix is one of `OUTPUT_SUFFIXES`, for this run alone; `csv_bom` as in `exporter`.
 
         Raises:
             OptionsError: an earlier run's rows were made with other `options`.
@@ -35,7 +37,7 @@ class FileOutput:
         """
         journal = journal_path(output)
         self._output = output
-        self._export = None if journal == output else exporter(output.suffix.lower())
+        self._export = None if journal == output else exporter(output.suffix.lower(), csv_bom=csv_bom)
         if self._export and output.exists() and not overwrite:
             if not resume:
                 raise SetupError(

@@ -21,6 +21,8 @@ from mobiclass.cli.options import (
     ANY_PATH,
     ModelOptions,
     all_files_option,
+    check_csv_bom,
+    csv_bom_option,
     earlier_run_options,
     exclude_option,
     format_option,
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
 @model_options
 @prediction_options
 @format_option
+@csv_bom_option
 @verbosity_options
 def batch(
     sources: tuple[str, ...],
@@ -73,6 +76,7 @@ def batch(
     null: bool,
     report: Path | None,
     output_format: str | None,
+    csv_bom: bool,
     quiet: bool,
     verbose: bool,
     **how: Any,
@@ -95,6 +99,7 @@ def batch(
     from mobiclass.errors import DelegateError
 
     _check_outputs(output, report, output_format, resume=resume, overwrite=overwrite)
+    check_csv_bom(csv_bom, output_format, output)
     finder = ImageFinder(recursive=not no_recursive, all_files=all_files, null_separated=null, exclusion=exclusion)
     finder.check(sources)
     if verbose:
@@ -105,10 +110,10 @@ def batch(
     shape = row_options(classifier, options, **how)
     with ExitStack() as outputs:
         if output:
-            file = outputs.enter_context(FileOutput(output, shape, resume=resume, overwrite=overwrite))
+            file = outputs.enter_context(FileOutput(output, shape, resume=resume, overwrite=overwrite, csv_bom=csv_bom))
             run = Batch(classifier, jobs=jobs, options=shape, journal=file.journal)
         else:
-            write = outputs.enter_context(rows_to_stdout(output_format, several=True))
+            write = outputs.enter_context(rows_to_stdout(output_format, several=True, csv_bom=csv_bom))
             run = Batch(classifier, jobs=jobs, options=shape, receive=write)
         try:
             summary, interrupted_by = run_until_signal(run, finder.find(sources, stdin_bytes()), quiet=quiet)

@@ -14,6 +14,8 @@ from mobiclass.cli.signals import loaded
 from mobiclass.cli.terminal.text import echo_notice
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mobiclass.batch import Exclusion
     from mobiclass.classifier import Classifier
 
@@ -189,6 +191,17 @@ format_option = option(
     "Output", "--format", "output_format", type=click.Choice(("table", "json", "jsonl", "csv")),
     help="Output format on stdout.  [default: table on a terminal, else jsonl]",
 )  # fmt: skip
+
+csv_bom_option = option(
+    "Output", "--csv-bom", is_flag=True,
+    help="Write CSV for spreadsheets: with a byte order mark, and no cell a formula.",
+)  # fmt: skip
+
+
+def check_csv_bom(csv_bom: bool, output_format: str | None, *files: Path | None) -> None:
+    """Refuse `csv_bom` where neither the format on stdout nor a file is CSV."""
+    if csv_bom and output_format != "csv" and not any(file and file.suffix.lower() == ".csv" for file in files):
+        raise click.UsageError("--csv-bom is for CSV: add --format csv, or write to a .csv file")
 
 
 def model_options(command: Command) -> Command:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def rows_to_stdout(output_format: str | None, *, several: bool) -> Iterator[Callable[[Row], None]]:
+def rows_to_stdout(output_format: str | None, *, several: bool, csv_bom: bool) -> Iterator[Callable[[Row], None]]:
     """Give a function that writes a row to stdout at once, in `output_format`.
 
     The default is a table on a terminal and JSON lines elsewhere.
@@ -30,7 +30,7 @@ def rows_to_stdout(output_format: str | None, *, several: bool) -> Iterator[Call
     if array:
         write = array.write
     elif output_format == "csv":
-        write = CsvWriter(stream).write
+        write = CsvWriter(stream, for_spreadsheets=csv_bom).write
     elif output_format == "table" or (output_format is None and stream.isatty()):
         write = TableWriter(stream, with_paths=several).write
     else:

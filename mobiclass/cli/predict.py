@@ -8,7 +8,15 @@ from typing import Final
 import click
 
 from mobiclass.cli.option_groups import GroupedCommand
-from mobiclass.cli.options import ModelOptions, format_option, model_options, prediction_options, verbosity_options
+from mobiclass.cli.options import (
+    ModelOptions,
+    check_csv_bom,
+    csv_bom_option,
+    format_option,
+    model_options,
+    prediction_options,
+    verbosity_options,
+)
 from mobiclass.cli.output import explain, rows_to_stdout
 from mobiclass.cli.terminal.streams import show_native_output
 from mobiclass.cli.terminal.text import safe_text
@@ -22,6 +30,7 @@ _MAX_STDIN_BYTES: Final = 512 << 20  # no photo is larger; an endless stream mus
 @model_options
 @prediction_options
 @format_option
+@csv_bom_option
 @verbosity_options
 def predict(
     options: ModelOptions,
@@ -31,6 +40,7 @@ def predict(
     allow_truncated: bool,
     timing: bool,
     output_format: str | None,
+    csv_bom: bool,
     quiet: bool,
     verbose: bool,
 ) -> None:
@@ -50,6 +60,7 @@ def predict(
 
     if images.count(STDIN) > 1:
         raise click.UsageError("standard input (-) can be classified only once")
+    check_csv_bom(csv_bom, output_format)
     if verbose:
         show_native_output()
     classifier = options.load(quiet=quiet)
@@ -61,7 +72,7 @@ def predict(
         threshold=threshold,
         allow_truncated=allow_truncated,
     )
-    with rows_to_stdout(output_format, several=len(images) > 1) as write:
+    with rows_to_stdout(output_format, several=len(images) > 1, csv_bom=csv_bom) as write:
         for result in results:
             write(result_row(result, timing=timing))
             if result.error:

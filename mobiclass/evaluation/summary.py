@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from typing import Any, Final, TextIO
 
 from mobiclass.evaluation.comparison import Comparison
 from mobiclass.evaluation.metrics import Count, Tally
 from mobiclass.evaluation.truth import Truth
-from mobiclass.results import Row, printable_utf8
+from mobiclass.results import Row, csv_table, printable_utf8
 from mobiclass.tflite import ModelInfo
 
 _CSV_FIELDS: Final = ("index", "name", "images", "errors", "top1", "top5")
@@ -79,13 +78,13 @@ def evaluation_json(
     return found
 
 
-def write_classes_csv(evaluation: Evaluation, stream: TextIO) -> None:
-    """Write a header and one line per class (RFC 4180, but LF line ends)."""
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(_CSV_FIELDS)
+def write_classes_csv(evaluation: Evaluation, stream: TextIO, *, for_spreadsheets: bool = False) -> None:
+    """Write a header and one line per class; see `mobiclass.results.csv_table`."""
+    write_line = csv_table(stream, for_spreadsheets=for_spreadsheets)
+    write_line(_CSV_FIELDS)
     for index, count in sorted(evaluation.tally.classes.items()):
         counted = _counted(count)
-        writer.writerow((index, evaluation.truth.name(index), *(counted[name] for name in _CSV_FIELDS[2:])))
+        write_line((index, evaluation.truth.name(index), *(counted[name] for name in _CSV_FIELDS[2:])))
 
 
 def report_facts(evaluation: Evaluation) -> dict[str, str]:

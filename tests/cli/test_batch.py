@@ -361,3 +361,50 @@ class TestWhatWasThereBefore:
             file.write(colours.read_bytes())
         assert batch("photos", "-o", OUT, "-m", model).exit_code == 0
         assert {json.loads(line)["model"] for line in OUT.read_text(encoding="utf-8").splitlines()} == {"m\ufffd"}
+
+
+# CSV for spreadsheets
+
+
+def test_csv_for_spreadsheets_on_stdout_and_in_a_file() -> None:
+    Path("=cmd.jpg").write_bytes(jpeg("red"))
+    plain = batch("=cmd.jpg", "-k", "1", "--format", "csv").stdout
+    marked = batch("=cmd.jpg", "-k", "1", "--format", "csv", "--csv-bom").stdout
+    assert marked == "\ufeff" + plain.replace("=cmd", "'=cmd")
+    batch("=cmd.jpg", "-k", "1", "-o", "o.csv", "--csv-bom")
+    assert Path("o.csv").read_bytes() == marked.encode()
+    batch("=cmd.jpg", "-k", "1", "-o", "o.csv", "--resume")
+    assert Path("o.csv").read_bytes() == plain.encode()
+
+
+@pytest.mark.parametrize("arguments", [(), ("--format", "jsonl"), ("-o", "o.jsonl"), ("-o", "o.parquet")])
+def test_a_mark_without_csv_is_refused(arguments: tuple[str, ...]) -> None:
+    outcome = batch("x.jpg", "--csv-bom", *arguments)
+    assert (outcome.exit_code, "--csv-bom is for CSV" in outcome.stderr) == (2, True)
+
+
+# What is passed over
+
+
+def test_folders_of_systems_and_excluded_ones_are_passed_over() -> None:
+    for name in ("a.jpg", "@eaDir/a.jpg/thumb.jpg", "#recycle/b.jpg", "raw/c.jpg", "d_thumb.jpg"):
+        path = Path("nas", name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(jpeg("red"))
+    assert paths_in_csv(batch("nas", "--exclude", "raw", "--exclude", "*_thumb.*", "--format", "csv")) == ["nas/a.jpg"]
+    assert paths_in_csv(batch("nas/@eaDir", "--format", "csv")) == ["nas/@eaDir/a.jpg/thumb.jpg"]
+    outcome = batch("nas", "--exclude", "")
+    assert (outcome.exit_code, "'' is no pattern of names" in outcome.stderr) == (2, True)
+
+
+def test_a_list_of_windows_powershell_is_read() -> None:
+    Path("a.jpg").write_bytes(jpeg("red"))
+    Path("list.txt").write_bytes("\ufeffa.jpg\r\n".encode("utf-16-le"))
+    assert paths_in_csv(batch("@list.txt", "--format", "csv")) == ["a.jpg"]
+    Path("list.txt").write_bytes("a.jpg\r\n".encode("utf-16-le"))
+    outcome = batch("@list.txt")
+    assert (outcome.exit_code, "save it as UTF-8" in outcome.stderr) == (3, True)
+
+
+def paths_in_csv(outcome: Outcome) -> list[str]:
+    return list(dict.fromkeys(line["path"] for line in csv.DictReader(io.StringIO(outcome.stdout))))

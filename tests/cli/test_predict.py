@@ -654,3 +654,47 @@ def test_the_built_in_model_names_a_real_photo(photos: dict[str, Path]) -> None:
     outcome = run("predict", "-k", "1", photos["coffee.png"])
     assert (outcome.exit_code, outcome.stderr, best(outcome)) == (0, "", ["espresso"])
     assert rows(outcome)[0]["model"] == "efficientnet_lite0"
+
+
+# Label files
+
+
+def test_labels_beside_a_model_are_used_and_named(make_model: MakeModel, red: Path) -> None:
+    model = make_model(labels=None)
+    labels = model.with_name("labels.txt")
+    labels.write_text("2 bleu\n0 rouge\n1 vert\n")
+    outcome = run("predict", "--model", model, "-k", "1", red)
+    assert json.loads(outcome.stdout)["predictions"][0]["label"] == "rouge"
+    assert f"colours: taking the labels from {labels}; give --labels FILE to take others" in outcome.stderr
+    model.with_name("other.tflite").touch()
+    outcome = run("predict", "--model", model, "-k", "1", red)
+    assert json.loads(outcome.stdout)["predictions"][0]["label"] is None
+    assert f"{labels} is not used as its labels: another model, other.tflite, lies there too" in outcome.stderr
+    assert str(labels) not in run("predict", "-q", "--model", model, red).stderr
+    shown = run("models", "show", model).stdout
+    assert "none: predictions have indices only" in shown
+    assert "another model, other.tflite, lies there too" in shown
+
+
+def test_labels_are_read_in_the_forms_that_exporters_write(predict: Predict, red: Path, tmp_path: Path) -> None:
+    forms = {
+        "labels.csv": "id,name\n2,bleu\n0,rouge\n1,vert\n",
+        "config.json": '{"id2label": {"0": "rouge", "1": "vert", "2": "bleu"}}',
+        "class_indices.json": '{"bleu": 2, "rouge": 0, "vert": 1}',
+        "map.pbtxt": 'item { id: 2 name: "vert" } item { id: 1 name: "rouge" } item { id: 3 name: "bleu" }',
+        "data.yaml": "names: [rouge, vert, bleu]\n",
+    }
+    for name, content in forms.items():
+        (tmp_path / name).write_text(content)
+        outcome = predict("--labels", tmp_path / name, "-k", "1", red)
+        assert json.loads(outcome.stdout)["predictions"][0]["label"] == "rouge"
+    (tmp_path / "config.json").write_text('{"id2label": {"0": "a", "1": "b"}}')
+    outcome = predict("--labels", tmp_path / "config.json", red)
+    assert outcome.exit_code == 3
+    assert "a JSON object of id2label with 2 entries does not fit the 3 outputs of colours.tflite" in outcome.stderr
+
+
+def test_csv_for_spreadsheets_has_a_mark(predict: Predict, red: Path) -> None:
+    plain = predict("--format", "csv", red).stdout
+    assert predict("--format", "csv", "--csv-bom", red).stdout == f"\ufeff{plain}"
+    assert predict("--csv-bom", red).exit_code == 2

@@ -32,6 +32,8 @@ from mobiclass.cli.options import (
     ModelOptions,
     all_files_option,
     allow_truncated_option,
+    check_csv_bom,
+    csv_bom_option,
     earlier_run_options,
     exclude_option,
     jobs_option,
@@ -90,6 +92,7 @@ _FILE: Final = click.Path(path_type=Path, dir_okay=False, readable=False)
     "Output", "--format", "output_format", type=click.Choice(("table", "json", "csv")), default="table",
     show_default=True, help="Output format on stdout; csv has one line per class.",
 )  # fmt: skip
+@csv_bom_option
 @verbosity_options
 def evaluate(
     folder: str,
@@ -108,6 +111,7 @@ def evaluate(
     exclusion: Exclusion,
     allow_truncated: bool,
     output_format: str,
+    csv_bom: bool,
     quiet: bool,
     verbose: bool,
 ) -> None:
@@ -135,6 +139,7 @@ def evaluate(
     from mobiclass.evaluation import TOP, TemporaryRows, read_class_map
 
     _check_options(predictions, report, against, against_labels, against_map, resume=resume, overwrite=overwrite)
+    check_csv_bom(csv_bom, output_format, predictions)
     photos = _find_photos(folder, truth_file, all_files=all_files, exclusion=exclusion)
     class_map = read_class_map(map_file) if map_file else None
     class_map_there = read_class_map(against_map) if against_map else class_map
@@ -146,7 +151,9 @@ def evaluate(
     if against is not None:
         theirs = options._replace(model=against, labels=against_labels, resize=None, mean=None, std=None)
         names = tuple(first.truth.indices)
-        second = load_evaluated_model(theirs, photos, names, class_map_there, "--against-map", quiet=quiet, verbose=verbose)
+        second = load_evaluated_model(
+            theirs, photos, names, class_map_there, "--against-map", quiet=quiet, verbose=verbose
+        )
         check_agreement(first, second)
     names = tuple(name for name in (second or first).truth.indices if name in first.truth.indices)
     tell_what_is_left_out(photos, names, first.truth, quiet=quiet)
@@ -158,7 +165,8 @@ def evaluate(
     with ExitStack() as outputs:
         output = kept = None
         if predictions:
-            output = outputs.enter_context(FileOutput(predictions, shape, resume=resume, overwrite=overwrite))
+            file = FileOutput(predictions, shape, resume=resume, overwrite=overwrite, csv_bom=csv_bom)
+            output = outputs.enter_context(file)
         elif second or report:
             kept = outputs.enter_context(TemporaryRows())
         rows = output.journal.rows if output else kept.rows if kept else None
@@ -176,7 +184,7 @@ def evaluate(
             if second and rows and not interrupted_by:
                 found_there, comparison, interrupted_by = run.compare(second, rows())
         finally:  # whatever became of the second model, the first one's figures hold
-            _print(found, found_there, comparison, output_format)
+            _print(found, found_there, comparison, output_format, csv_bom)
         if report and rows and not interrupted_by:
             _write_report(rows, report, found)
     _conclude(found, interrupted_by, resumable=predictions is not None, quiet=quiet)
@@ -271,7 +279,11 @@ class _Run(NamedTuple):
 
 
 def _print(
-    evaluation: Evaluation, against: Evaluation | None, comparison: Comparison | None, output_format: str
+    evaluation: Evaluation,
+    against: Evaluation | None,
+    comparison: Comparison | None,
+    output_format: str,
+    csv_bom: bool,
 ) -> None:
     from mobiclass.evaluation import evaluation_json, write_classes_csv
 
@@ -280,7 +292,7 @@ def _print(
 
         click.echo(json.dumps(evaluation_json(evaluation, against, comparison), ensure_ascii=False, indent=2))
     elif output_format == "csv":
-        write_classes_csv(evaluation, sys.stdout)
+        write_classes_csv(evaluation, sys.stdout, for_spreadsheets=csv_bom)
     else:
         from mobiclass.cli.evaluate.table import comparison_text, evaluation_text
 

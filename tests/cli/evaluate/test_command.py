@@ -556,3 +556,11 @@ def test_labels_of_a_table_that_are_no_classes_are_refused_and_may_be_mapped() -
     assert found("flat", "--truth", "truth.csv", "--map", "map.csv")["top1"] == 1.0
     outcome = evaluate("none", "--truth", "truth.csv")
     assert (outcome.exit_code, "none: not a folder" in outcome.stderr) == (3, True)
+
+
+def test_csv_for_spreadsheets_has_a_mark(mixed: str) -> None:
+    plain = evaluate(mixed, "--format", "csv").stdout
+    assert evaluate(mixed, "--format", "csv", "--csv-bom").stdout == f"\ufeff{plain}"
+    evaluate(mixed, "--predictions", "rows.csv", "--csv-bom")
+    assert Path("rows.csv").read_bytes().startswith(b"\xef\xbb\xbfpath,")
+    assert evaluate(mixed, "--csv-bom").exit_code == 2
