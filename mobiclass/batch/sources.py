@@ -17,12 +17,14 @@ from typing import Final, cast
 
 from mobiclass.batch.exclusion import Exclusion
 from mobiclass.batch.path_lists import is_pipe_or_device, open_list, split_list
+from mobiclass.batch.raw_pairs import RAW_SUFFIXES, without_paired_raws
 from mobiclass.batch.wildcards import fixed_folder, has_wildcards, is_folder, matching_paths
 
 IMAGE_SUFFIXES: Final = {
     ".apng", ".avif", ".avifs", ".bmp", ".dib", ".gif", ".heic", ".heics", ".heif", ".hif", ".ico", ".j2c", ".j2k",
     ".jfif", ".jp2", ".jpc", ".jpe", ".jpeg", ".jpf", ".jpg", ".jpx", ".mpo", ".pbm", ".pcx", ".pgm", ".png", ".pnm",
     ".ppm", ".psd", ".qoi", ".sgi", ".tga", ".tif", ".tiff", ".webp",
+    *RAW_SUFFIXES,
 }  # fmt: skip
 """The suffixes, in lower case, of images in folders. A file that is named explicitly may have any."""
 
@@ -34,6 +36,9 @@ class ImageFinder:
 
     It remembers eight bytes for each file of a folder, and 16 for each that was reached by name or through a symbolic
     link. Hard links are files of their own.
+
+    Attributes:
+        paired_raws: the raw files that folders had beside a JPEG of the same photo, and that were not given.
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class ImageFinder:
         self._exclusion = exclusion or Exclusion()
         self._listed_folders: dict[str, array[int]] = {}  # the hashes of the names that each gave, sorted
         self._single_files: set[bytes] = set()
+        self.paired_raws = 0
 
     def check(self, sources: Iterable[str]) -> None:
         """Check that lists are lists and can be read, before anything is done.
@@ -165,7 +171,9 @@ class ImageFinder:
                     files.append(entry.name)
                     if entry.is_symlink():
                         links.add(entry.name)
-        return sorted(files), links, sorted(subfolders)
+        unpaired = without_paired_raws(files)
+        self.paired_raws += len(files) - len(unpaired)
+        return sorted(unpaired), links, sorted(subfolders)
 
     def _is_wanted(self, name: str) -> bool:
         return self._all_files or is_image_name(name)

@@ -124,6 +124,8 @@ def batch(
             finish_output(file)
             if report:
                 _write_report(file.journal.rows(), report, classifier.model.name, summary)
+    if finder.paired_raws and not quiet:
+        click.echo(f"mobiclass: {finder.paired_raws} raw files left out: the JPEG beside each is classified", err=True)
     _conclude(summary, interrupted_by, resumable=output is not None, quiet=quiet)
 
 

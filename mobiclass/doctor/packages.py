@@ -40,6 +40,7 @@ NEEDED: Final = (
 )
 EXTRAS: Final = (
     Extra(Package("pi-heif", "pi_heif"), "HEIC photos", "heif"),
+    Extra(Package("rawpy", "rawpy"), "cameras' raw files", "raw"),
     Extra(Package("pyarrow", "pyarrow.parquet"), "Parquet files", "parquet"),
     Extra(Package("matplotlib", "matplotlib.figure"), "pictures of benchmarks", "plots"),
 )
