@@ -16,6 +16,7 @@ from mobiclass._system import run_child
 from mobiclass.errors import ImageError
 from mobiclass.images.limits import MAX_DECODED_BYTES
 
+_WORKER: Final = "mobiclass.images.raw.worker"
 _TIMEOUT_SECONDS: Final = 120  # a Pi Zero needs some ten for 24 megapixels
 
 
@@ -53,7 +54,7 @@ def read_raw(content: bytes, *, min_height: int, min_width: int, preview: bool =
     """
     try:
         ended = run_child(
-            "mobiclass.images.raw.worker",
+            _WORKER,
             json.dumps([min_height, min_width, preview]),
             stdin=content,
             timeout_seconds=_TIMEOUT_SECONDS,
