@@ -28,12 +28,12 @@ OTHERS: dict[str, Any] = {
 SHAPES_NO_ROW = {
     # which photos, and where rows go
     "sources", "folder", "output", "predictions", "report", "resume", "overwrite", "no_recursive", "all_files", "null",
-    "exclusion",
+    "exclusion", "csv_bom",
     "output_format", "quiet", "verbose", "help",
     # how it runs
     "jobs", "device", "device_timeout", "runtime", "num_threads",
     # compared on its own, row by row: the model, and the truth
-    "model", "map_file",
+    "model", "map_file", "truth_file",
     # the second model's, whose rows are not kept
     "against", "against_labels", "against_map",
 }  # fmt: skip
