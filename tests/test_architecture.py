@@ -61,7 +61,7 @@ ENTRANCES: Final = {"mobiclass", "mobiclass.__main__", "tools"}
 TESTED_ELSEWHERE: Final = {
     "benchmark/worker": "benchmark/test_measurement",
     "cli/benchmark/formats": "cli/benchmark/test_command",
-    "cli/description": "cli/models/test_show",
+    "cli/model_facts": "cli/models/test_show",
     "cli/evaluate/evaluated_models": "cli/evaluate/test_command",
     "cli/long_runs": "cli/test_batch_signals",
     "cli/models/layer_json": "cli/models/test_show",

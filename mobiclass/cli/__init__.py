@@ -26,7 +26,7 @@ EXIT_CLOSED_PIPE: Final = 128 + 13  # SIGPIPE, which Windows' signal module does
 
 _COMMANDS: Final = {
     "batch": "Classify every image in folders, files, globs and lists.",
-    "benchmark": "Measure latency, throughput and memory use of models on this machine.",
+    "benchmark": "Measure the latency, throughput and memory use of models.",
     "doctor": "Check this machine and this installation, and suggest fixes.",
     "evaluate": "Measure the accuracy of a model on labelled photos.",
     "models": "List, fetch and inspect models.",
@@ -39,11 +39,9 @@ class Program(click.Group):
     """A group of commands that turns what they raise into a message on stderr and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the commands."""
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load the command `cmd_name`."""
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = getattr(importlib.import_module(f"mobiclass.cli.{cmd_name}"), cmd_name)
@@ -62,7 +60,6 @@ class Program(click.Group):
             _cannot_write(error)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was asked for."""
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()

@@ -55,7 +55,7 @@ def explain(classifier: Classifier, *, quiet: bool, verbose: bool) -> None:
     """Say on stderr what was chosen (with -v), and what had to be guessed (unless -q)."""
     model = classifier.model
     if verbose:
-        from mobiclass.cli.description import facts_text, model_facts
+        from mobiclass.cli.model_facts import facts_text, model_facts
 
         click.echo(facts_text(model_facts(model)), err=True)
         click.echo(

@@ -100,7 +100,7 @@ def find_model(name_or_path: str | os.PathLike[str] | None = None) -> Path:
         return data_folder() / f"{BUILT_IN}{_SUFFIX}"
     entry = entry_by_name(wanted)
     if entry and (path := cache_folder() / entry.file).is_file():
-        _require_the_known_bytes(path, entry)
+        _require_intact(path, entry)
         return path
     models = {path.name.removesuffix(_SUFFIX).lower(): path for path in _known_files()}
     if wanted.lower() in models:
@@ -132,7 +132,7 @@ def near_misses(wanted: str) -> str:
     return f" (did you mean {', '.join(others)} or {last}?)" if others else f" (did you mean {last}?)"
 
 
-def _require_the_known_bytes(path: Path, entry: CatalogEntry) -> None:
+def _require_intact(path: Path, entry: CatalogEntry) -> None:
     """Refuse another model, or a damaged one, under a name that stands for one file only."""
     from mobiclass.hub.cache import holds
 

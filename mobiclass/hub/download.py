@@ -94,7 +94,7 @@ def pull(entry: CatalogEntry, folder: Path, observer: Observer) -> Outcome:
             outcome: Outcome = "replaced" if path.exists() else "fetched"
             _require_room(folder, entry.bytes - part.length)
             _fill(part, url, entry, observer)
-            part.become(path)
+            part.rename_to(path)
             return outcome
     except OSError as error:
         raise DownloadError(
@@ -108,7 +108,7 @@ def _fill(part: PartialFile, url: str, entry: CatalogEntry, observer: Observer) 
     failures, most, begun_again = 0, part.length, False
     while True:
         if part.length > entry.bytes:  # nothing that we wrote
-            part.empty()
+            part.truncate()
         if part.length == entry.bytes:
             if holds(part.path, entry.bytes, entry.sha256):
                 return
@@ -119,12 +119,12 @@ def _fill(part: PartialFile, url: str, entry: CatalogEntry, observer: Observer) 
                     "does not help, set MOBICLASS_MIRROR to another source"
                 )
             begun_again = True
-            part.empty()  # pieces of different files, perhaps: once more, in one piece
+            part.truncate()  # pieces of different files, perhaps: once more, in one piece
         observer.received(part.length)
         try:
             _receive(part, url, entry, observer)
         except RangeRefusedError:
-            part.empty()
+            part.truncate()
         except TransientError as error:
             failures = 1 if part.length >= most + _WORTH_BYTES else failures + 1
             most = max(most, part.length)
@@ -142,7 +142,7 @@ def _receive(part: PartialFile, url: str, entry: CatalogEntry, observer: Observe
             hint = ": perhaps a login page" if answer.media_type == "text/html" else ""
             raise DownloadError(f"{url}: is not {entry.name}: {answer.length:,} bytes long, not {entry.bytes:,}{hint}")
         if answer.offset != part.length:
-            part.empty()
+            part.truncate()
         part.pieces += 1
         for block in answer.blocks:
             if part.length + len(block) > entry.bytes:

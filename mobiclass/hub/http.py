@@ -46,7 +46,6 @@ class TransientError(Exception):
     """
 
     def __init__(self, reason: str, pause_seconds: float = 0) -> None:
-        """Say what happened."""
         super().__init__(reason)
         self.pause_seconds = pause_seconds
 

@@ -31,7 +31,6 @@ class PartialFile:
     """
 
     def __init__(self, path: Path, descriptor: int) -> None:
-        """Take the open file at `path`."""
         self.path = path
         self.length = os.fstat(descriptor).st_size
         self.pieces = 2 if self.length else 0
@@ -43,19 +42,17 @@ class PartialFile:
         return self._descriptor
 
     def append(self, block: bytes) -> None:
-        """Write `block` to its end."""
         view = memoryview(block)
         while view:
             written = os.write(self._open_descriptor, view)
             self.length += written
             view = view[written:]
 
-    def empty(self) -> None:
-        """Delete the content."""
+    def truncate(self) -> None:
         os.ftruncate(self._open_descriptor, 0)
         self.length = self.pieces = 0
 
-    def become(self, path: Path) -> None:
+    def rename_to(self, path: Path) -> None:
         """Rename to `path`, durably: whole even after a power cut."""
         os.fsync(self._open_descriptor)
         if os.name == "nt":  # Windows renames no open file
@@ -69,7 +66,6 @@ class PartialFile:
                 os.close(folder)
 
     def discard(self) -> None:
-        """Delete the file."""
         self.path.unlink(missing_ok=True)
 
     def close(self) -> None:

@@ -134,7 +134,6 @@ class Layer(NamedTuple):
         return weights.shape[1], weights.shape[2]
 
     def input(self, place: int) -> LayerTensor | None:
-        """Give the input at `place`, if there is one."""
         return self.inputs[place] if place < len(self.inputs) else None
 
     @property

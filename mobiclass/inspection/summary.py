@@ -54,7 +54,7 @@ class Inspection:
         costs: the cost of each layer.
         totals: the cost of the model.
         pairs: the depthwise-separable convolutions.
-        floats: the places of the layers that compute in floating point.
+        float_layers: the places of the layers that compute in floating point.
         unsupported_reasons: for each layer, why the Edge TPU cannot run it, or ``None``.
         edgetpu_runtime: the oldest version of the Edge TPU's runtime that a compiled model runs on, if it says so.
         other_subgraphs: the number of further subgraphs, run by control flow; `layers` does not have theirs.
@@ -67,7 +67,7 @@ class Inspection:
     costs: tuple[Cost, ...]
     totals: Totals
     pairs: tuple[SeparablePair, ...]
-    floats: tuple[int, ...]
+    float_layers: tuple[int, ...]
     unsupported_reasons: tuple[str | None, ...]
     edgetpu_runtime: int | None
     other_subgraphs: int
@@ -77,11 +77,10 @@ class Inspection:
 
     @property
     def edgetpu_compiled(self) -> bool:
-        """Whether it was compiled for the Edge TPU."""
         return any(layer.custom_name == EDGETPU_CUSTOM_OP for layer in self.layers)
 
     @property
-    def left_to_cpu(self) -> tuple[int, ...]:
+    def cpu_layers(self) -> tuple[int, ...]:
         """The layers that an Edge TPU would leave to the CPU: of a compiled model, all that is not compiled."""
         if self.edgetpu_compiled:
             return tuple(at for at, layer in enumerate(self.layers) if layer.custom_name != EDGETPU_CUSTOM_OP)
@@ -104,7 +103,7 @@ def inspect_model(content: bytes, file: str) -> Inspection:
         costs=costs,
         totals=total_costs(main.layers, costs),
         pairs=separable_pairs(main.layers, costs),
-        floats=float_layers(main),
+        float_layers=float_layers(main),
         unsupported_reasons=tuple(unsupported_reason(layer) for layer in main.layers),
         edgetpu_runtime=_edgetpu_runtime(main.layers),
         other_subgraphs=len(others),

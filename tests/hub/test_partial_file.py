@@ -23,7 +23,7 @@ def test_it_takes_its_name_when_it_is_whole(tmp_path: Path) -> None:
         part.append(b"abc")
         part.append(b"d")
         assert (part.length, part_path.read_bytes()) == (4, b"abcd")
-        part.become(path)
+        part.rename_to(path)
     assert [entry.name for entry in tmp_path.iterdir()] == ["m"]
     assert path.read_bytes() == b"abcd"
     mask = os.umask(0)
@@ -41,7 +41,7 @@ def test_what_an_interruption_leaves_is_gone_on_with(tmp_path: Path) -> None:
         assert part.pieces >= 2  # nobody knows where it came from
         part.append(b"d")
         assert part_path.read_bytes() == b"abcd"
-        part.empty()
+        part.truncate()
         assert (part.length, part.pieces, part_path.read_bytes()) == (0, 0, b"")
 
 

@@ -22,7 +22,7 @@ def test_the_built_in_model_is_known_by_its_hash() -> None:
     assert found.published is not None
     assert (found.published.parameters, found.published.multiply_adds) == (4_700_000, 407_000_000)
     assert found.published.of == "EfficientNet Lite0, alpha 1, resolution 224"
-    assert (found.floats, found.left_to_cpu, len(found.pairs)) == ((), (), 16)
+    assert (found.float_layers, found.cpu_layers, len(found.pairs)) == ((), (), 16)
 
 
 def test_a_network_of_one_s_own_is_known_by_its_convolutions() -> None:
@@ -69,14 +69,14 @@ def test_of_a_compiled_model_all_else_is_left_to_the_cpu() -> None:
     ]
     found = inspect_model(graph(tensors, operators, [0], [3]), "m")
     assert found.edgetpu_compiled
-    assert found.left_to_cpu == (1, 2)
+    assert found.cpu_layers == (1, 2)
     assert found.edgetpu_runtime is None
 
 
 def test_of_another_model_what_the_edge_tpu_cannot_run_is_left_to_the_cpu() -> None:
     found = inspect_model(colour_model(dtype="float32"), "m")
-    assert found.left_to_cpu == found.floats == (0, 1, 2)
-    assert inspect_model(colour_model(dtype="int8"), "m").left_to_cpu == ()
+    assert found.cpu_layers == found.float_layers == (0, 1, 2)
+    assert inspect_model(colour_model(dtype="int8"), "m").cpu_layers == ()
 
 
 def test_models_of_any_inputs_are_looked_into() -> None:

@@ -38,8 +38,7 @@ _NARROWEST_NAME: Final = 14
 class MeasurementWriter(Protocol):
     """Writes one measurement after the other."""
 
-    def write(self, measurement: Measurement) -> None:
-        """Write one measurement."""
+    def write(self, measurement: Measurement) -> None: ...
 
     def close(self) -> None:
         """Write what comes after the last one."""

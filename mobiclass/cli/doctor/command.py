@@ -43,17 +43,17 @@ def doctor(output_format: str, timeout: float, quiet: bool, verbose: bool) -> No
       MOBICLASS_DEVICE=edgetpu mobiclass doctor
       mobiclass doctor --format json | jq '.checks[] | select(.status != "ok")'
     """
-    from mobiclass.cli.doctor.checkup import JsonReport, TableReport, Waiting, summary
+    from mobiclass.cli.doctor.formats import CheckProgress, JsonReport, TableReport, summary
     from mobiclass.doctor import Environment, examine
     from mobiclass.errors import SetupError
 
     report = (JsonReport if output_format == "json" else TableReport)(sys.stdout)
-    waiting = Waiting(sys.stderr, quiet=quiet)
+    progress = CheckProgress(sys.stderr, quiet=quiet)
     findings = []
     seconds: dict[str, float] = {}
     start = last = monotonic()
-    for finding in examine(Environment(timeout_seconds=timeout), _options_set(), waiting.say):
-        waiting.clear()
+    for finding in examine(Environment(timeout_seconds=timeout), _options_set(), progress.show):
+        progress.clear()
         now = monotonic()
         seconds[finding.name] = seconds.get(finding.name, 0) + now - last
         last = now

@@ -27,11 +27,11 @@ def layers_json(inspection: Inspection) -> dict[str, Any]:
         "separable": [
             {**pair._asdict(), "ratio": pair.ratio, "formula": pair.formula} for pair in inspection.pairs
         ],
-        "float_layers": list(inspection.floats),
+        "float_layers": list(inspection.float_layers),
         "edgetpu": {
             "compiled": inspection.edgetpu_compiled,
             "min_runtime": inspection.edgetpu_runtime,
-            "cpu_layers": list(inspection.left_to_cpu),
+            "cpu_layers": list(inspection.cpu_layers),
         },
     }  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mobiclass.cli.description import Fact, facts_text
+from mobiclass.cli.model_facts import Fact, facts_text
 from mobiclass.cli.terminal.text import fit_text, safe_text, text_width
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _summary(inspection: Inspection) -> list[Fact]:
         standard = sum(pair.standard_multiply_adds for pair in inspection.pairs)
         text = f"{_count(len(inspection.pairs), 'pair')}: {spent:,} multiply-adds instead of {standard:,}"
         facts.append(Fact("separable", f"{text} for standard convolutions ({_percent(spent / standard)})", ""))
-    facts.append(Fact("float layers", _named(inspection.layers, inspection.floats) or "none", ""))
+    facts.append(Fact("float layers", _named(inspection.layers, inspection.float_layers) or "none", ""))
     return facts + _edgetpu(inspection)
 
 
@@ -112,7 +112,7 @@ def _totals(inspection: Inspection) -> list[Fact]:
 
 
 def _edgetpu(inspection: Inspection) -> list[Fact]:
-    left = inspection.left_to_cpu
+    left = inspection.cpu_layers
     if inspection.edgetpu_compiled:
         runtime = inspection.edgetpu_runtime
         needs = f"; needs its runtime {runtime} or newer" if runtime else ""

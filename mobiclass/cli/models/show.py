@@ -16,7 +16,7 @@ from mobiclass.cli.options import ANY_PATH, preprocessing_options
 from mobiclass.cli.terminal.text import safe_text, terminal_width
 
 if TYPE_CHECKING:
-    from mobiclass.cli.description import Fact
+    from mobiclass.cli.model_facts import Fact
     from mobiclass.tflite import ModelFile, ModelInfo
 
 _ALL_COLUMNS: Final = 200  # into a file or a pipe
@@ -98,7 +98,7 @@ class _Description(NamedTuple):
 
 
 def _describe_classifier(info: ModelInfo) -> _Description:
-    from mobiclass.cli.description import model_facts, model_json
+    from mobiclass.cli.model_facts import model_facts, model_json
 
     return _Description(info, lambda: model_facts(info), lambda: model_json(info))
 
@@ -109,7 +109,7 @@ def _describe_any(path: Path, reason: str) -> _Description:
     Raises:
         ModelError: it is no model at all.
     """
-    from mobiclass.cli.description import graph_facts, graph_json
+    from mobiclass.cli.model_facts import graph_facts, graph_json
     from mobiclass.tflite import read_graph, read_model_file
 
     model = read_model_file(path)
@@ -131,7 +131,7 @@ def _print(description: _Description, output_format: str, *, layers: bool) -> No
         fields = description.fields() | (layers_json(inspection) if inspection else {})
         click.echo(json.dumps(fields, ensure_ascii=False, indent=2))
         return
-    from mobiclass.cli.description import facts_text
+    from mobiclass.cli.model_facts import facts_text
     from mobiclass.cli.models.layer_table import layers_text
 
     click.echo(facts_text(description.facts()))

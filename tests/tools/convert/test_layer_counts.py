@@ -60,9 +60,9 @@ def test_counts_equal_the_closed_form(case: str, quantized: bool) -> None:
     assert inspection.architecture == (name, alpha, False)
     assert inspection.published is not None
     assert inspection.published.source == PUBLISHED[name].source
-    assert (inspection.floats == ()) == quantized
+    assert (inspection.float_layers == ()) == quantized
     assert len(inspection.pairs) == (13 if name == "mobilenet_v1" else 17)
-    assert (inspection.left_to_cpu == ()) == quantized
+    assert (inspection.cpu_layers == ()) == quantized
 
 
 def test_v1_at_224_has_the_published_569_million_multiply_adds_and_4_2_million_parameters() -> None:

@@ -26,7 +26,6 @@ class TableReport:
     """Writes a finding as a line, as it comes: wrapped and coloured on a terminal that can, else plain and whole."""
 
     def __init__(self, stream: TextIO) -> None:
-        """Write to `stream`."""
         self._stream = stream
         self._on_terminal = stream.isatty()
         self._width = terminal_width(stream)
@@ -35,7 +34,6 @@ class TableReport:
         self._unicode = (stream.encoding or "utf-8").lower().replace("-", "") == "utf8"
 
     def write(self, finding: Finding) -> None:
-        """Write the line of `finding`, and its fix."""
         text, fix = safe_text(finding.text), safe_text(finding.fix or "")
         name = f"{safe_text(finding.name):<{_NAME_CELLS}}"
         status = f"{finding.status:<{_STATUS_CELLS}}"
@@ -54,23 +52,20 @@ class TableReport:
         self._stream.flush()
 
     def close(self) -> None:
-        """Write nothing more."""
+        pass
 
 
 class JsonReport:
     """Writes all findings as one JSON object, when they are complete."""
 
     def __init__(self, stream: TextIO) -> None:
-        """Write to `stream`."""
         self._stream = stream
         self._findings: list[Finding] = []
 
     def write(self, finding: Finding) -> None:
-        """Take `finding` in."""
         self._findings.append(finding)
 
     def close(self) -> None:
-        """Write the object."""
         import json
 
         checks = [
@@ -81,23 +76,20 @@ class JsonReport:
         self._stream.write(json.dumps({"ok": ok, "checks": checks}, ensure_ascii=False, indent=2) + "\n")
 
 
-class Waiting:
+class CheckProgress:
     """Shows on a terminal which check is running; does nothing elsewhere."""
 
     def __init__(self, stream: TextIO, *, quiet: bool) -> None:
-        """Write to `stream` unless `quiet`."""
         self._stream = stream if stream.isatty() and not quiet else None
         self._shown = False
 
-    def say(self, name: str) -> None:
-        """Show that `name` is being checked."""
+    def show(self, name: str) -> None:
         if self._stream:
             self._stream.write(f"\rchecking: {name} ...")
             self._stream.flush()
             self._shown = True
 
     def clear(self) -> None:
-        """Take the line away."""
         if self._stream and self._shown:
             self._stream.write(f"\r{' ' * 40}\r")
             self._stream.flush()

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from mobiclass.cli.doctor.checkup import JsonReport, TableReport, Waiting, summary
+from mobiclass.cli.doctor.formats import CheckProgress, JsonReport, TableReport, summary
 from mobiclass.doctor.finding import Finding
 
 OK = Finding("numpy", "ok", "2.4.6")
@@ -88,21 +88,21 @@ def test_json_is_one_object() -> None:
 
 def test_waiting_is_shown_on_a_terminal_and_taken_away() -> None:
     stream = Terminal()
-    waiting = Waiting(stream, quiet=False)
-    waiting.clear()
+    progress = CheckProgress(stream, quiet=False)
+    progress.clear()
     assert stream.getvalue() == ""
-    waiting.say("self-test")
+    progress.show("self-test")
     assert stream.getvalue() == "\rchecking: self-test ..."
-    waiting.clear()
+    progress.clear()
     assert stream.getvalue().endswith("\r")
     assert not stream.getvalue().rpartition("\r")[0].rpartition("\r")[2].strip()
 
 
 @pytest.mark.parametrize(("stream", "quiet"), [(Terminal(), True), (io.StringIO(), False)])
 def test_nothing_is_shown_to_nobody(stream: io.StringIO, quiet: bool) -> None:
-    waiting = Waiting(stream, quiet=quiet)
-    waiting.say("self-test")
-    waiting.clear()
+    progress = CheckProgress(stream, quiet=quiet)
+    progress.show("self-test")
+    progress.clear()
     assert stream.getvalue() == ""
 
 
