@@ -66,7 +66,7 @@ def explain(classifier: Classifier, *, quiet: bool, verbose: bool) -> None:
     if quiet:
         return
     if model.nearby_labels:
-        from mobiclass.cli.description import nearby_labels_text
+        from mobiclass.cli.model_facts import nearby_labels_text
 
         click.echo(
             f"mobiclass: {safe_text(model.name)}: {safe_text(nearby_labels_text(model.nearby_labels))}", err=True
