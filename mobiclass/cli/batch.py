@@ -96,7 +96,6 @@ def batch(
       find . -name '*.jpg' -print0 | mobiclass batch -0 - -o results.parquet
     """
     from mobiclass.batch import Batch, FileOutput, ImageFinder
-    from mobiclass.errors import DelegateError
 
     _check_outputs(output, report, output_format, resume=resume, overwrite=overwrite)
     check_csv_bom(csv_bom, output_format, output)
@@ -115,11 +114,9 @@ def batch(
         else:
             write = outputs.enter_context(rows_to_stdout(output_format, several=True, csv_bom=csv_bom))
             run = Batch(classifier, jobs=jobs, options=shape, receive=write)
-        try:
-            summary, interrupted_by = run_until_signal(run, finder.find(sources, stdin_bytes()), quiet=quiet)
-        except DelegateError:
-            tell_how_to_resume("the device failed; once it works, to resume", resumable=bool(output), quiet=quiet)
-            raise
+        summary, interrupted_by = run_until_signal(
+            run, finder.find(sources, stdin_bytes()), resumable=output is not None, quiet=quiet
+        )
         if output and not interrupted_by:
             finish_output(file)
             if report:

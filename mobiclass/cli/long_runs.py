@@ -17,6 +17,7 @@ import click
 from mobiclass.cli.options import ModelOptions
 from mobiclass.cli.terminal.progress import ProgressBar
 from mobiclass.cli.terminal.text import safe_text
+from mobiclass.errors import DelegateError
 
 if TYPE_CHECKING:
     from mobiclass.batch import Batch, BatchSummary, FileOutput, RowOptions
@@ -76,8 +77,12 @@ def row_options(classifier: Classifier, model: ModelOptions, **prediction: Any) 
     return RowOptions(**{field.name: given[field.name] for field in fields(RowOptions)})
 
 
-def run_until_signal(run: Batch, paths: Iterator[str], *, quiet: bool) -> tuple[BatchSummary, int | None]:
+def run_until_signal(
+    run: Batch, paths: Iterator[str], *, resumable: bool, quiet: bool
+) -> tuple[BatchSummary, int | None]:
     """Run the batch; after a first signal it finishes the images in flight, a second one ends it at once.
+
+    If the device fails and the batch is `resumable`, stderr says how to resume it.
 
     Returns:
         The summary, and the number of the signal that interrupted the batch, if one did.
@@ -96,6 +101,10 @@ def run_until_signal(run: Batch, paths: Iterator[str], *, quiet: bool) -> tuple[
     handlers = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         summary = run.run(paths, bar.update)
+    except DelegateError:
+        bar.close()
+        tell_how_to_resume("the device failed; once it works, to resume", resumable=resumable, quiet=quiet)
+        raise
     finally:
         bar.close()
         for number, handler in handlers.items():

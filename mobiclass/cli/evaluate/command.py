@@ -135,7 +135,6 @@ def evaluate(
       mobiclass evaluate photos/ --against mobilenet_v1_0.25_128_quant
     """
     from mobiclass.batch import FileOutput
-    from mobiclass.errors import DelegateError
     from mobiclass.evaluation import TOP, TemporaryRows, read_class_map
 
     _check_options(predictions, report, against, against_labels, against_map, resume=resume, overwrite=overwrite)
@@ -170,13 +169,9 @@ def evaluate(
         elif second or report:
             kept = outputs.enter_context(TemporaryRows())
         rows = output.journal.rows if output else kept.rows if kept else None
-        try:
-            found, interrupted_by = run.evaluate(
-                first, journal=output.journal if output else None, receive=kept.write if kept else None
-            )
-        except DelegateError:
-            tell_how_to_resume("the device failed; once it works, to resume", resumable=bool(output), quiet=quiet)
-            raise
+        found, interrupted_by = run.evaluate(
+            first, journal=output.journal if output else None, receive=kept.write if kept else None
+        )
         found_there, comparison = None, None
         try:
             if output and not interrupted_by:
@@ -251,7 +246,9 @@ class _Run(NamedTuple):
             receive=count,
             fields=truth.fields,
         )
-        summary, interrupted_by = run_until_signal(batch, self.photos.paths(self.names), quiet=self.quiet)
+        summary, interrupted_by = run_until_signal(
+            batch, self.photos.paths(self.names), resumable=journal is not None, quiet=self.quiet
+        )
         if not self.quiet:
             click.echo(rate_text(summary), err=True)
             if not interrupted_by and (empty := truth.names_without_photos):
