@@ -236,7 +236,7 @@ def _open_locked(path: Path) -> int:
     """Open `path` to read and append, created if need be, for this run alone; return its descriptor."""
 
     def taken() -> NoReturn:
-        raise SetupError(f"{path}: another run is writing these results; wait for it, or choose another -o")
+        raise SetupError(f"{path}: another run is writing these results; wait for it, or write to another file")
 
     try:
         return open_locked(

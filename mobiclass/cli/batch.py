@@ -31,7 +31,7 @@ from mobiclass.cli.options import (
     prediction_options,
     verbosity_options,
 )
-from mobiclass.cli.output import explain, rows_to_stdout
+from mobiclass.cli.output import explain, rows_to_stdout, suggest_allow_truncated
 from mobiclass.cli.terminal.progress import summary_facts, summary_text
 from mobiclass.cli.terminal.streams import show_native_output, stdin_bytes
 
@@ -123,7 +123,8 @@ def batch(
                 _write_report(file.journal.rows(), report, classifier.model.name, summary)
     if finder.paired_raws and not quiet:
         click.echo(f"mobiclass: {finder.paired_raws} raw files left out: the JPEG beside each is classified", err=True)
-    _conclude(summary, interrupted_by, resumable=output is not None, quiet=quiet)
+    allowed: bool = how["allow_truncated"]
+    _conclude(summary, interrupted_by, resumable=output is not None, allow_truncated=allowed, quiet=quiet)
 
 
 def _check_outputs(
@@ -147,7 +148,9 @@ def _write_report(rows: Iterator[Row], report: Path, model: str, summary: BatchS
     write_report(rows, report, title=f"{summary.images} images, {model}", summary=summary_facts(summary))
 
 
-def _conclude(summary: BatchSummary, interrupted_by: int | None, *, resumable: bool, quiet: bool) -> None:
+def _conclude(
+    summary: BatchSummary, interrupted_by: int | None, *, resumable: bool, allow_truncated: bool, quiet: bool
+) -> None:
     """Print the summary and set the exit code."""
     from mobiclass.errors import ImageError
 
@@ -155,6 +158,7 @@ def _conclude(summary: BatchSummary, interrupted_by: int | None, *, resumable: b
         click.echo(summary_text(summary), err=True)
         if not summary.images and not summary.interrupted:
             click.echo("no images found; --all-files tries files of any suffix in folders", err=True)
+    suggest_allow_truncated(summary.failures, allowed=allow_truncated, quiet=quiet)
     context = click.get_current_context()
     if interrupted_by:
         tell_how_to_resume("interrupted; to resume", resumable=resumable, quiet=quiet)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -49,6 +49,12 @@ def rows_to_stdout(output_format: str | None, *, several: bool, csv_bom: bool) -
     finally:
         if array and not stream_failed:
             array.close()  # what was interrupted is JSON too
+
+
+def suggest_allow_truncated(kinds: Container[str], *, allowed: bool, quiet: bool) -> None:
+    """Suggest ``--allow-truncated`` where it was not given and the errors' `kinds` include a file that is cut short."""
+    if "truncated" in kinds and not allowed and not quiet:
+        click.echo("mobiclass: --allow-truncated decodes what there is of images that are cut short", err=True)
 
 
 def explain(classifier: Classifier, *, quiet: bool, verbose: bool) -> None:

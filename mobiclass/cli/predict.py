@@ -17,7 +17,7 @@ from mobiclass.cli.options import (
     prediction_options,
     verbosity_options,
 )
-from mobiclass.cli.output import explain, rows_to_stdout
+from mobiclass.cli.output import explain, rows_to_stdout, suggest_allow_truncated
 from mobiclass.cli.terminal.streams import show_native_output
 from mobiclass.cli.terminal.text import safe_text
 
@@ -65,7 +65,7 @@ def predict(
         show_native_output()
     classifier = options.load(quiet=quiet)
     explain(classifier, quiet=quiet, verbose=verbose)
-    failed = 0
+    failures: set[str] = set()
     results = classifier.classify_many(
         (_read_stdin() if path == STDIN else path for path in images),
         top_k=top_k,
@@ -76,10 +76,11 @@ def predict(
         for result in results:
             write(result_row(result, timing=timing))
             if result.error:
-                failed += 1
+                failures.add(result.error.kind)
                 if not quiet:
                     click.echo(f"mobiclass: {safe_text(result.path)}: {safe_text(result.error.reason)}", err=True)
-    if failed:
+    suggest_allow_truncated(failures, allowed=allow_truncated, quiet=quiet)
+    if failures:
         click.get_current_context().exit(ImageError.exit_code)
 
 

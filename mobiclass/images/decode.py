@@ -66,7 +66,7 @@ def load_image(source: ImageSource, *, min_height: int, min_width: int, allow_tr
         ImageError: the file cannot be found, read or decoded; its ``kind`` says which.
     """
     path = None if isinstance(source, bytes) else fspath(source)
-    with open_image_file(source) as file, as_image_errors(file, path, truncated_allowed=allow_truncated):
+    with open_image_file(source) as file, as_image_errors(file, path):
         try:
             return strictly(lambda: _decode(file, min_height, min_width))
         except Exception as error:

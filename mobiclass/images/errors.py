@@ -39,7 +39,7 @@ _TOO_LARGE: Final = ("too large", "too much memory", "out of memory")
 
 
 @contextmanager
-def as_image_errors(file: ImageFile, path: str | None, *, truncated_allowed: bool = False) -> Iterator[None]:
+def as_image_errors(file: ImageFile, path: str | None) -> Iterator[None]:
     """Turn whatever decoding `file` raises into an `ImageError` about `path`."""
     try:
         yield
@@ -47,8 +47,6 @@ def as_image_errors(file: ImageFile, path: str | None, *, truncated_allowed: boo
         raise ImageError(error.reason, kind=error.kind, path=path) from error
     except Exception as error:
         kind, reason = _diagnose(error, file)
-        if kind == "truncated" and is_truncation(error) and not truncated_allowed:
-            reason += "; --allow-truncated takes what there is of it"
         raise ImageError(reason, kind=kind, path=path) from error
 
 

@@ -162,7 +162,7 @@ def _check_device(model: ModelInfo, device: str) -> None:
         sibling = sibling_path(model)
         raise DelegateError(
             f"{model.path} is compiled for the Edge TPU and cannot run on the CPU: use "
-            f"{f'--model {sibling}' if sibling else 'the .tflite that it was compiled from'}, or install libedgetpu "
+            f"{sibling or 'the .tflite that it was compiled from'}, or install libedgetpu "
             "and plug an Edge TPU in"
         )
     if not model.edgetpu_compiled and device not in ("auto", "cpu"):

@@ -158,7 +158,7 @@ def read_model(path: Path, overrides: Facts | None = None) -> ModelInfo:
     if labels is None and graph.head in _FEATURE_HEADS and _output_kind(graph.head, scores) == "logits":
         raise ModelError(
             f"{path}: no image classifier but, it seems, a feature extractor: its {scores.shape[-1]} outputs are "
-            "neither probabilities nor labelled; if they are classes, name them with --labels"
+            "neither probabilities nor labelled; if they are classes, give it a file with their labels"
         )
     texts = {name: _strongest(layers, name) for name in ("description", "author", "license")}
     return ModelInfo(

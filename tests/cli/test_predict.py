@@ -161,7 +161,9 @@ def test_files_that_are_no_images(predict: Predict, tmp_path: Path, content: byt
     assert (row["path"], row["predictions"]) == (str(path), [])
     assert (row["error"]["type"], row["error"]["kind"]) == ("ImageError", kind)
     assert reason in row["error"]["message"]
-    assert outcome.stderr == f"mobiclass: {path}: {row['error']['message']}\n"
+    first, *hints = outcome.stderr.splitlines()
+    assert first == f"mobiclass: {path}: {row['error']['message']}"
+    assert ["--allow-truncated" in hint for hint in hints] == [True] * (kind == "truncated")
 
 
 def test_a_fifo_does_not_hang(predict: Predict, tmp_path: Path) -> None:
@@ -180,6 +182,8 @@ def test_a_truncated_image_is_refused_unless_it_is_allowed(predict: Predict, tmp
     outcome = predict(path)
     assert (outcome.exit_code, rows(outcome)[0]["error"]["kind"]) == (4, "truncated")
     assert "--allow-truncated" in outcome.stderr
+    assert "--allow-truncated" not in outcome.stdout
+    assert "--allow-truncated" not in predict("-q", path).stderr
     outcome = predict("--allow-truncated", path)
     assert (outcome.exit_code, outcome.stderr, rows(outcome)[0]["error"]) == (0, "", None)
 

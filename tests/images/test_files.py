@@ -147,17 +147,13 @@ def test_what_there_is_of_a_file_that_was_cut_short(image_format: str) -> None:
     half = content[: len(content) // 2]
     error = refusal(half)
     assert error.kind == "truncated"
-    assert error.reason.endswith("--allow-truncated takes what there is of it")
+    assert error.reason.startswith("the file is cut short")
     image = load(half, allow_truncated=True)
     whole = load(content)
     assert image.size == whole.size
     top = (0, 0, 300, 60) if image_format != "BMP" else (0, 140, 300, 200)  # a BMP begins below
     assert np.array_equal(np.asarray(image.crop(top)), np.asarray(whole.crop(top)))
     assert not ImageFile.LOAD_TRUNCATED_IMAGES
-
-
-def test_a_refusal_does_not_suggest_what_was_already_done() -> None:
-    assert "--allow-truncated" not in refusal(b"\xff\xd8\xff\xe0\0\x10JFIF", allow_truncated=True).reason
 
 
 def test_leniency_does_not_reach_other_threads() -> None:

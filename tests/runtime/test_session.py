@@ -141,7 +141,7 @@ def test_a_compiled_model_on_the_cpu_is_an_error_that_names_the_sibling(make_mod
     with pytest.raises(DelegateError, match=r"cannot run on the CPU: use the \.tflite that it was compiled from"):
         Classifier.load(path, device="cpu")
     sibling = make_model(name="birds")
-    with pytest.raises(DelegateError, match=f"use --model {sibling}"):
+    with pytest.raises(DelegateError, match=f"use {sibling}"):
         Classifier.load(path, device="cpu")
 
 

@@ -196,7 +196,7 @@ def test_an_embedding_extractor_is_refused(make_model: MakeModel) -> None:
 @pytest.mark.parametrize("code", [MEAN, AVERAGE_POOL_2D, "custom"])
 def test_outputs_of_a_feature_layer_are_classes_once_they_have_labels(code: int | str, make_model: MakeModel) -> None:
     path = make_model(bare_model(code=code, output_scale=0.1))
-    with pytest.raises(ModelError, match="--labels"):
+    with pytest.raises(ModelError, match="a file with their labels"):
         read_model(path)
     assert read_model(path, Facts("command line", labels=parse_labels(b"a\nb\nc\n", "f"))).labels == ("a", "b", "c")
 

@@ -40,6 +40,7 @@ from mobiclass.cli.options import (
     model_options,
     verbosity_options,
 )
+from mobiclass.cli.output import suggest_allow_truncated
 from mobiclass.cli.terminal.progress import rate_text
 from mobiclass.cli.terminal.streams import show_native_output
 from mobiclass.cli.terminal.text import terminal_width
@@ -182,6 +183,7 @@ def evaluate(
             _print(found, found_there, comparison, output_format, csv_bom)
         if report and rows and not interrupted_by:
             _write_report(rows, report, found)
+    suggest_allow_truncated(found.tally.failures, allowed=allow_truncated, quiet=quiet)
     _conclude(found, interrupted_by, resumable=predictions is not None, quiet=quiet)
 
 
