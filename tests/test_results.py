@@ -135,6 +135,6 @@ def test_csv_for_spreadsheets_has_a_mark_and_no_formula() -> None:
 
 def test_rows_for_spreadsheets_are_the_same_but_for_that() -> None:
     stream = io.StringIO(newline="")
-    CsvWriter(stream, for_spreadsheets=True).write(result_row(GOOD._replace(path="-x.jpg"), "m"))
+    CsvWriter(stream, for_spreadsheets=True).write(result_row(GOOD._replace(path="-x.jpg")))
     plain = written(CsvWriter, GOOD._replace(path="'-x.jpg"))
     assert stream.getvalue() == f"\ufeff{plain}"

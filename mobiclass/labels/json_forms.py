@@ -52,13 +52,23 @@ def readings_of_json(text: str) -> list[Reading]:
         ValueError: it is no JSON, or there are no labels in it that could be told.
     """
     try:
-        # Long numbers stay text: Python refuses to convert the longest, and none of them is an index.
-        value = json.loads(text, parse_int=_integer, object_pairs_hook=_object)
+        return readings_of_value(_loads(text))
     except json.JSONDecodeError as error:
-        raise ValueError(f"not valid JSON ({error})") from error
+        lines = [line for line in text.splitlines() if line.strip()]
+        if len(lines) < 2 or not all(line.strip().endswith(("}", "]")) for line in lines):
+            raise ValueError(f"not valid JSON ({error})") from error
+    try:  # a JSON object a line
+        return [_from_list([_loads(line) for line in lines], "a list of JSON lines")]
+    except json.JSONDecodeError as error:
+        raise ValueError(f"neither valid JSON nor JSON lines ({error})") from error
+
+
+def _loads(text: str) -> Any:
+    try:
+        # Long numbers stay text: Python refuses to convert the longest, and none of them is an index.
+        return json.loads(text, parse_int=_integer, object_pairs_hook=_object)
     except RecursionError as error:
         raise ValueError("JSON that is nested too deeply for labels") from error
-    return readings_of_value(value)
 
 
 def readings_of_value(value: Any) -> list[Reading]:

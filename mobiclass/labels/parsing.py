@@ -27,6 +27,11 @@ _WRONG_FILES: Final = (
     ),
     (re.compile(r"version https://git-lfs"), "a Git LFS pointer, not the labels that it points to"),
 )
+_MAY_BE_TABLE: Final = re.compile(
+    r"[,;\t\"]|"
+    r"^(?:display|label|class|category|common)?[ _]?(?:names?|labels?|class(?:es)?|category|title|species|tag)$",
+    re.IGNORECASE,
+)
 _NUMBERED: Final = re.compile(
     r"[\[(#]?(?P<index>[0-9]{1,7})(?:"
     r"(?P<joint>[._-]+(?=[^\s._-]))|(?P<mark>[\])]?\s*[:;,=|]\s*|[\])]\s*)|\.?\s+(?:[-–—]\s+)?|$)"
@@ -130,11 +135,8 @@ def _from_lines(text: str, suffix: str) -> list[Reading]:
     lines = _lines(text)
     filled = [line for line in lines if line]
     readings: list[Reading] = []
-    if (
-        suffix in (".csv", ".tsv")
-        or any(mark in line for line in filled[:2] for mark in ',;\t"')
-        or _has_header(filled)
-    ):
+    # The reader of tables is loaded for what may be one: not for the built-in model.
+    if suffix in (".csv", ".tsv") or any(map(_MAY_BE_TABLE.search, filled[:2])):
         from mobiclass.labels.tables import cells_as_labels, table_with_columns
 
         if table := table_with_columns(text):
@@ -145,12 +147,6 @@ def _from_lines(text: str, suffix: str) -> list[Reading]:
             return [numbered]
         readings.append(numbered)
     return [*readings, PlainLines("a list of labels", tuple(lines))]
-
-
-def _has_header(lines: list[str]) -> bool:
-    from mobiclass.labels.tables import is_header
-
-    return len(lines) > 1 and is_header(lines[0])
 
 
 def _lines(text: str) -> list[str]:

@@ -24,6 +24,7 @@ _INDEX_WORDS: Final = (
     "labelid", "category_id", "output", "output_index", "id", "number", "no", "nr", "num", "target", "code", "",
 )  # fmt: skip
 _WNID_WORDS: Final = ("wnid", "synset", "synset_id", "wordnet_id")
+_EXCEL_SEPARATOR: Final = re.compile(r"\Asep=.\r?\n")
 _INTEGER: Final = re.compile(r"[0-9]{1,9}")
 _WNID: Final = re.compile(r"n[0-9]{8}")
 
@@ -36,14 +37,18 @@ def table_with_columns(text: str) -> Reading | None:
     Raises:
         ValueError: its header says what its columns are, and they are not that; or two may be the index.
     """
+    text = _EXCEL_SEPARATOR.sub("", text)
     for delimiter in _DELIMITERS:
         rows = _rows(text, delimiter) if delimiter in text else []
         if len(rows) < 2:
             continue
         if table := _with_header(rows):
             return table
-        if len(rows[0]) > 1 and all(len(row) == len(rows[0]) for row in rows) and (table := _without_header(rows)):
-            return table
+        if len(rows[0]) > 1 and all(len(row) == len(rows[0]) for row in rows):
+            has_number = any(map(_INTEGER.fullmatch, rows[0]))
+            # A first line without a number above lines that all have one is a header in words that are not known.
+            if table := _without_header(rows) or (None if has_number else _without_header(rows[1:])):
+                return table
     return None
 
 

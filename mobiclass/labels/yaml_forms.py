@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import Any, Final
 
 from mobiclass.labels.json_forms import readings_of_value
@@ -25,6 +26,7 @@ _BARE: Final = re.compile(r"[^,\[\]{}\"'\n#]+")
 _BLANK: Final = re.compile(r"\s+|#[^\n]*")
 _NOT_BARE: Final = ("&", "*", "!", "|", ">", "%", "@", "`", "?")
 _MAX_DEPTH: Final = 4
+_LAST_CHARACTER: Final = 0x10FFFF
 
 
 def readings_of_yaml(text: str) -> list[Reading]:
@@ -71,31 +73,37 @@ def _named(readings: list[Reading], form: str) -> list[Reading]:
 
 def _block(lines: list[str], *, nested: bool) -> dict[str, Any] | list[str]:
     """Read the lines of a block, `nested` under a key or not, up to its end: all are list items, or all are pairs."""
-    items: list[str] = []
-    pairs: dict[str, Any] = {}
+    entries: list[tuple[str | None, list[str]]] = []  # the key, none in a list, and the lines of the value
     indentation = None
     for line in lines:
         content = line.strip()
-        if not content or content.startswith("#") or (content == "---" and not items and not pairs):
+        if not content or content.startswith("#") or (content == "---" and not entries):
             continue
         depth = len(line) - len(line.lstrip(" "))
-        if indentation is None:
-            indentation = depth
-        is_item = _ITEM.fullmatch(content)
-        if depth < indentation or (nested and depth == 0 and not is_item):
+        indentation = depth if indentation is None else indentation
+        item = _ITEM.fullmatch(content)
+        if depth < indentation or (nested and depth == 0 and not item) or content in ("---", "..."):
             break
-        if depth > indentation or line[depth] == "\t":
-            raise ValueError(f"a YAML file with a line that is not read here: {content[:40]!r}")
-        if is_item and not pairs:
-            items.append(_scalar(is_item["value"] or ""))
-        elif (pair := _PAIR.fullmatch(content)) and not items:
-            key = _scalar(pair["key"])
-            if key in pairs:
-                raise ValueError(f"a YAML file with the key {key[:40]!r} twice")
-            pairs[key] = _scalar(pair["value"] or "")
+        pair = None if item else _PAIR.fullmatch(content)
+        if depth > indentation and entries:
+            entries[-1][1].append(content)  # a long value goes on
+        elif item and line[depth] != "\t":
+            entries.append((None, [item["value"] or ""]))
+        elif pair and line[depth] != "\t":
+            entries.append((_scalar(pair["key"]), [pair["value"] or ""]))
         else:
             raise ValueError(f"a YAML file with a line that is not read here: {content[:40]!r}")
-    return items or pairs
+    values = [_scalar(" ".join(parts)) for _, parts in entries]
+    keys = [key for key, _ in entries if key is not None]
+    if not keys:
+        return values
+    if len(keys) < len(values):
+        raise ValueError("a YAML file that mixes a list with a map of names")
+    pairs = dict(zip(keys, values, strict=True))
+    if len(pairs) < len(keys):
+        twice = Counter(keys).most_common(1)[0][0]
+        raise ValueError(f"a YAML file with the key {twice[:40]!r} twice")
+    return pairs
 
 
 def _scalar(text: str) -> str:
@@ -107,7 +115,7 @@ def _scalar(text: str) -> str:
             raise ValueError(f"a YAML file with a quoted name that does not end: {text[:40]!r}")
         return _unquoted(match[0], python=False)
     text = _COMMENT.sub("", text).strip()
-    if text.startswith((*_NOT_BARE, "[", "{")) or re.search(r":(?:\s|$)", text):
+    if text.startswith((*_NOT_BARE, "[", "{", "- ")) or re.search(r":(?:\s|$)", text):
         raise ValueError(f"a YAML file with a value that is not read here: {text[:40]!r}")
     return text
 
@@ -119,10 +127,16 @@ def _unquoted(text: str, *, python: bool) -> str:
     if text[0] == "'":
         inner = re.sub(r'(?<!\\)"', r"\"", inner)
     inner = re.sub(r"\\x([0-9a-fA-F]{2})", r"\\u00\1", inner)
+    inner = re.sub(r"\\U000([0-9a-fA-F]{5})", _beyond_16_bits, inner)
     try:
         return str(json.loads(f'"{inner}"', strict=False)).strip()
     except ValueError as error:
         raise ValueError(f"a quoted name with an escape that is not read here: {text[:40]}") from error
+
+
+def _beyond_16_bits(match: re.Match[str]) -> str:
+    """Write the escape of a character as JSON has it, in UTF-16's two parts."""
+    return json.dumps(chr(int(match[1], 16)))[1:-1] if int(match[1], 16) <= _LAST_CHARACTER else match[0]
 
 
 class _Flow:

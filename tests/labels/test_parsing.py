@@ -45,6 +45,7 @@ FORMS = {
     "COCO": '{"categories": [{"id": 0, "name": "red", "supercategory": "x"}, {"id": 1, "name": "green"}, '
     '{"id": 2, "name": "blue"}]}',
     "pairs": '[[2, "blue"], [0, "red"], [1, "green"]]',
+    "JSON lines": '{"id": 2, "name": "blue"}\n{"id": 0, "name": "red"}\n{"id": 1, "name": "green"}\n',
     "objects by key": '{"0": {"name": "red"}, "1": {"name": "green"}, "2": {"name": "blue"}}',
     "wrapped": '{"my_classes": ["red", "green", "blue"]}',
     "Python dict": "{0: 'red',\n 1: \"green\",\n 2: 'blue'}",
@@ -61,6 +62,9 @@ FORMS = {
     "data.yaml, list": "names:\n  - red\n  - 'green'\n  - \"blue\"  # sky\nnc: 3\n",
     "data.yaml, list not indented": "names:\n- red\n- green\n- blue\nnc: 3\n",
     "data.yaml, map": "# Ultralytics\nnames:\n  0: red\n  2: blue\n\n  1: green  # lawn\ndownload: x\n",
+    "metadata.yaml of Ultralytics": "description: Ultralytics YOLO model, trained on\n  ./data\nauthor: Ultralytics\n"
+    "date: '2024-01-01T00:00:00'\ntask: classify\nimgsz:\n- 224\n- 224\nnames:\n  0: red\n  1: green\n"
+    "  2: blue\nargs: {}\n",
     "data.yaml, over lines": "names: [\n  red, # r\n  green,\n  blue,\n]\nnc: 3\n",
     "data.yaml, map in brackets": "names: {0: red, 1: green, 2: blue}\n",
     "CSV, label and index": "label,index\nblue,2\nred,0\ngreen,1\n",
@@ -74,6 +78,9 @@ FORMS = {
     "CSV, tabs": "id\tname\n2\tblue\n0\tred\n1\tgreen\n",
     "CSV, no header": "2,blue\n0,red\n1,green\n",
     "CSV, no header, index last": "blue,2\nred,0\ngreen,1\n",
+    "CSV of traffic signs": "ClassId,SignName\n2,blue\n0,red\n1,green\n",
+    "CSV, unknown words": "Nr.;Bezeichnung\n2;blue\n0;red\n1;green\n",
+    "CSV of Excel": "sep=;\r\nid;name\r\n2;blue\r\n0;red\r\n1;green\r\n",
     "CSV, one column": "label\nred\ngreen\nblue\n",
     "CSV, quoted": '"red"\n"green"\n"blue"\n',
     "CSV, commas at the ends": '"red",\n"green",\n"blue",\n',
@@ -187,7 +194,13 @@ def test_other_separators_are_part_of_a_label(character: str) -> None:
     assert fitted(f"a{character}b\nc\n", 2).names == (f"a{character}b", "c")
 
 
+def test_long_names_may_go_on_in_the_next_line_of_yaml() -> None:
+    text = "names:\n  0: great white shark, white shark, man-eater,\n    man-eating shark\n  1: 'a b\n    c'\n"
+    assert fitted(text, 2).names == ("great white shark, white shark, man-eater, man-eating shark", "a b c")
+
+
 def test_escapes_are_read() -> None:
+    assert fitted('names: ["\\U0001F41E", "\\xe9"]', 2).names == ("🐞", "é")
     assert fitted('item { id: 1 name: "Caf\\303\\251 \\"x\\"" }', 1).names == ('Café "x"',)
     assert fitted("{0: 'it\\'s', 1: \"lion's \\x41\"}", 2).names == ("it's", "lion's A")
     assert fitted("names: ['it''s', \"\\u00e9\"]\n", 2).names == ("it's", "é")
