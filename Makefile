@@ -10,7 +10,7 @@ VENV_OLDEST ?= .venv-oldest
 NUMPY_1_PYARROW = pyarrow==17.0.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-tflite test-tools test-all-architectures test-oldest test-pi test-pi-all check docs bench model wheel clean
+.PHONY: help demo test test-fast test-tflite test-tools test-all-architectures test-oldest test-pi test-pi-all check docs bench model wheel release clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 25
@@ -88,6 +88,9 @@ model: $(VENV_TOOLS)/.installed ## Build the built-in model again
 
 wheel: $(VENV)/.check-installed ## Build the wheel and the source distribution into dist/
 	$(BIN)/python -m build --outdir dist .
+
+release: $(VENV)/.check-installed ## Check, build and verify a version in an empty environment, and tag it (pushes nothing)
+	$(BIN)/python -m tools.release $(RELEASE)
 
 clean: ## Remove environments, caches and what was built
 	rm -rf $(VENV) $(VENV_TFLITE) $(VENV_TOOLS) $(VENV_OLDEST) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

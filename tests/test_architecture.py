@@ -49,6 +49,7 @@ TOOL_ROOMS: Final = (
     "raspberry_pi",
     "benchmarks",
     "command_reference",
+    "release",
     "command_line",
     "dependencies",
     "errors",
