@@ -138,10 +138,10 @@ def _tensor_json(tensor: TensorSpec) -> dict[str, Any]:
 
 
 def nearby_labels_text(nearby: NearbyLabels) -> str:
-    """Say what became of a label file that lies beside a model."""
+    """Say whether the label file beside a model is used, and if not, why."""
     if nearby.unused_because is None:
-        return f"taking the labels from {nearby.path}; give --labels FILE to take others"
-    return f"{nearby.path} is not used as its labels: {nearby.unused_because}; --labels FILE takes a list all the same"
+        return f"using the labels in {nearby.path}; --labels FILE overrides them"
+    return f"ignoring the labels in {nearby.path}: {nearby.unused_because}; choose a file with --labels FILE"
 
 
 def _labels_text(model: ModelInfo) -> str:

@@ -669,11 +669,11 @@ def test_labels_beside_a_model_are_used_and_named(make_model: MakeModel, red: Pa
     labels.write_text("2 bleu\n0 rouge\n1 vert\n")
     outcome = run("predict", "--model", model, "-k", "1", red)
     assert json.loads(outcome.stdout)["predictions"][0]["label"] == "rouge"
-    assert f"colours: taking the labels from {labels}; give --labels FILE to take others" in outcome.stderr
+    assert f"colours: using the labels in {labels}; --labels FILE overrides them" in outcome.stderr
     model.with_name("other.tflite").touch()
     outcome = run("predict", "--model", model, "-k", "1", red)
     assert json.loads(outcome.stdout)["predictions"][0]["label"] is None
-    assert f"{labels} is not used as its labels: another model, other.tflite, lies there too" in outcome.stderr
+    assert f"ignoring the labels in {labels}: another model, other.tflite, lies there too" in outcome.stderr
     assert str(labels) not in run("predict", "-q", "--model", model, red).stderr
     shown = run("models", "show", model).stdout
     assert "none: predictions have indices only" in shown
