@@ -12,15 +12,23 @@ import pytest
 from PIL import Image
 
 
-def require_keras() -> Any:
-    """Give Keras, with TensorFlow quietened; skip where the workstation's packages are missing."""
-    from tools.dependencies import require_tensorflow
+def require_tensorflow() -> Any:
+    """Give TensorFlow, quietened; skip where it is missing."""
+    from tools import dependencies
     from tools.errors import DependencyError
 
     try:
-        require_tensorflow()
+        dependencies.require_tensorflow()
     except DependencyError as error:
         pytest.skip(f"NOT TESTED: {error}")
+    import tensorflow
+
+    return tensorflow
+
+
+def require_keras() -> Any:
+    """Give Keras, with TensorFlow quietened; skip where the workstation's packages are missing."""
+    require_tensorflow()
     for module in ("keras", "skimage", "sklearn", "ai_edge_litert"):
         pytest.importorskip(module, reason=f"NOT TESTED: {module} is not installed; it takes the extra 'tools'")
     import keras

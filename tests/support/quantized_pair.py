@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import pytest
+
+from tests.support.keras_models import require_tensorflow
 
 SIDE, CLASSES = 16, 10
 
@@ -31,15 +32,7 @@ def widen(pair: Pair, factor: float) -> Pair:
 
 def convert_pair() -> Pair:
     """Convert the network, whose weights and samples are the same every time."""
-    from tools.dependencies import require_tensorflow
-    from tools.errors import DependencyError
-
-    try:
-        require_tensorflow()
-    except DependencyError as error:
-        pytest.skip(f"NOT TESTED: {error}")
-    import tensorflow as tf
-
+    tf = require_tensorflow()
     from tools.quantization.tflite_converter import convert_float32, convert_int8
 
     generator = np.random.default_rng(0)

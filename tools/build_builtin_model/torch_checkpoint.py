@@ -15,7 +15,6 @@ import math
 import pickle
 import pickletools
 import warnings
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -138,27 +137,18 @@ class _AllowListUnpickler(pickle.Unpickler):
         return _Storage(key, storage_type.dtype, elements)
 
 
-def read_checkpoint(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """Read the tensors of the checkpoint at `path`, by name, in file order.
+def parse_checkpoint(content: bytes, *, name: str = "checkpoint") -> dict[str, npt.NDArray[Any]]:
+    """Read the tensors of the checkpoint whose bytes are `content`, by name, in file order.
+
+    Args:
+        content: the bytes of the file.
+        name: its name, for messages.
 
     Returns:
         An array for each name (C order, no shared memory), with the shape and dtype in the file.
 
     Raises:
-        CheckpointError: the file is missing, in another format, damaged, or would run code.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return parse_checkpoint(content, name=str(path))
-
-
-def parse_checkpoint(content: bytes, *, name: str = "checkpoint") -> dict[str, npt.NDArray[Any]]:
-    """Read the tensors of the checkpoint whose bytes are `content`; `name` is for messages.
-
-    Raises:
-        CheckpointError: as for `read_checkpoint`.
+        CheckpointError: the content is in another format, damaged, or would run code.
     """
     if content.startswith(b"PK\x03\x04"):
         raise CheckpointError(f"{name}: is in the zip format of torch 1.6 and later; only the older one is supported")

@@ -113,11 +113,6 @@ def count_parameters(model: Any) -> int:
     return int(sum(np.prod(weight.shape) for weight in model.weights))
 
 
-def count_trainable_parameters(model: Any) -> int:
-    """Count the parameters of the layers of `model` that are not frozen."""
-    return int(sum(np.prod(weight.shape) for weight in model.trainable_weights))
-
-
 def _head_start(model: Any) -> int:
     """Return the index of the last global pooling, which ends the backbone (V3 also pools inside it)."""
     pools = [number for number, layer in enumerate(model.layers) if type(layer).__name__ == "GlobalAveragePooling2D"]

@@ -34,11 +34,6 @@ class Architecture:
         """The published width multipliers, ascending."""
         return tuple(sorted({entry.alpha for entry in self.published}))
 
-    @property
-    def resolutions(self) -> tuple[int, ...]:
-        """The published resolutions, ascending."""
-        return tuple(sorted({entry.resolution for entry in self.published}))
-
     def figures(self, alpha: float, resolution: int, *, minimalistic: bool = False) -> Published | None:
         """Return the figures for these settings; ``None`` if none were published."""
         wanted = (alpha, resolution, minimalistic)

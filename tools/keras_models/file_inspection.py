@@ -18,7 +18,7 @@ from tools.errors import KerasFileError
 
 _MAX_CONFIG_BYTES: Final = 64 << 20
 _MAX_WEIGHT_BYTES: Final = 4 << 30
-_CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+_CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
 
 _MODELS: Final = {"Functional", "Model", "Sequential"}
 _LAYERS: Final = {
@@ -60,13 +60,11 @@ class KerasFile:
         path: its path.
         format: ``keras`` (a zip) or ``h5``.
         config: the serialized model; ``None`` if the file contains only weights.
-        version: the version of Keras that saved it; empty if not stated.
     """
 
     path: Path
     format: Literal["keras", "h5"]
     config: dict[str, Any] | None
-    version: str
 
     def layers(self) -> list[dict[str, Any]]:
         """List the layers, including those of nested models."""
@@ -130,10 +128,9 @@ def _inspect_zip(path: Path) -> KerasFile:
             if (damaged := archive.testzip()) is not None:
                 raise KerasFileError(f"{path}: its member {damaged} is damaged; copy it again")
             config = _parse(_member(archive, _CONFIG, path), path)
-            metadata = _parse(_member(archive, _METADATA, path), path) if _METADATA in names else {}
     except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError) as error:
         raise KerasFileError(f"{path}: a damaged .keras file ({error}); copy it again") from error
-    return KerasFile(path, "keras", config, str(metadata.get("keras_version", "")))
+    return KerasFile(path, "keras", config)
 
 
 def _member(archive: zipfile.ZipFile, name: str, path: Path) -> bytes:
@@ -150,12 +147,11 @@ def _inspect_h5(path: Path) -> KerasFile:
     try:
         with h5py.File(path, "r") as file:
             _refuse_links(file, path)
-            version = _text(file.attrs.get("keras_version", ""))
             config = file.attrs.get("model_config")
             parsed = _parse(_text(config).encode(), path) if config is not None else None
     except (OSError, RuntimeError, KeyError, ValueError, UnicodeDecodeError) as error:
         raise KerasFileError(f"{path}: a damaged .h5 file ({error}); copy it again") from error
-    return KerasFile(path, "h5", parsed, version)
+    return KerasFile(path, "h5", parsed)
 
 
 def _refuse_links(group: Any, path: Path) -> None:

