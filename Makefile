@@ -10,7 +10,7 @@ VENV_OLDEST ?= .venv-oldest
 NUMPY_1_PYARROW = pyarrow==17.0.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-tflite test-tools test-all-architectures test-oldest test-pi test-pi-all check docs bench model wheel release clean
+.PHONY: help demo test test-fast test-tflite test-tools test-all-architectures test-oldest test-pi test-pi-all check docs screenshots bench model wheel release clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 25
@@ -85,6 +85,9 @@ bench: $(VENV)/.installed ## Measure speed and memory (PHOTOS=DIR: accuracy too,
 
 model: $(VENV_TOOLS)/.installed ## Build the built-in model again
 	$(VENV_TOOLS)/bin/python -m tools.build_builtin_model
+
+screenshots: $(VENV)/.installed ## Take the pictures of the docs anew (Chromium, tmux)
+	$(BIN)/python -m tools.screenshots
 
 wheel: $(VENV)/.check-installed ## Build the wheel and the source distribution into dist/
 	$(BIN)/python -m build --outdir dist .

@@ -41,6 +41,7 @@ ROOMS: Final = (
 """The rooms of the runtime, from the roof to the ground: each may import those that stand after it, and no other."""
 
 TOOL_ROOMS: Final = (
+    "screenshots",
     "finetune",
     "build_builtin_model",
     "convert",
