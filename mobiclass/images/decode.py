@@ -57,7 +57,7 @@ def load_image(source: ImageSource, *, min_height: int, min_width: int, allow_tr
         source: a path, or the content of an image file.
         min_height: pixels that the upright image must have at least, if it has them; at least 1.
         min_width: likewise.
-        allow_truncated: take what there is of a file that was cut short; the rest is grey.
+        allow_truncated: decode what there is of a file that is cut short; the rest is gray.
 
     Returns:
         A Pillow image of mode RGB, upright.
@@ -78,7 +78,7 @@ def load_image(source: ImageSource, *, min_height: int, min_width: int, allow_tr
 def upright_image(
     source: Classifiable, *, min_height: int, min_width: int, allow_truncated: bool = False
 ) -> Image.Image:
-    """Give `source` as `load_image` would: also what is decoded already, a Pillow image or RGB pixels.
+    """Decode `source` as `load_image` does; a Pillow image or RGB pixels are only turned upright and converted.
 
     Raises:
         ImageError: see `load_image`; pixels of another shape or dtype are ``unsupported``.
@@ -92,7 +92,7 @@ def upright_image(
 
 
 def _decode(file: ImageFile, min_height: int, min_width: int) -> Image.Image:
-    """Decode `file`, and if that fails once more without the side data that may have been the reason."""
+    """Decode `file`; if that fails, once more without its side data, which may be what the decoder failed on."""
     try:
         return _decode_as_it_is(file, min_height, min_width)
     except ImageError:  # a raw file's
@@ -112,7 +112,7 @@ def _decode(file: ImageFile, min_height: int, min_width: int) -> Image.Image:
 
 
 def _decode_as_it_is(file: ImageFile, min_height: int, min_width: int, orientation: int | None = None) -> Image.Image:
-    """Decode `file`; with an `orientation`, whatever it says of its own."""
+    """Decode `file`; an `orientation` overrides what it says of its own."""
     file.seek(0)
     head = file.read(HEAD_BYTES)
     file.seek(0)
@@ -195,4 +195,4 @@ def _check_heif_items(file: ImageFile) -> None:
             # ISO/IEC 14496-12, 8.11.6: what precedes is the box's header, version and flags, the item's numbers
             box[16 if entry["version"] == b"\2" else 18 :].decode()
         except UnicodeDecodeError as error:
-            raise ValueError("the list of what it holds is damaged") from error
+            raise ValueError("its list of items is damaged") from error

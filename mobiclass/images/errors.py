@@ -1,7 +1,6 @@
-"""Whatever a decoder raises, as an `ImageError` that says what is wrong and what to do about it.
+"""Translates whatever a decoder raises into an `ImageError` that says what is wrong and what to do about it.
 
-Decoders signal the same fault in many ways, and a different one for every format: what counts here is what the
-reader of the message can do. It decodes nothing.
+Decoders signal the same fault in many ways, differently for every format. It decodes nothing.
 """
 
 from __future__ import annotations

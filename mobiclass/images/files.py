@@ -1,7 +1,7 @@
-"""A path or bytes to an open binary file that no decoder can read for ever. It decodes nothing.
+"""Opens a path or bytes as a binary file of which a decoder can read only so much. It decodes nothing.
 
-Some of Pillow's readers look for the next marker one byte at a time, and some take in whatever length a file
-claims. A damaged card or a sparse file of a few gigabytes would cost them an hour, or all memory.
+Some of Pillow's readers search for the next marker byte by byte, and some read whatever length a file claims. On a
+damaged card or a sparse file of a few gigabytes that would take an hour, or all memory.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _LONGEST_LINE: Final = 1 << 20
 
 
 class TooLargeError(Exception):
-    """Decoding would take more memory or time than one image may."""
+    """Decoding would take more memory or time than is allowed for one image."""
 
 
 class _LimitedFile(io.BufferedIOBase):
-    """A file of which only so much can be read, in so many calls."""
+    """A file with a limit on the bytes and the number of reads."""
 
     _bytes_left = _MAX_READ_BYTES
     _reads_left = _MAX_READS
@@ -41,7 +41,7 @@ class _LimitedFile(io.BufferedIOBase):
         self._reads_left += number
 
     def content(self) -> bytes:
-        """Give the whole file, if it is no longer than an image may be, whatever has been read of it before."""
+        """Read the whole file, within the limits of a file that has just been opened."""
         self.seek(0)
         self._bytes_left, self._reads_left = _MAX_READ_BYTES, _MAX_READS
         return self.read()
@@ -54,7 +54,7 @@ class _LimitedFile(io.BufferedIOBase):
         self._bytes_left -= len(data)
         self._reads_left -= 1
         if self._bytes_left < 0 or self._reads_left < 0:
-            raise TooLargeError("there is no end to what a decoder reads of it; the file is damaged, or no image")
+            raise TooLargeError("decoding reads more of it than any image needs; the file is damaged, or no image")
         return data
 
 

@@ -1,7 +1,7 @@
-"""An image file without its side data: text, colour profiles, Exif, XMP, comments, whatever is not pixels.
+"""Strips an image file of its side data: text, colour profiles, Exif, XMP, comments, everything that is not pixels.
 
-A decoder that stumbles over any of that has not even looked at the pixels, which are often sound. What they need stays:
-transparency, palettes, how a JPEG's colours are coded. It decodes nothing and inflates nothing.
+A decoder that fails on any of that has not yet looked at the pixels, which are often sound. What they depend on stays:
+transparency, palettes, the colour coding of a JPEG. It decodes nothing and inflates nothing.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _MAX_EXIF_BYTES: Final = 1 << 20
 
 
 def without_side_data(content: bytes) -> Iterator[bytes]:
-    """Give the file `content` anew, first without all side data but Exif, which says what is up, then without that too.
+    """Yield `content` stripped of all side data but Exif, which has the orientation, and then of Exif too.
 
-    Gives nothing where there is nothing to leave out, or no knowing what is what.
+    Yields nothing if there is nothing to strip, or the file's structure is damaged.
     """
     for pattern, clean in _CLEANERS:
         if re.match(pattern, content, re.DOTALL):
@@ -52,7 +52,7 @@ def _png(content: bytes, keep_exif: bool) -> bytes:
 
 
 def _jpeg(content: bytes, keep_exif: bool) -> bytes:
-    """Keep all before the first scan but application segments and comments (ITU-T T.81, B.1), of them what matters."""
+    """Drop comments before the first scan, and application segments but JFIF, Exif and Adobe (ITU-T T.81, B.1)."""
     view, at = memoryview(content), 2
     pieces: list[bytes | memoryview] = [view[:at]]
     while True:
@@ -97,7 +97,7 @@ def _webp(content: bytes, keep_exif: bool) -> bytes:
 
 
 def _gif(content: bytes, keep_exif: bool) -> bytes:
-    """Keep all but the extensions before the first image, of them what says which colour is transparent (GIF89a)."""
+    """Drop the extensions before the first image, except the one with the transparent colour (GIF89a)."""
     at = 13 + (3 << (content[10] & 7) + 1 if content[10] & 0x80 else 0)
     pieces = [content[:at]]
     while content[at] == 0x21:
@@ -119,7 +119,7 @@ _TIFF_TAGS: Final = {
 
 
 def _tiff(content: bytes, keep_exif: bool) -> bytes:
-    """Write the first directory anew, at the end of the file, with nothing in it but `_TIFF_TAGS`."""
+    """Append a new first directory that has nothing but `_TIFF_TAGS`."""
     order = "<" if content[0] == 0x49 else ">"
     big = content[2] == 43 or content[3] == 43
     count_format, entry_bytes, offset_format, offset_at = ("Q", 20, "Q", 8) if big else ("H", 12, "I", 4)
@@ -137,7 +137,7 @@ def _tiff(content: bytes, keep_exif: bool) -> bytes:
 
 
 def _heif(content: bytes, keep_exif: bool) -> bytes:
-    """Call Exif, XMP and colour profiles free space; how to turn the picture stands elsewhere (ISO/IEC 14496-12)."""
+    """Rename Exif, XMP and colour profiles to free space; the orientation is a property (ISO/IEC 14496-12)."""
     at = 0
     while content[at + 4 : at + 8] != b"meta":
         at += _box_bytes(content, at)
@@ -171,13 +171,13 @@ def _box_bytes(content: bytes, at: int) -> int:
 
 
 def _photoshop(content: bytes, keep_exif: bool) -> bytes:
-    """Leave out the image resources (Adobe Photoshop File Formats Specification)."""
+    """Drop the image resources (Adobe Photoshop File Formats Specification)."""
     at = 30 + int.from_bytes(content[26:30], "big")
     return content[:at] + bytes(4) + content[at + 4 + int.from_bytes(content[at : at + 4], "big") :]
 
 
 def _netpbm(content: bytes, keep_exif: bool) -> bytes:
-    """Leave out the comments of the header."""
+    """Drop the header's comments."""
     numbers = 2 if content[1:2] in b"14" else 3
     header = re.match(rb"P.(?:(?:\s|#[^\r\n]*[\r\n])+\d+){%d}" % numbers, content)
     if header is None:

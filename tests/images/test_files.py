@@ -120,7 +120,6 @@ def test_no_permission(tmp_path: Path) -> None:
         (b'<?xml version="1.0"?>\n<svg xmlns="">', "unsupported", "SVG"),
         (b"\0\0\0\x18ftypmp42" + bytes(90), "unsupported", "video"),
         (b"\xff\x0a" + bytes(90), "unsupported", "JPEG XL"),
-        (b"\0\0\0\x18ftypcrx " + bytes(90), "unsupported", "raw"),
         (b"\x89PNG\r\n\x1a\n" + bytes(90), "truncated", "begins like an image"),
         (b"\xff\xd8\xff", "truncated", "damaged"),
         (b"RIFF\x24\0\0\0WEBPVP8 ", "truncated", "damaged"),

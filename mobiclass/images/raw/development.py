@@ -1,7 +1,7 @@
-"""A raw file to a picture: LibRaw reads it in a child process, whose crash or hang is an outcome like any other.
+"""Reads the picture of a raw file with LibRaw, in a child process: if that crashes or hangs, one file is unreadable.
 
-The camera's own preview is taken where it is large enough, because that is what the camera's JPEG would look like;
-else the file is developed. Which of them agrees with the JPEG is measured in `docs/photos.md`.
+The camera's embedded preview is used if it is large enough, since it looks as the camera's JPEG would; otherwise the
+file is developed. `docs/photos.md` has how well each agrees with the JPEG.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _TIMEOUT_SECONDS: Final = 120  # a Pi Zero needs some ten for 24 megapixels
 
 
 class Preview(NamedTuple):
-    """A JPEG that the camera put into its raw file.
+    """The JPEG that a camera embedded in its raw file.
 
     Attributes:
         content: the JPEG's bytes.
-        orientation: the Exif orientation, 1 to 8, that it is stored with, whatever it says itself.
+        orientation: its Exif orientation, 1 to 8, whatever its own Exif block says.
     """
 
     content: bytes
@@ -38,13 +38,13 @@ def is_raw_readable() -> bool:
 
 
 def read_raw(content: bytes, *, min_height: int, min_width: int, preview: bool = True) -> Preview | Image.Image:
-    """Give the picture in a raw file.
+    """Read the picture of a raw file.
 
     Args:
         content: the file's bytes.
         min_height: pixels that the upright picture must have at least, if the file has them.
         min_width: likewise.
-        preview: whether the camera's preview will do, if it is large enough.
+        preview: accept the camera's preview if it is large enough.
 
     Returns:
         The preview, or a developed Pillow image of mode RGB, upright.

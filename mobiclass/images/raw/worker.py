@@ -1,4 +1,4 @@
-"""The process that reads one raw file: LibRaw, by way of rawpy, on what comes in; a picture or a refusal goes out.
+"""The process that reads one raw file with rawpy (LibRaw): the file on stdin, a picture or a refusal on stdout.
 
 This is the child's side; the parent's is `development`. LibRaw parses the formats of hundreds of cameras, most of them
 reverse-engineered: whatever it does to a damaged file, it does here, in bounded memory. The answer is a line of JSON,
@@ -28,12 +28,12 @@ _LYING: Final = (5, 6, 7, 8)
 
 
 class Wanted(NamedTuple):
-    """What the parent asks for.
+    """The parent's request.
 
     Attributes:
         min_height: pixels that the upright picture must have at least, if the camera's has them.
         min_width: likewise.
-        preview: whether the camera's own preview will do, if it is large enough.
+        preview: accept the camera's preview if it is large enough.
     """
 
     min_height: int
@@ -73,7 +73,7 @@ def _refusal(kind: ImageErrorKind, reason: str) -> tuple[dict[str, Any], bytes]:
 
 
 def _preview(raw: rawpy.RawPy, wanted: Wanted) -> tuple[dict[str, Any], bytes] | None:
-    """Give the camera's own JPEG in `raw` if it is as large as `wanted`, or as the picture itself."""
+    """Return the embedded JPEG if it is as large as `wanted`, or as the picture itself; else ``None``."""
     import rawpy
     from PIL import Image
 
@@ -98,7 +98,7 @@ def _preview(raw: rawpy.RawPy, wanted: Wanted) -> tuple[dict[str, Any], bytes] |
 
 
 def _developed(raw: rawpy.RawPy, wanted: Wanted) -> tuple[dict[str, Any], bytes]:
-    """Develop `raw`: at half its scale, one pixel for four of the mosaic, where that has as many as `wanted`."""
+    """Develop `raw`, at half its resolution (one pixel for four of the mosaic) if that suffices for `wanted`."""
     import rawpy
 
     height, width = _upright_shape(raw)
@@ -117,12 +117,12 @@ def _upright_shape(raw: rawpy.RawPy) -> tuple[int, int]:
 
 
 def _limit_memory(work_bytes: int) -> None:
-    """Let this process have `work_bytes` more than it has, where the system can hold it to that."""
+    """Limit this process to `work_bytes` more than it has now, if the system can."""
     try:
         import resource
 
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
         limit = pages * os.sysconf("SC_PAGE_SIZE") + work_bytes
         resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
-    except (ImportError, OSError, ValueError):  # no Linux; there the limit is what `_developed` works out
+    except (ImportError, OSError, ValueError):  # not Linux: only the estimate of `_developed` limits it
         return
