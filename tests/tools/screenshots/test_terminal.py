@@ -19,12 +19,12 @@ needs_chromium = pytest.mark.skipif(not shutil.which("chromium"), reason="NOT TE
 
 @needs_tmux
 def test_what_is_typed_and_what_comes(tmp_path: Path) -> None:
-    (tmp_path / "ab&c.txt").touch()
-    with Terminal(tmp_path, columns=40, rows=10, variables={"WORD": "spoken"}) as terminal:
+    (tmp_path / "here.txt").touch()
+    with Terminal(tmp_path, columns=40, rows=10, variables={"WORD": "<b>&"}) as terminal:
         terminal.type('echo "$WORD"; ls')
         page, lines = terminal.page()
     screen = page.partition("<pre>")[2].partition("</pre>")[0]
-    assert screen.split("\n") == ["$ echo &quot;$WORD&quot;; ls", "spoken", "ab&amp;c.txt"]
+    assert screen.split("\n") == ["$ echo &quot;$WORD&quot;; ls", "&lt;b&gt;&amp;", "here.txt"]
     assert lines == 3
 
 
