@@ -6,11 +6,12 @@ BIN     = $(VENV)/bin
 VENV_TFLITE ?= .venv-tflite
 VENV_TOOLS  ?= .venv-tools
 VENV_OLDEST ?= .venv-oldest
+VENV_DOCS   ?= .venv-docs
 # Newer ones need NumPy 2, and tflite-runtime needs NumPy 1.
 NUMPY_1_PYARROW = pyarrow==17.0.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-tflite test-tools test-all-architectures test-oldest test-pi test-pi-all check docs screenshots bench model wheel release clean
+.PHONY: help demo test test-fast test-tflite test-tools test-all-architectures test-oldest test-pi test-pi-all check docs site screenshots bench model wheel release clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 25
@@ -86,6 +87,12 @@ bench: $(VENV)/.installed ## Measure speed and memory (PHOTOS=DIR: accuracy too,
 model: $(VENV_TOOLS)/.installed ## Build the built-in model again
 	$(VENV_TOOLS)/bin/python -m tools.build_builtin_model
 
+$(VENV_DOCS)/.installed: pyproject.toml
+	$(call environment,$(VENV_DOCS),docs)
+
+site: $(VENV_DOCS)/.installed ## Build the docs site into build/site; a broken link fails
+	$(VENV_DOCS)/bin/mkdocs build --strict
+
 screenshots: $(VENV)/.installed ## Take the pictures of the docs anew (Chromium, tmux)
 	$(BIN)/python -m tools.screenshots
 
@@ -96,4 +103,4 @@ release: $(VENV)/.check-installed ## Check, build and verify a version in an emp
 	$(BIN)/python -m tools.release $(RELEASE)
 
 clean: ## Remove environments, caches and what was built
-	rm -rf $(VENV) $(VENV_TFLITE) $(VENV_TOOLS) $(VENV_OLDEST) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV_TFLITE) $(VENV_TOOLS) $(VENV_OLDEST) $(VENV_DOCS) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -50,6 +50,7 @@ TOOL_ROOMS: Final = (
     "raspberry_pi",
     "benchmarks",
     "command_reference",
+    "docs_site",
     "release",
     "command_line",
     "dependencies",
