@@ -11,6 +11,16 @@ Resize: TypeAlias = Literal["crop", "squash", "pad"]
 Interpolation: TypeAlias = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 """The filter that resizes."""
 
+Channels: TypeAlias = Literal["rgb", "bgr"]
+"""The order of the input's colour channels."""
+
+Layout: TypeAlias = Literal["nhwc", "nchw"]
+"""Where the input has its channels: behind height and width, or before them."""
+
+OutputKind: TypeAlias = Literal["probabilities", "logits", "multilabel", "multilabel-logits"]
+"""What an output holds: probabilities of which one class is right; logits, which want a softmax; a probability a label,
+of which several may be right; or logits of such, which want a sigmoid each."""
+
 RuntimeName: TypeAlias = Literal["litert", "tflite"]
 """A TFLite runtime: ai-edge-litert, or its predecessor tflite-runtime."""
 

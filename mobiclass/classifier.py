@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from mobiclass.choices import Resize, RunOptions, RuntimeChoice
+from mobiclass.choices import Channels, Layout, OutputKind, Resize, RunOptions, RuntimeChoice
 from mobiclass.errors import DelegateError, ImageError, ModelError
 from mobiclass.hub import find_model
 from mobiclass.images import Classifiable, RgbImage, upright_image
@@ -112,8 +112,14 @@ class Classifier:
         runtime: RuntimeChoice = "auto",
         num_threads: int | None = None,
         resize: Resize | None = None,
+        crop_fraction: float | None = None,
         mean: float | Sequence[float] | None = None,
         std: float | Sequence[float] | None = None,
+        channels: Channels | None = None,
+        layout: Layout | None = None,
+        resolution: int | Sequence[int] | str | None = None,
+        output_tensor: int | str | None = None,
+        output_kind: OutputKind | None = None,
         device_timeout: float = 10.0,
         notify: Callable[[str], None] | None = None,
     ) -> Classifier:
@@ -128,8 +134,16 @@ class Classifier:
             runtime: ``auto`` (LiteRT where it is installed), ``litert`` or ``tflite``.
             num_threads: CPU threads, 1 to 256; all cores by default.
             resize: overrides the model's resize mode.
-            mean: overrides the model's normalization: one value or one a channel, in pixel units of 0–255.
-            std: likewise.
+            crop_fraction: overrides the part of the image's shorter side that the centre crop keeps, up to 1.
+            mean: overrides the model's normalization: one value, or one each for red, green and blue, in pixel units
+                of 0–255.
+            std: likewise, at least 1; a mean of 0 and a std of 1 for a model that normalizes by itself.
+            channels: overrides the order of the input's channels: ``rgb`` or ``bgr``.
+            layout: ``nhwc`` or ``nchw``, for an input that could be either.
+            resolution: height and width in pixels (one number for both), for an input that leaves them open.
+            output_tensor: which output holds the scores, by place or name; it is found where one has them.
+            output_kind: overrides what that output holds: ``probabilities``, ``logits``, ``multilabel`` (a
+                probability a label, as they are) or ``multilabel-logits`` (a sigmoid is applied).
             device_timeout: seconds after which an Edge TPU that does not answer has failed.
             notify: called, by any thread, with a message when an Edge TPU fails.
 
@@ -144,8 +158,14 @@ class Classifier:
         overrides = override_facts(
             labels=read_labels(Path(labels)) if labels is not None else None,
             resize=resize,
+            crop_fraction=crop_fraction,
             mean=mean,
             std=std,
+            channels=channels,
+            layout=layout,
+            resolution=resolution,
+            output_tensor=output_tensor,
+            output_kind=output_kind,
         )
         return cls(*open_session(read_model(find_model(model), overrides), run, overrides, notify))
 
@@ -237,6 +257,7 @@ class Classifier:
         model = session.model
         if raw.dtype.kind == "f" and not np.isfinite(raw).all():
             raise ModelError(f"{model.path}: the model's output is NaN or infinite; the model is damaged")
+        assert model.output_kind is not None  # where the graph does not tell, the session has found out
         predictions = predictions_from_output(
             raw, model.output.quantization, model.output_kind, model.labels, top_k, threshold
         )

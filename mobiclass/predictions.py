@@ -1,7 +1,7 @@
 """The output tensor to the best few predictions.
 
-Scores are what the model says: dequantized, put through a softmax only where the graph ends in logits, never
-renormalized (a quantized softmax may add up to 0.9). It knows nothing of images.
+Scores are what the model says: dequantized, put through a softmax or a sigmoid only where the graph ends in logits,
+never renormalized (a quantized softmax may add up to 0.9). It knows nothing of images.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from mobiclass.tflite import OutputKind, Quantization, dequantize
+from mobiclass.choices import OutputKind
+from mobiclass.tflite import Quantization, dequantize
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +42,18 @@ def predictions_from_output(
     """Find and name the best `k` classes of a raw output.
 
     Args:
-        raw: the output (N,) of any dtype, finite.
+        raw: the output (N,) of any dtype, finite; of a binary head (1,), whose value is that of the second class.
         quantization: that of the output; ``None`` for floats.
-        kind: whether the output is ``logits`` or ``probabilities``.
-        labels: N labels, or ``None``.
+        kind: what the output holds.
+        labels: one label a class, or ``None``.
         k: the number of predictions, at least 1.
         threshold: classes with a lower score (0–1), as it is shown, are left out.
 
     Returns:
         The best first; equal scores go by index.
     """
-    if kind == "logits":
-        probabilities = softmax(dequantize(raw, quantization))
+    if len(raw) == 1 or kind in ("logits", "multilabel-logits"):
+        probabilities = _probabilities(dequantize(raw, quantization), kind)
         best = top_k(probabilities, k)
         scores = _shortest(probabilities[best])
     else:
@@ -69,6 +70,20 @@ def predictions_from_output(
         for index, score in zip(best, scores, strict=True)
         if score >= threshold
     )
+
+
+def _probabilities(values: npt.NDArray[np.float32], kind: OutputKind) -> npt.NDArray[np.float32]:
+    """Work out the probability of every class; the one value of a binary head is that of the second of two."""
+    if len(values) == 1:
+        second = sigmoid(values) if kind in ("logits", "multilabel-logits") else values
+        return np.concatenate((np.float32(1) - second, second))
+    return softmax(values) if kind == "logits" else sigmoid(values)
+
+
+def sigmoid(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Compute ``1 / (1 + exp(−x))`` of each of float32 (N,), so that nothing overflows."""
+    powers = np.exp(-np.abs(logits.astype(np.float64)))
+    return np.asarray(np.where(logits >= 0, 1.0, powers) / (1.0 + powers), np.float32)
 
 
 def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

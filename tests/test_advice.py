@@ -20,6 +20,7 @@ from mobiclass.cli import program
 
 PACKAGE: Final = Path(mobiclass.__file__).resolve().parent
 SHOWN_BY: Final = {
+    "tflite": ("predict", "batch", "evaluate", "benchmark", "models show"),
     "runtime": ("predict", "batch", "evaluate", "benchmark"),
     "batch": ("batch", "evaluate"),
     "batch/path_lists": ("batch",),  # lists of paths
@@ -50,7 +51,10 @@ def options_in(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 def options_of(command: str) -> set[str]:
     """Give the options of a command of the program."""
-    found = program.get_command(click.Context(program), command)
+    found: click.Command | None = program
+    for name in command.split():
+        assert isinstance(found, click.Group)
+        found = found.get_command(click.Context(found), name)
     assert found is not None
     return {option for parameter in found.params for option in parameter.opts}
 

@@ -208,7 +208,8 @@ def test_normalization_of_the_caller_wins(make_model: MakeModel) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"std": 0.5}, {"std": 1}, {"mean": (1, 2)}, {"device": "gpu"}, {"device": "edgetpu:"}]
+    "arguments",
+    [{"std": 0.5}, {"mean": (1, 2)}, {"channels": "grb"}, {"resolution": 0}, {"device": "gpu"}, {"device": "edgetpu:"}],
 )
 def test_impossible_arguments_are_value_errors(colours: Path, arguments: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="std is in pixel units|must be"):
@@ -223,7 +224,12 @@ def test_another_custom_operator_is_a_model_error(make_model: MakeModel) -> None
     content = append_zip(
         bare_model(code="FlexErf", metadata=tflite_metadata(labels_file="l.txt")), {"l.txt": "a\nb\nc\n"}
     )
-    with pytest.raises(ModelError, match="FlexErf"):
+    with pytest.raises(ModelError, match=r"Select TF.*FlexErf.*supported_ops = \[tf.lite.OpsSet.TFLITE_BUILTINS\]"):
+        Classifier.load(make_model(content))
+    content = append_zip(
+        bare_model(code="MyErf", metadata=tflite_metadata(labels_file="l.txt")), {"l.txt": "a\nb\nc\n"}
+    )
+    with pytest.raises(ModelError, match=r"needs the custom operator MyErf|has custom operators.*MyErf"):
         Classifier.load(make_model(content))
 
 

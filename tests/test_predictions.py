@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mobiclass.choices import OutputKind
 from mobiclass.predictions import Prediction, predictions_from_output, softmax, top_k
-from mobiclass.tflite.graph import Quantization
-from mobiclass.tflite.info import OutputKind
+from mobiclass.tflite.network import Quantization
 
 # Few different values, so that ties are common.
-SCORES = st.lists(st.integers(0, 8).map(lambda step: step / 8), min_size=1, max_size=40)
+SCORES = st.lists(st.integers(0, 8).map(lambda step: step / 8), min_size=2, max_size=40)
 
 
 def predict(
@@ -77,10 +77,34 @@ def test_the_threshold_keeps_what_equals_it(scores: list[float], k: int, thresho
 @given(st.integers(1, 999))
 def test_a_score_reaches_the_threshold_that_it_is_shown_as(thousandths: int) -> None:
     # The float32 next to 0.7 is 0.69999999; the score is shown as 0.7.
-    shown = predict([thousandths / 1000])[0].score
+    scores = [thousandths / 1000, 0.0]
+    shown = predict(scores)[0].score
     assert shown == thousandths / 1000
-    assert predict([thousandths / 1000], threshold=shown) == (Prediction(0, None, shown),)
-    assert predict([thousandths / 1000], threshold=shown + 1e-6) == ()
+    assert predict(scores, threshold=shown) == (Prediction(0, None, shown),)
+    assert predict(scores, threshold=shown + 1e-6) == ()
+
+
+def test_the_one_value_of_a_binary_head_is_the_second_class() -> None:
+    raw = np.array([0.75], np.float32)
+    best, other = predictions_from_output(raw, None, "probabilities", ("no", "yes"), 5)
+    assert (best, other) == (Prediction(1, "yes", 0.75), Prediction(0, "no", 0.25))
+    quantized = np.array([192], np.uint8)
+    best, other = predictions_from_output(quantized, Quantization(1 / 256, 0), "multilabel", None, 5)
+    assert (best, other) == (Prediction(1, None, 0.75), Prediction(0, None, 0.25))
+
+
+@pytest.mark.parametrize("kind", ["logits", "multilabel-logits"])
+def test_one_logit_gets_a_sigmoid(kind: OutputKind) -> None:
+    best, other = predictions_from_output(np.array([-2.0], np.float32), None, kind, ("no", "yes"), 5)
+    assert (best.label, best.score + other.score) == ("no", pytest.approx(1))
+    assert other.score == pytest.approx(1 / (1 + np.exp(2)))
+
+
+def test_labels_that_stand_for_themselves_get_a_sigmoid_each_after_logits_alone() -> None:
+    raw = np.array([0.0, 1000.0, -1000.0], np.float32)
+    assert [one.score for one in predictions_from_output(raw, None, "multilabel-logits", None, 5)] == [1.0, 0.5, 0.0]
+    raw = np.array([0.5, 0.9, 0.1], np.float32)
+    assert [one.score for one in predictions_from_output(raw, None, "multilabel", None, 5)] == [0.9, 0.5, 0.1]
 
 
 def test_scores_are_the_shortest_numbers_that_are_their_float32() -> None:

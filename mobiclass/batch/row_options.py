@@ -12,7 +12,7 @@ from hashlib import sha256
 from itertools import combinations, product
 from typing import Any, Final, NamedTuple, get_args
 
-from mobiclass.choices import Resize
+from mobiclass.choices import Channels, Layout, OutputKind, Resize
 from mobiclass.errors import OptionsError
 
 _MOST_CHANGES: Final = 2
@@ -20,6 +20,10 @@ _LIKELY: Final[dict[str, Iterable[Any]]] = {
     "top_k": range(1, 1002),
     "threshold": [hundredths / 100 for hundredths in range(101)],
     "resize": get_args(Resize),
+    "channels": get_args(Channels),
+    "layout": get_args(Layout),
+    "output_kind": get_args(OutputKind),
+    "crop_fraction": [hundredths / 100 for hundredths in range(1, 101)],
 }
 """Values to try for an earlier run, besides the default, the present value, and both values of a flag."""
 
@@ -39,6 +43,12 @@ class RowOptions:
         resize: overrides the model's resize mode.
         mean: overrides the model's normalization: one value or one a channel, in pixel units of 0–255.
         std: likewise.
+        crop_fraction: overrides the part of the image's shorter side that the centre crop keeps.
+        channels: overrides the order of the input's channels.
+        layout: where the channels are in an input that could be read in two ways.
+        resolution: height and width for an input that leaves them open.
+        output_tensor: which output holds the scores.
+        output_kind: overrides what that output holds.
     """
 
     top_k: int = 5
@@ -49,6 +59,12 @@ class RowOptions:
     resize: Resize | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    crop_fraction: float | None = None
+    channels: Channels | None = None
+    layout: Layout | None = None
+    resolution: tuple[int, int] | None = None
+    output_tensor: str | None = None
+    output_kind: OutputKind | None = None
 
     @property
     def sha256(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, NoReturn, TypeAlias
 
 from mobiclass import errors
@@ -21,6 +22,8 @@ class Task(NamedTuple):
 
     Attributes:
         model: a known model's name, or a path; ``None`` is the built-in model.
+        labels: the file of its labels, for a model that is not a classifier without one.
+        description: what overrides its own description of its input and output, as `Classifier.load` takes it.
         run: where and how it runs; `num_threads` is for the latency.
         throughput_threads: threads of each interpreter in the measurement of images per second.
         image: the photo to time end to end; a synthetic one of 500×375 pixels by default.
@@ -29,6 +32,8 @@ class Task(NamedTuple):
     """
 
     model: str | None = None
+    labels: str | None = None
+    description: Mapping[str, Any] = {}
     run: RunOptions = RunOptions()
     throughput_threads: int = 1
     image: str | None = None

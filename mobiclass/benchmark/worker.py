@@ -58,7 +58,7 @@ def _measure(task: Task) -> dict[str, Any]:
     _prepare(task)
     photo = task.image if task.image is not None else make_photo()
     started = perf_counter()
-    classifier = Classifier.load(task.model, **task.run._asdict())
+    classifier = Classifier.load(task.model, labels=task.labels, **task.description, **task.run._asdict())
     loaded = perf_counter()
     session = classifier.session
     tensor = np.zeros(classifier.model.input.shape, classifier.model.input.dtype)

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mobiclass.cli.terminal.text import safe_text
 from mobiclass.labels import background_index
 from mobiclass.results import printable_utf8
+from mobiclass.tflite import formula
 
 if TYPE_CHECKING:
     from mobiclass.tflite import Graph, ModelFile, ModelInfo, NearbyLabels, PerChannel, TensorSpec
+
+
+DEFAULT: Final = "default"
+"""The source of what no other source says."""
+
+OPEN: Final = "open"
+"""The output kind of a model that is known only once it has been run."""
+
+_KINDS: Final = {
+    "probabilities": "probabilities",
+    "logits": "logits, softmax applied",
+    "multilabel": "multi-label probabilities",
+    "multilabel-logits": "multi-label logits, sigmoid applied",
+    None: "open: told by test images once the model is loaded",
+}
 
 
 class Fact(NamedTuple):
@@ -31,8 +47,10 @@ def model_facts(model: ModelInfo) -> list[Fact]:
         if text := getattr(model, name):
             facts.append(Fact(name, text, model.sources[name]))
     facts += [
-        Fact("input", tensor_text(model.input), ""),
-        Fact("output", f"{tensor_text(model.output)}, {model.output_kind}", ""),
+        Fact("input", _input_text(model), ""),
+        *_graph_normalization(model),
+        Fact("output", _output_text(model), ""),
+        Fact("output kind", _output_kind_text(model), model.sources["output_kind"]),
         Fact("labels", _labels_text(model), model.sources["labels"] if model.labels else ""),
         Fact("resize", preprocessing.resize, sources["resize"]),
     ]
@@ -40,6 +58,7 @@ def model_facts(model: ModelInfo) -> list[Fact]:
         facts.append(Fact("crop fraction", f"{preprocessing.crop_fraction:g}", sources["crop_fraction"]))
     facts += [
         Fact("interpolation", preprocessing.interpolation, sources["interpolation"]),
+        Fact("channels", "grey" if model.grey else preprocessing.channels, "" if model.grey else sources["channels"]),
         Fact("mean", _channels_text(preprocessing.mean), sources["mean"]),
         Fact("std", _channels_text(preprocessing.std), sources["std"]),
     ]
@@ -54,7 +73,7 @@ def graph_facts(model: ModelFile, graph: Graph, reason: str) -> list[Fact]:
         *_file_facts(model),
         Fact("not a classifier", reason, ""),
         *(Fact("input", tensor_text(tensor), "") for tensor in graph.inputs),
-        *(Fact("output", tensor_text(tensor), "") for tensor in graph.outputs),
+        *(Fact("output", tensor_text(output.tensor), "") for output in graph.outputs),
     ]
 
 
@@ -70,16 +89,29 @@ def facts_text(facts: list[Fact]) -> str:
 def model_json(model: ModelInfo) -> dict[str, Any]:
     """Make the JSON object of ``models show --format json``."""
     preprocessing = model.preprocessing
-    values = {
-        name: getattr(preprocessing, name) for name in ("mean", "std", "resize", "crop_fraction", "interpolation")
-    }
+    names = ("mean", "std", "resize", "crop_fraction", "interpolation", "channels")
+    values = {name: getattr(preprocessing, name) for name in names}
+    graph = model.graph_normalization
     return {
         **_file_json(model),
         "description": model.description,
         "author": model.author,
         "license": model.license,
-        "input": _tensor_json(model.input),
-        "output": {**_tensor_json(model.output), "kind": model.output_kind},
+        "input": {
+            **_tensor_json(model.input),
+            "shape": list(model.input_shape),
+            "layout": preprocessing.layout,
+            "height": model.height,
+            "width": model.width,
+        },
+        "output": {
+            **_tensor_json(model.output),
+            "place": model.output_place,
+            "kind": model.output_kind or OPEN,
+            "kind_source": model.sources["output_kind"],
+        },
+        "classes": model.classes,
+        "graph_normalization": {"mean": graph.mean, "std": graph.std} if graph else None,
         "labels": len(model.labels) if model.labels else 0,
         "background_index": background_index(model.labels) if model.labels else None,
         "preprocessing": {
@@ -97,8 +129,32 @@ def graph_json(model: ModelFile, graph: Graph, reason: str) -> dict[str, Any]:
         **_file_json(model),
         "no_classifier": reason,
         "inputs": [_tensor_json(tensor) for tensor in graph.inputs],
-        "outputs": [_tensor_json(tensor) for tensor in graph.outputs],
+        "outputs": [_tensor_json(output.tensor) for output in graph.outputs],
     }
+
+
+def _input_text(model: ModelInfo) -> str:
+    text = tensor_text(model.input._replace(shape=model.input_shape))
+    wild = model.input.signature
+    if len(wild) == len(model.input_shape) and any(side < 0 for side in wild[1:]):
+        text += f", of {'×'.join('?' if side < 0 else str(side) for side in wild)}"
+    return text + (", channels first" if model.preprocessing.layout == "nchw" else "")
+
+
+def _output_text(model: ModelInfo) -> str:
+    number = f", output {model.output_place} ({model.output.name})" if model.output_count > 1 else ""
+    return tensor_text(model.output) + number
+
+
+def _output_kind_text(model: ModelInfo) -> str:
+    kind = _KINDS[model.output_kind]
+    return f"{kind}, one score for two classes" if model.output_values == 1 else kind
+
+
+def _graph_normalization(model: ModelInfo) -> list[Fact]:
+    if model.graph_normalization is None:
+        return []
+    return [Fact("in the graph", f"normalizes by itself: {formula(*model.graph_normalization)}", "")]
 
 
 def tensor_text(tensor: TensorSpec) -> str:
@@ -142,6 +198,33 @@ def nearby_labels_text(nearby: NearbyLabels) -> str:
     if nearby.unused_because is None:
         return f"using the labels in {nearby.path}; --labels FILE overrides them"
     return f"ignoring the labels in {nearby.path}: {nearby.unused_because}; choose a file with --labels FILE"
+
+
+def guess_text(model: ModelInfo) -> str | None:
+    """Say what was guessed of a model that does not say how its input is normalized, and how to say it."""
+    preprocessing = model.preprocessing
+    sources = preprocessing.sources
+    guessed = [name for name in ("mean", "std") if sources[name] == DEFAULT]
+    if not guessed:
+        return None
+    guesses = ["(pixel - 127.5) / 127.5"] if len(guessed) == 2 else [f"a {guessed[0]} of 127.5"]
+    options = [f"--{name}" for name in guessed]
+    if preprocessing.resize == "crop" and sources["crop_fraction"] == DEFAULT:
+        guesses.append(f"a centre crop of {preprocessing.crop_fraction:g}")
+        options.append("--crop-fraction or --resize" if sources["resize"] == DEFAULT else "--crop-fraction")
+    if sources["interpolation"] == DEFAULT:
+        guesses.append(f"{preprocessing.interpolation} resizing")
+    if model.nearby_labels and model.nearby_labels.unused_because is None:
+        guesses.append(f"the labels of {model.nearby_labels.path.name}")
+        options.append("--labels")
+    return (
+        f"it does not say how its input is normalized; using {_series(guesses)}. If that is wrong, give "
+        f"{_series(options)}"
+    )
+
+
+def _series(items: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(items[:-1]), items[-1])))
 
 
 def _labels_text(model: ModelInfo) -> str:

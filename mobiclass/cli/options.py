@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, get_args
 
 import click
 
-from mobiclass.choices import MAX_THREADS, Resize, RunOptions, RuntimeChoice, is_device
+from mobiclass.choices import (
+    MAX_THREADS,
+    Channels,
+    Layout,
+    OutputKind,
+    Resize,
+    RunOptions,
+    RuntimeChoice,
+    is_device,
+)
 from mobiclass.cli.option_groups import option
 from mobiclass.cli.signals import loaded
 from mobiclass.cli.terminal.text import echo_notice
@@ -21,6 +30,11 @@ if TYPE_CHECKING:
 
 # For completion only: reading a file gives a better message than click's check.
 ANY_PATH: Final = click.Path(readable=False)
+
+DESCRIPTION: Final = (
+    "resize", "crop_fraction", "mean", "std", "channels", "layout", "resolution", "output_tensor", "output_kind"
+)  # fmt: skip
+"""The options that override what a model says of its input and output."""
 
 _MAX_SECONDS: Final = 86_400
 _DEFAULTS: Final = RunOptions()
@@ -35,8 +49,23 @@ class ModelOptions(NamedTuple):
     labels: str | None
     run: RunOptions
     resize: Resize | None
+    crop_fraction: float | None
     mean: tuple[float, ...] | None
     std: tuple[float, ...] | None
+    channels: Channels | None
+    layout: Layout | None
+    resolution: tuple[int, int] | None
+    output_tensor: str | None
+    output_kind: OutputKind | None
+
+    def of_another_model(self, model: str, labels: str | None) -> ModelOptions:
+        """Run `model` likewise; what was said of the first one's input and output does not hold for it."""
+        return ModelOptions(model, labels, self.run, **dict.fromkeys(DESCRIPTION))
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What overrides the model's description of its input and output, as `Classifier.load` takes it."""
+        return {name: getattr(self, name) for name in DESCRIPTION}
 
     def load(self, *, quiet: bool = False) -> Classifier:
         """Load the classifier, to be closed when the command ends; a failing device is reported on stderr."""
@@ -45,9 +74,7 @@ class ModelOptions(NamedTuple):
         classifier = Classifier.load(
             self.model,
             labels=self.labels,
-            resize=self.resize,
-            mean=self.mean,
-            std=self.std,
+            **self.description,
             **self.run._asdict(),
             notify=None if quiet else echo_notice,
         )
@@ -74,6 +101,18 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: float) -> float:
     return value
 
 
+def _checked(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """Check a value as what the option is named after, and give it in its one form."""
+    if value is None or param.name is None:
+        return None
+    from mobiclass.tflite import override_facts
+
+    try:
+        return getattr(override_facts(**{param.name: value}), param.name)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 def _per_channel(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, ...] | None:
     """Parse one number, or three separated by commas, and check them as a mean or standard deviation."""
     if value is None:
@@ -88,10 +127,14 @@ def _per_channel(ctx: click.Context, param: click.Parameter, value: str | None) 
     return numbers
 
 
-_PREPROCESSING_OPTIONS = (
+_DESCRIPTION_OPTIONS = (
     option(
         "Input preprocessing", "--resize", type=click.Choice(get_args(Resize)),
         help="Resize mode: crop the centre, squash the aspect ratio, or pad.  [default: the model's own, else crop]",
+    ),
+    option(
+        "Input preprocessing", "--crop-fraction", metavar="F", type=float, callback=_checked,
+        help="Part of the shorter side that a centre crop keeps, up to 1.  [default: the model's own, else 0.875]",
     ),
     option(
         "Input preprocessing", "--mean", callback=_per_channel, metavar="M[,M,M]",
@@ -99,7 +142,29 @@ _PREPROCESSING_OPTIONS = (
     ),
     option(
         "Input preprocessing", "--std", callback=_per_channel, metavar="S[,S,S]",
-        help="Standard deviation to divide by afterwards, in the same units.  [default: the model's own]",
+        help="Standard deviation to divide by afterwards, in the same units; --mean 0 --std 1 if the model normalizes "
+        "by itself.  [default: the model's own]",
+    ),
+    option(
+        "Input preprocessing", "--channels", type=click.Choice(get_args(Channels)),
+        help="Order of the colour channels.  [default: the model's own, else rgb]",
+    ),
+    option(
+        "Input preprocessing", "--layout", type=click.Choice(get_args(Layout)),
+        help="Channels last or first, for an input that may be either.  [default: as its shape says]",
+    ),
+    option(
+        "Input preprocessing", "--resolution", metavar="N|HxW", callback=_checked,
+        help="Height and width in pixels, for an input that takes any.  [default: the model's own]",
+    ),
+    option(
+        "Predictions", "--output-tensor", metavar="N|NAME",
+        help="Output that holds the scores, where there are several.  [default: the one that does by the graph]",
+    ),
+    option(
+        "Predictions", "--output-kind", type=click.Choice(get_args(OutputKind)),
+        help="What the output holds: probabilities as they are, or logits to take a softmax of; for several labels per "
+        "image, as they are or with a sigmoid each.  [default: as the graph or test images tell]",
     ),
 )  # fmt: skip
 
@@ -126,18 +191,20 @@ _DEVICE_OPTIONS = (
     ),
 )  # fmt: skip
 
+_LABELS_OPTION = option(
+    "Model", "--labels", metavar="FILE", type=ANY_PATH,
+    help="Label file: one label per line, or what exporters write (JSON, CSV, pbtxt, YAML; with or without "
+    "indices).  [default: the model's own]",
+)  # fmt: skip
+
 _MODEL_OPTIONS = (
     option(
         "Model", "-m", "--model", metavar="NAME|PATH", type=ANY_PATH, envvar="MOBICLASS_MODEL", show_envvar=True,
         help="Catalogue name, or path of any .tflite classifier.  [default: the built-in model]",
     ),
-    option(
-        "Model", "--labels", metavar="FILE", type=ANY_PATH,
-        help="Label file: one label per line, or what exporters write (JSON, CSV, pbtxt, YAML; with or without "
-        "indices).  [default: the model's own]",
-    ),
+    _LABELS_OPTION,
     *_DEVICE_OPTIONS,
-    *_PREPROCESSING_OPTIONS,
+    *_DESCRIPTION_OPTIONS,
 )  # fmt: skip
 
 allow_truncated_option = option(
@@ -216,9 +283,9 @@ def model_options(command: Command) -> Command:
     return _with(_MODEL_OPTIONS, with_options)  # type: ignore[return-value]
 
 
-def preprocessing_options(command: Command) -> Command:
-    """Give `command` the options that override a model's preprocessing: `resize`, `mean` and `std`."""
-    return _with(_PREPROCESSING_OPTIONS, command)
+def description_options(command: Command) -> Command:
+    """Give `command` the options that override what a model says of itself: `labels`, and those of `DESCRIPTION`."""
+    return _with((_LABELS_OPTION, *_DESCRIPTION_OPTIONS), command)
 
 
 def device_options(command: Command) -> Command:

@@ -77,9 +77,9 @@ def explain(classifier: Classifier, *, quiet: bool, verbose: bool) -> None:
         click.echo(
             f"mobiclass: {safe_text(model.name)}: {safe_text(nearby_labels_text(model.nearby_labels))}", err=True
         )
-    if model.preprocessing.sources["mean"] == "default":
-        click.echo(
-            f"mobiclass: {safe_text(model.name)} does not say how its input is normalized; "
-            "using (pixel - 127.5) / 127.5. If that is wrong, give --mean and --std",
-            err=True,
-        )
+    from mobiclass.cli.model_facts import guess_text
+    from mobiclass.tflite import normalization_doubt
+
+    for text in (*model.notes, normalization_doubt(model), guess_text(model)):
+        if text:
+            click.echo(f"mobiclass: {safe_text(model.name)}: {safe_text(text)}", err=True)

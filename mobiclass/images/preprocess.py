@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mobiclass.tflite import Preprocessing, TensorSpec, quantize
+from mobiclass.tflite import Preprocessing, Quantization, TensorSpec, quantize
 
 _FILTERS: Final = {
     "nearest": Image.Resampling.NEAREST,
@@ -30,11 +30,21 @@ class Preprocessor:
         min_height: an image of at least this height and `min_width` is only ever scaled down; decoding it
             at any larger scale is wasted.
         min_width: see `min_height`.
+        depth: the channels of the input: 3, or 1 for grey.
     """
 
     def __init__(self, tensor: TensorSpec, preprocessing: Preprocessing) -> None:
-        """Prepare the table for `tensor`, whose shape is (1, height, width, 3)."""
-        _, self._height, self._width, _ = tensor.shape
+        """Prepare the table for `tensor`, whose shape is (1, height, width, C), or with C before the height.
+
+        C is 3 of colour images and 1 of grey ones.
+        """
+        self._channels_first = preprocessing.layout == "nchw"
+        order = (2, 3, 1) if self._channels_first else (1, 2, 3)
+        self._height, self._width, self.depth = (tensor.shape[axis] for axis in order)
+        self._shape = tensor.shape
+        self._is_grey = self.depth == 1
+        # Which of red, green and blue is the first channel of the input, the second and the third.
+        self._sources = (0,) if self._is_grey else (2, 1, 0) if preprocessing.channels == "bgr" else (0, 1, 2)
         self._preprocessing = preprocessing
         self._filter = _FILTERS[preprocessing.interpolation]
         self._table = _lookup_table(tensor, preprocessing)
@@ -44,21 +54,26 @@ class Preprocessor:
         self.min_width = ceil(self._width / kept)
 
     def __call__(self, image: Image.Image) -> npt.NDArray[np.generic]:
-        """Turn an upright RGB `image` of any size into a tensor (1, height, width, 3) of the model's dtype."""
+        """Turn an upright RGB `image` of any size into the input tensor, of the model's shape and dtype."""
         return self.tensor(self.pixels(image))
 
     def tensor(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
-        """Turn what `pixels` gives into a tensor (1, height, width, 3) of the model's dtype."""
-        if self._table is None:
+        """Turn what `pixels` gives into the input tensor, of the model's shape and dtype."""
+        if self._table is None and self._sources == (0, 1, 2) and not self._channels_first:
             return pixels[np.newaxis]
-        tensor = np.empty((1, *pixels.shape), self._dtype)
-        for channel in range(3):
-            tensor[0, :, :, channel] = self._table[channel][pixels[:, :, channel]]
+        tensor = np.empty(self._shape, self._dtype)
+        planes = tensor[0] if self._channels_first else np.moveaxis(tensor[0], 2, 0)
+        for plane, source in zip(planes, self._sources, strict=True):
+            plane[:] = pixels[:, :, source] if self._table is None else self._table[source][pixels[:, :, source]]
         return tensor
 
     def pixels(self, image: Image.Image) -> npt.NDArray[np.uint8]:
-        """Crop and resize an upright RGB `image` to what the model sees: uint8 (height, width, 3), RGB."""
-        return np.asarray(self._fit(image), np.uint8)
+        """Crop and resize an upright RGB `image` to what the model sees: uint8 (height, width, 3), RGB.
+
+        For a grey input it is (height, width, 1): the luma of ITU-R 601, as Pillow computes it.
+        """
+        pixels = np.asarray(self._fit(image.convert("L") if self._is_grey else image), np.uint8)
+        return pixels[:, :, np.newaxis] if self._is_grey else pixels
 
     def _fit(self, image: Image.Image) -> Image.Image:
         target = (self._width, self._height)
@@ -79,7 +94,7 @@ class Preprocessor:
         width = min(self._width, max(1, round(image.width * scale)))
         # The mean colour is the model's zero: the padding says nothing.
         red, green, blue = (min(255, max(0, round(mean))) for mean in self._preprocessing.mean)
-        canvas = Image.new("RGB", (self._width, self._height), (red, green, blue))
+        canvas = Image.new(image.mode, (self._width, self._height), red if self._is_grey else (red, green, blue))
         resized = image.resize((width, height), self._filter)
         canvas.paste(resized, ((self._width - width) // 2, (self._height - height) // 2))
         return canvas
@@ -107,8 +122,11 @@ def _lookup_table(tensor: TensorSpec, preprocessing: Preprocessing) -> npt.NDArr
     pixels = np.arange(256)
     mean, std = (np.asarray(value, np.float64).reshape(3, 1) for value in (preprocessing.mean, preprocessing.std))
     real: npt.NDArray[np.float64] = (pixels - mean) / std
-    if tensor.dtype == "float32":
-        return real.astype(np.float32)
+    if tensor.dtype in ("float32", "float16"):
+        return real.astype(tensor.dtype)
+    if tensor.dtype == "int16":
+        # Its 65536 steps are no pixels: without a scale they are whole numbers.
+        return quantize(real, tensor.quantization or Quantization(1.0, 0), "int16")
     unchanged = np.broadcast_to(pixels if tensor.dtype == "uint8" else pixels - 128, (3, 256))
     if tensor.quantization is not None:
         quantized = quantize(real, tensor.quantization, tensor.dtype)

@@ -28,4 +28,4 @@ def write_preview(model: ModelInfo, photo: ImageSource, output: Path) -> None:
     image = load_image(photo, min_height=preprocessor.min_height, min_width=preprocessor.min_width)
     pixels = preprocessor.pixels(image)
     with atomic_write(output) as file:
-        Image.fromarray(pixels).save(file, "PNG")
+        Image.fromarray(pixels if pixels.shape[2] > 1 else pixels[:, :, 0]).save(file, "PNG")

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from mobiclass.choices import RuntimeChoice, RuntimeName
 from mobiclass.errors import ModelError, SetupError
+
+_UNRESOLVED: Final = re.compile(r"unresolved custom op: (\S+?)\.?(?=\s|See |$)", re.IGNORECASE)
 
 
 class Runtime(NamedTuple):
@@ -88,12 +92,14 @@ def load_interpreter(
     file: str,
     *,
     num_threads: int,
+    input_shape: Sequence[int] | None = None,
     delegate: Any = None,
     default_delegates: bool = True,
 ) -> Any:
     """Construct the runtime's own interpreter on the model `content` and allocate its tensors.
 
-    Without `default_delegates` (XNNPACK) the runtime uses its builtin kernels.
+    The first input is resized to `input_shape` if it has another shape. Without `default_delegates` (XNNPACK) the
+    runtime uses its builtin kernels.
 
     Raises:
         SetupError: the runtime cannot be imported.
@@ -110,8 +116,17 @@ def load_interpreter(
             experimental_delegates=delegates,
             experimental_op_resolver_type=resolver,
         )
+        if input_shape is not None:
+            image = interpreter.get_input_details()[0]
+            if tuple(image["shape"]) != tuple(input_shape):
+                interpreter.resize_tensor_input(image["index"], list(input_shape))
         interpreter.allocate_tensors()
     except (MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
+        if unresolved := _UNRESOLVED.search(str(error)):
+            raise ModelError(
+                f"{file}: it needs the custom operator {unresolved[1]}, which {runtime.package} does not have; convert "
+                "the model again without it"
+            ) from error
         raise ModelError(
             f"{file}: {runtime.package} cannot load the model ({one_line(error)}); it is damaged, or made for "
             "another runtime"

@@ -1,5 +1,7 @@
 """`Interpreter`: one model, loaded on the CPU. Tensors in, tensors out.
 
+A model for several images at once is resized to one; where its graph does not allow that, one image fills the batch.
+
 LiteRT refuses a damaged model with an error. tflite-runtime crashes on some, so a model that it has never loaded before
 is loaded in a child process first (`mobiclass.runtime.trial`).
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -43,30 +46,64 @@ class Interpreter:
         if self.runtime.crashes_on_damage:
             require_loadable(model, self.runtime)
         self._lock = threading.Lock()
-        self._interpreter = load_interpreter(self.runtime, model.content, str(model.path), num_threads=self.num_threads)
-        with self._as_model_errors():
-            self._input = self._interpreter.get_input_details()[0]["index"]
-            self._output = self._interpreter.get_output_details()[0]["index"]
+        self._load(model.input_shape, model.output.values)
+        if model.output.values > model.output_values:
+            self._take_single_images()
 
     def invoke(self, tensor: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        """Run the model on `tensor` (1, height, width, 3) of its dtype; returns the raw output (N,).
+        """Run the model on `tensor`, of the shape and dtype of its `ModelInfo.input`; returns the raw output (N,).
 
         Raises:
             ModelError: the runtime cannot run the model.
         """
+        if tensor.shape != self._shape:
+            tensor = self._fitted(tensor)
         with self._lock, self._as_model_errors():
             self._interpreter.set_tensor(self._input, tensor)
             self._interpreter.invoke()
             output: npt.NDArray[np.generic] = self._interpreter.get_tensor(self._output)
-        if output.size != self._model.classes:
+        if output.size != self._values:
             raise ModelError(
-                f"{self._model.path}: the model is damaged: it declares {self._model.classes} outputs and returns "
-                f"{output.size}"
+                f"{self._model.path}: the model declares {self._values} outputs and returns {output.size}; it is "
+                "damaged, or does not give one score per class at this resolution"
             )
-        return output.reshape(-1)
+        return output.reshape(-1)[: self._model.output_values]
 
     def close(self) -> None:
         """Do nothing: only an Edge TPU must be released."""
+
+    def _load(self, shape: tuple[int, ...], values: int) -> None:
+        """Load the model with an input of `shape`, which gives an output of so many `values`."""
+        model = self._model
+        self._interpreter = load_interpreter(
+            self.runtime, model.content, str(model.path), num_threads=self.num_threads, input_shape=shape
+        )
+        with self._as_model_errors():
+            self._input = self._interpreter.get_input_details()[0]["index"]
+            self._output = self._interpreter.get_output_details()[model.output_place]["index"]
+        self._shape = shape
+        self._values = values
+
+    def _fitted(self, tensor: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        """Give one image the shape that the runtime is fed; what is no image of the model's is left to the runtime."""
+        if tensor.shape != self._model.input.shape:
+            return tensor
+        if tensor.size == prod(self._shape):
+            return tensor.reshape(self._shape)
+        return np.ascontiguousarray(np.broadcast_to(tensor, self._shape))
+
+    def _take_single_images(self) -> None:
+        """Resize the input to one image, if the model gives the same scores then."""
+        tensor = _noise(self._model.input.shape, self._model.input.dtype)
+        whole = self.invoke(tensor)
+        loaded = (self._interpreter, self._input, self._output, self._shape, self._values)
+        try:
+            self._load((1, *self._shape[1:]), self._model.output_values)
+            alike = np.allclose(whole.astype(np.float64), self.invoke(tensor).astype(np.float64), rtol=1e-3, atol=1e-4)
+        except ModelError:  # a reshaping to a fixed batch, say
+            alike = False
+        if not alike:
+            self._interpreter, self._input, self._output, self._shape, self._values = loaded
 
     @contextmanager
     def _as_model_errors(self) -> Iterator[None]:
@@ -76,3 +113,9 @@ class Interpreter:
             raise ModelError(
                 f"{self._model.path}: the model cannot be run by {self.runtime.package}: {one_line(error)}"
             ) from error
+
+
+def _noise(shape: tuple[int, ...], dtype: str) -> npt.NDArray[np.generic]:
+    """Make a tensor of values that differ, the same every time."""
+    steps = np.random.default_rng(0).integers(0, 128, shape)
+    return (steps / 128).astype(dtype) if dtype.startswith("float") else steps.astype(dtype)

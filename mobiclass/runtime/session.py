@@ -17,6 +17,7 @@ from mobiclass.errors import DelegateError, ModelError, SetupError
 from mobiclass.hub import find_model
 from mobiclass.images import Preprocessor
 from mobiclass.runtime.interpreter import Interpreter
+from mobiclass.runtime.probing import with_known_output
 from mobiclass.tflite import Facts, ModelInfo, read_model
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Session(NamedTuple):
     """A model on a device, ready to run.
 
     Attributes:
-        model: what is known of the model.
+        model: what is known of the model; its output kind always is.
         interpreter: runs it.
         preprocessor: makes its input.
         run: the options that it was opened with.
@@ -81,15 +82,25 @@ def open_session(
 
 
 def _open_on_cpu(model: ModelInfo, run: RunOptions, fallback: str | None = None) -> Session:
-    preprocessor = Preprocessor(model.input, model.preprocessing)
-    return Session(model, Interpreter(model, run), preprocessor, run, "cpu", fallback)
+    return _session(model, Interpreter(model, run), run, "cpu", fallback)
 
 
 def _open_on_edgetpu(model: ModelInfo, run: RunOptions, notify: Callable[[str], None] | None) -> Session:
     from mobiclass.runtime.edgetpu.interpreter import EdgeTpuInterpreter
 
-    interpreter = EdgeTpuInterpreter(model, run, notify)
-    return Session(model, interpreter, Preprocessor(model.input, model.preprocessing), run, run.device)
+    return _session(model, EdgeTpuInterpreter(model, run, notify), run, run.device)
+
+
+def _session(
+    model: ModelInfo,
+    interpreter: Interpreter | EdgeTpuInterpreter,
+    run: RunOptions,
+    device: str,
+    fallback: str | None = None,
+) -> Session:
+    preprocessor = Preprocessor(model.input, model.preprocessing)
+    known = with_known_output(model, preprocessor, interpreter.invoke)
+    return Session(known, interpreter, preprocessor, run, device, fallback)
 
 
 class Fallback:

@@ -25,12 +25,13 @@ def require_loadable(model: ModelInfo, runtime: Runtime) -> None:
     Raises:
         ModelError: the runtime refused the model, crashed or hung.
     """
-    marker = cache_folder() / "loaded" / f"{runtime.package}-{runtime.version}" / model.sha256
+    marker = cache_folder() / "loaded" / f"{runtime.package}-{runtime.version}" / f"{model.sha256}{_shape(model)}"
     with contextlib.suppress(OSError):  # a cache that cannot be read costs the trial again
         if marker.exists():
             return
     # The bytes, not the path: exactly what will be loaded here.
-    ended = run_child("mobiclass.runtime.trial", runtime.name, stdin=model.content, timeout_seconds=_TIMEOUT_SECONDS)
+    arguments = (runtime.name, _shape(model))
+    ended = run_child("mobiclass.runtime.trial", *arguments, stdin=model.content, timeout_seconds=_TIMEOUT_SECONDS)
     if ended.status == _REFUSED:
         raise ModelError(f"{model.path}: {last_line(ended.stderr)}")
     if ended.status != 0:
@@ -43,13 +44,29 @@ def require_loadable(model: ModelInfo, runtime: Runtime) -> None:
         marker.touch()
 
 
-def main(runtime_name: str) -> None:
-    """Load the model on standard input and run it on zeros; exit with 0, or with 3 and the reason on stderr."""
+def _shape(model: ModelInfo) -> str:
+    """Write the shape of an input that the model leaves open; empty for one that is fixed."""
+    is_open = model.input_shape[1:] != model.input.signature[1:]
+    return f"-{'x'.join(map(str, model.input_shape))}" if is_open else ""
+
+
+def main(runtime_name: str, shape: str = "") -> None:
+    """Load the model on standard input and run it on zeros; exit with 0, or with 3 and the reason on stderr.
+
+    `shape` is that of an input that the model leaves open, ``-1x8x8x3``.
+    """
     import numpy as np
 
     content = sys.stdin.buffer.read()
     try:
-        interpreter = load_interpreter(RUNTIMES[runtime_name], content, "model", num_threads=1)  # type: ignore[index]
+        input_shape = [int(side) for side in shape[1:].split("x")] if shape else None
+        interpreter = load_interpreter(
+            RUNTIMES[runtime_name],  # type: ignore[index]
+            content,
+            "model",
+            num_threads=1,
+            input_shape=input_shape,
+        )
         details = interpreter.get_input_details()[0]
         interpreter.set_tensor(details["index"], np.zeros(details["shape"], details["dtype"]))
         interpreter.invoke()

@@ -7,53 +7,39 @@ from typing import TYPE_CHECKING
 from mobiclass._system import open_door
 
 if TYPE_CHECKING:
-    from mobiclass.tflite.facts import Facts, PerChannel, override_facts, per_channel
+    from mobiclass.tflite.doubts import normalization_doubt
+    from mobiclass.tflite.facts import Facts, override_facts, per_channel
     from mobiclass.tflite.flatbuffer import FlatbufferError, Table, item
     from mobiclass.tflite.graph import (
         EDGETPU_CUSTOM_OP,
         Graph,
-        Quantization,
-        TensorSpec,
         open_model,
-        operator_code_name,
         read_graph,
-        tensor_dtype,
     )
-    from mobiclass.tflite.info import (
-        ModelFile,
-        ModelInfo,
-        OutputKind,
-        Preprocessing,
-        read_model,
-        read_model_file,
-    )
+    from mobiclass.tflite.info import read_model
+    from mobiclass.tflite.model import ModelFile, ModelInfo, Preprocessing, read_model_file
     from mobiclass.tflite.nearby import NearbyLabels
+    from mobiclass.tflite.network import Quantization, TensorSpec, operator_code_name, tensor_dtype
+    from mobiclass.tflite.normalization import PerChannel, formula
     from mobiclass.tflite.quantization import dequantize, quantize
 
 open_door(
     __name__,
     {
-        "facts": ("Facts", "PerChannel", "override_facts", "per_channel"),
+        "doubts": ("normalization_doubt",),
+        "facts": ("Facts", "override_facts", "per_channel"),
         "flatbuffer": ("FlatbufferError", "Table", "item"),
         "graph": (
             "EDGETPU_CUSTOM_OP",
             "Graph",
-            "Quantization",
-            "TensorSpec",
             "open_model",
-            "operator_code_name",
             "read_graph",
-            "tensor_dtype",
         ),
-        "info": (
-            "ModelFile",
-            "ModelInfo",
-            "OutputKind",
-            "Preprocessing",
-            "read_model",
-            "read_model_file",
-        ),
+        "info": ("read_model",),
+        "model": ("ModelFile", "ModelInfo", "Preprocessing", "read_model_file"),
         "nearby": ("NearbyLabels",),
+        "network": ("Quantization", "TensorSpec", "operator_code_name", "tensor_dtype"),
+        "normalization": ("PerChannel", "formula"),
         "quantization": ("dequantize", "quantize"),
     },
 )

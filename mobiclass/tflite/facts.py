@@ -6,24 +6,29 @@ Here the sources are read and checked; which of them wins is decided in `mobicla
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
-from mobiclass.choices import Interpolation, Resize
+from mobiclass.choices import Channels, Interpolation, Layout, OutputKind, Resize
 from mobiclass.errors import ModelError
 from mobiclass.labels import LabelList, labels_of_value
-from mobiclass.tflite.graph import Metadata, TensorSpec
+from mobiclass.tflite.metadata import Metadata
+from mobiclass.tflite.network import TensorSpec
+from mobiclass.tflite.normalization import Folded, PerChannel, expected_pixels, expects_bgr
 
 if TYPE_CHECKING:
     from mobiclass.hub import CatalogEntry
 
-PerChannel: TypeAlias = tuple[float, float, float]
-"""One value each for red, green and blue, in pixel units of 0–255."""
-
 CONFIG_NAME: Final = "mobiclass.json"
 CONFIG_FORMAT: Final = 1
 
-_PREPROCESSING_KEYS: Final = ("mean", "std", "resize", "crop_fraction", "interpolation")
+_PREPROCESSING_KEYS: Final = (
+    "mean", "std", "resize", "crop_fraction", "interpolation", "channels", "layout", "resolution"
+)  # fmt: skip
+_OUTPUT_KEYS: Final = ("output_tensor", "output_kind")
 _MIN_CROP_FRACTION: Final = 0.01
+MAX_INPUT_SIDE: Final = 4096  # pixels; beyond it the input tensor alone would fill a small machine
+_MIN_INPUT_SIDE: Final = 2
+_RAW_INT16_LIMIT: Final = 100  # a range of 16-bit inputs that goes beyond it is that of pixels
 _LIMIT: Final = 1e12  # far beyond any mean or std of pixels; infinity and what is not a number lie beyond it too
 
 
@@ -37,6 +42,11 @@ class Facts(NamedTuple):
         resize: see `Resize`.
         crop_fraction: the part of the image's shorter side that the centre crop keeps, over 0 and up to 1.
         interpolation: the filter that resizes.
+        channels: the order of the colour channels.
+        layout: where the input has its channels.
+        resolution: height and width in pixels, for an input that leaves them open.
+        output_tensor: which output holds the scores: its place, or a name.
+        output_kind: what that output holds.
         labels: the labels, not yet fitted to the outputs.
         description: what the model is, in a sentence.
         author: who made it.
@@ -49,6 +59,11 @@ class Facts(NamedTuple):
     resize: Resize | None = None
     crop_fraction: float | None = None
     interpolation: Interpolation | None = None
+    channels: Channels | None = None
+    layout: Layout | None = None
+    resolution: tuple[int, int] | None = None
+    output_tensor: str | None = None
+    output_kind: OutputKind | None = None
     labels: LabelList | None = None
     description: str | None = None
     author: str | None = None
@@ -63,6 +78,7 @@ DEFAULTS: Final = Facts(
     resize="crop",
     crop_fraction=0.875,
     interpolation="bicubic",
+    channels="rgb",
 )
 
 
@@ -70,27 +86,29 @@ def override_facts(
     *,
     labels: LabelList | None = None,
     resize: Resize | None = None,
+    crop_fraction: float | None = None,
     mean: float | Sequence[float] | None = None,
     std: float | Sequence[float] | None = None,
+    channels: Channels | None = None,
+    layout: Layout | None = None,
+    resolution: int | Sequence[int] | str | None = None,
+    output_tensor: int | str | None = None,
+    output_kind: OutputKind | None = None,
 ) -> Facts:
     """Take what a person says of the model: the strongest source.
 
     Raises:
-        ValueError: a value is impossible, or a std of 1 or less, which is not in pixel units.
+        ValueError: a value is impossible, or a std of less than 1, which is not in pixel units.
     """
-    if resize is not None and resize not in get_args(Resize):
-        raise ValueError(f"resize must be one of {', '.join(get_args(Resize))}, not {resize!r}")
+    said = {
+        "resize": resize, "crop_fraction": crop_fraction, "mean": mean, "std": std, "channels": channels,
+        "layout": layout, "resolution": resolution, "output_tensor": output_tensor, "output_kind": output_kind,
+    }  # fmt: skip
     try:
-        means = per_channel(mean, "mean") if mean is not None else None
-        stds = per_channel(std, "std", positive=True) if std is not None else None
+        facts = {name: _CHECKS[name](value, name) for name, value in said.items() if value is not None}
     except ModelError as error:
         raise ValueError(str(error)) from error
-    if stds and min(stds) <= 1:
-        raise ValueError(
-            f"std is in pixel units of 0–255 and {min(stds):g} is too small: for a std of 0–1 units give 255 times as "
-            f"much ({min(stds) * 255:g})"
-        )
-    return Facts("command line", labels=labels, resize=resize, mean=means, std=stds)
+    return Facts("command line", labels=labels, **facts)
 
 
 def facts_from_quantization(tensor: TensorSpec) -> Facts:
@@ -100,6 +118,8 @@ def facts_from_quantization(tensor: TensorSpec) -> Facts:
     ``(quantized − zero_point) · scale`` is ``(pixel − mean) / std`` with ``std = 1 / scale``.
     """
     source = "input quantization"
+    if tensor.dtype == "int16":
+        return _facts_from_int16(tensor, source)
     if tensor.dtype not in ("uint8", "int8"):
         return Facts(source)
     if tensor.quantization is None:
@@ -108,6 +128,23 @@ def facts_from_quantization(tensor: TensorSpec) -> Facts:
     mean = float(zero_point if tensor.dtype == "uint8" else zero_point + 128)
     std = 1.0 / scale
     return Facts(source, mean=(mean, mean, mean), std=(std, std, std))
+
+
+def _facts_from_int16(tensor: TensorSpec, source: str) -> Facts:
+    """Tell pixels as they are; 65536 steps do not say which of the other values are pixels."""
+    if tensor.quantization is not None and tensor.quantization.scale * 32767 < _RAW_INT16_LIMIT:
+        return Facts(source)
+    return Facts(source, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+
+
+def facts_from_graph(folded: Folded | None) -> Facts:
+    """Work out what is left to do to pixels that the graph itself normalizes."""
+    source = "the graph normalizes by itself"
+    expected = expected_pixels(folded) if folded else None
+    if folded is None or expected is None:
+        return Facts(source)
+    mean, std = expected
+    return Facts(source, mean=mean, std=std, channels="bgr" if expects_bgr(folded) else None)
 
 
 def facts_from_catalog(entry: CatalogEntry) -> Facts:
@@ -170,25 +207,21 @@ def parse_config(content: bytes, source: str, file: str) -> Facts:
     preprocessing = config.get("preprocessing", {})
     if not isinstance(preprocessing, dict):
         raise ModelError(f"{file}: 'preprocessing' must be an object")
+    known = (*_PREPROCESSING_KEYS, *_OUTPUT_KEYS)
     for key in preprocessing:  # a misspelt one would quietly give way to a weaker source
-        if key not in _PREPROCESSING_KEYS:
-            raise ModelError(f"{file}: 'preprocessing' has no {key!r}; it has {', '.join(_PREPROCESSING_KEYS)}")
-
-    def value(holder: dict[str, Any], key: str, check: Callable[[Any, str], Any]) -> Any:
-        return check(holder[key], f"{file}: {key!r}") if holder.get(key) is not None else None
-
-    return Facts(
-        source=source,
-        mean=value(preprocessing, "mean", per_channel),
-        std=value(preprocessing, "std", _pixel_std),
-        resize=value(preprocessing, "resize", _one_of(get_args(Resize))),
-        crop_fraction=value(preprocessing, "crop_fraction", _fraction),
-        interpolation=value(preprocessing, "interpolation", _one_of(get_args(Interpolation))),
-        description=value(config, "description", _text),
-        author=value(config, "author", _text),
-        license=value(config, "license", _text),
-        labels=labels_of_value(config["labels"], f"{file}: 'labels'") if config.get("labels") is not None else None,
-    )
+        if key not in known:
+            raise ModelError(f"{file}: 'preprocessing' has no {key!r}; it has {', '.join(known)}")
+        if preprocessing[key] is not None and config.get(key) not in (None, preprocessing[key]):
+            raise ModelError(f"{file}: {key!r} stands in it twice, with different values")
+    said = {
+        name: _CHECKS[name](value, f"{file}: {name!r}")
+        for name in (*known, "description", "author", "license")
+        # All of these are options as well, which have no sections: they may stand outside of it too.
+        if (value := preprocessing.get(name, config.get(name))) is not None
+    }
+    if config.get("labels") is not None:
+        said["labels"] = labels_of_value(config["labels"], f"{file}: 'labels'")
+    return Facts(source=source, **said)
 
 
 def per_channel(values: float | Sequence[float], where: str, *, positive: bool = False) -> PerChannel:
@@ -213,7 +246,11 @@ def per_channel(values: float | Sequence[float], where: str, *, positive: bool =
 def _pixel_std(value: Any, where: str) -> PerChannel:
     std = per_channel(value, where, positive=True)
     if min(std) < 1:
-        raise ModelError(f"{where} is in pixel units of 0–255: {value!r} is too small; for 0–1 units give 255 times it")
+        # A model that normalizes by itself has a mean of 0 and a std of 1, which is as low as it goes.
+        raise ModelError(
+            f"{where} is in pixel units of 0–255 and {min(std):g} is too small: for a std of 0–1 units give 255 times "
+            f"as much ({min(std) * 255:g})"
+        )
     return std
 
 
@@ -232,7 +269,50 @@ def _fraction(value: Any, where: str) -> float:
     return float(value)
 
 
+def _resolution(value: Any, where: str) -> tuple[int, int]:
+    """Read ``224``, ``[224, 320]`` or ``224x320``: height and width."""
+    sides = value
+    if isinstance(value, str):
+        parts = value.lower().replace("×", "x").split("x")
+        sides = [int(part) for part in parts] if all(part.strip().isdecimal() for part in parts) else []
+    elif type(value) is int:
+        sides = [value]
+    if (
+        isinstance(sides, Sequence)
+        and len(sides) in (1, 2)
+        and all(type(side) is int and _MIN_INPUT_SIDE <= side <= MAX_INPUT_SIDE for side in sides)
+    ):
+        return sides[0], sides[-1]
+    raise ModelError(
+        f"{where} must be one side or HEIGHTxWIDTH, from {_MIN_INPUT_SIDE} to {MAX_INPUT_SIDE} pixels, not {value!r}"
+    )
+
+
+def _output_tensor(value: Any, where: str) -> str:
+    if type(value) not in (int, str) or not str(value):
+        raise ModelError(f"{where} must be the number or the name of an output, not {value!r}")
+    return str(value)
+
+
 def _text(value: Any, where: str) -> str:
     if not isinstance(value, str):
         raise ModelError(f"{where} must be text, not {value!r}")
     return value
+
+
+_CHECKS: Final[dict[str, Callable[[Any, str], Any]]] = {
+    "mean": per_channel,
+    "std": _pixel_std,
+    "resize": _one_of(get_args(Resize)),
+    "crop_fraction": _fraction,
+    "interpolation": _one_of(get_args(Interpolation)),
+    "channels": _one_of(get_args(Channels)),
+    "layout": _one_of(get_args(Layout)),
+    "resolution": _resolution,
+    "output_tensor": _output_tensor,
+    "output_kind": _one_of(get_args(OutputKind)),
+    "description": _text,
+    "author": _text,
+    "license": _text,
+}
+"""The check of each value that a person may give, on the command line or in a file."""

@@ -1,21 +1,24 @@
 """What stands in a .tflite file, read straight from its FlatBuffers: graph, TFLite Metadata, appended zip.
 
-It loads no runtime and interprets nothing: what the facts mean for a classifier is `mobiclass.tflite.info`'s business.
-Slot numbers follow the schemas of TFLite (identifier ``TFL3``) and of TFLite Metadata (``M001``).
+It loads no runtime; what the facts mean for a classifier is `mobiclass.tflite.info`'s business. Slot numbers follow the
+schema of TFLite (identifier ``TFL3``).
 """
 
 from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from math import isfinite
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mobiclass.errors import ModelError
-from mobiclass.tflite.flatbuffer import FlatbufferError, Table, item
-from mobiclass.tflite.operators import operator_name
+from mobiclass.tflite.flatbuffer import FlatbufferError, Table
+from mobiclass.tflite.metadata import Metadata, read_metadata
+from mobiclass.tflite.network import Network, TensorSpec
+from mobiclass.tflite.normalization import Folded, fold_normalization
+from mobiclass.tflite.tracing import Head, trace_output
 
 if TYPE_CHECKING:
     import zipfile
@@ -23,51 +26,26 @@ if TYPE_CHECKING:
 EDGETPU_CUSTOM_OP: Final = "edgetpu-custom-op"
 METADATA_NAME: Final = "TFLITE_METADATA"
 
-_TENSOR_TYPES: Final = (
-    "float32", "float16", "int32", "uint8", "int64", "string", "bool", "int16", "complex64", "int8", "float64",
-    "complex128", "uint64", "resource", "variant", "uint32", "uint16", "int4", "bfloat16", "int2", "uint4",
-)  # fmt: skip
-_INTEGERS: Final = {"uint8", "int8", "int16", "int32", "int64"}
-_KEEPS_VALUES: Final = {"DEQUANTIZE", "QUANTIZE", "RESHAPE", "SQUEEZE"}
+_IMAGE_RANK: Final = 4
+_ROW_RANK: Final = 2
+_MAX_OUTPUTS: Final = 256  # to look at; detectors have four, and a hostile file a million
+_MAX_TEXT_BYTES: Final = 4 << 20
 _ZIP_BEGINS: Final = (b"PK\x03\x04\x14\0", b"PK\x03\x04\x0a\0")  # with the version, too long to be there by chance
-_AXIS_LABELS: Final = 2  # AssociatedFileType.TENSOR_AXIS_LABELS
-_NORMALIZATION: Final = 1  # ProcessUnitOptions.NormalizationOptions
 _MAX_MEMBER_BYTES: Final = 16 << 20  # a label list is some kilobytes; a zip bomb is not
 
 
-class Quantization(NamedTuple):
-    """The affine mapping ``real = (quantized − zero_point) · scale`` of one tensor."""
+class Output(NamedTuple):
+    """A tensor that the graph gives.
 
-    scale: float
-    zero_point: int
+    Attributes:
+        tensor: its description.
+        names: the names that it goes by: its own, and those of the signatures.
+        head: what computes its values, as far as the graph tells.
+    """
 
-
-class TensorSpec(NamedTuple):
-    """A tensor's name, static shape, dtype (NumPy's name) and quantization (``None``: the values are real)."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    quantization: Quantization | None
-
-
-class Normalization(NamedTuple):
-    """``real = (pixel − mean) / std`` with pixels of 0–255; one value, or one a channel."""
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-
-class Metadata(NamedTuple):
-    """What the TFLite Metadata say; ``None`` or empty where they are silent."""
-
-    name: str | None = None
-    description: str | None = None
-    version: str | None = None
-    author: str | None = None
-    license: str | None = None
-    normalization: Normalization | None = None
-    labels_file: str | None = None
+    tensor: TensorSpec
+    names: tuple[str, ...]
+    head: Head
 
 
 class Graph(NamedTuple):
@@ -75,26 +53,22 @@ class Graph(NamedTuple):
 
     Attributes:
         inputs: the tensors that it takes.
+        unflattened: an only input of one row of values, as the graph reshapes it first.
         outputs: the tensors that it gives.
         custom_ops: the names of the custom operators in it, each once.
-        head: the operator that computes the values of the first output (reshaping and requantizing aside),
-            e.g. ``SOFTMAX``; ``""`` where none does.
+        folded: the arithmetic with constants that an only input of four dimensions goes through first, by the
+            dimension that its channels are taken to be.
         metadata: the TFLite Metadata.
+        descriptions: texts that describe the model in the file itself, with the name of the place.
     """
 
     inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
+    unflattened: TensorSpec | None
+    outputs: tuple[Output, ...]
     custom_ops: tuple[str, ...]
-    head: str
+    folded: Mapping[int, Folded | None]
     metadata: Metadata
-
-
-class _Operator(NamedTuple):
-    """An operator's name and the indices of the tensors that it reads and writes."""
-
-    name: str
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
+    descriptions: tuple[tuple[str, str], ...]
 
 
 def read_graph(content: bytes, file: str) -> Graph:
@@ -124,7 +98,7 @@ def open_model(content: bytes, file: str) -> Iterator[Table]:
         ) from error
 
 
-def read_zip_members(content: bytes, file: str, names: frozenset[str]) -> dict[str, bytes]:
+def read_zip_members(content: bytes, file: str, names: Collection[str]) -> dict[str, bytes]:
     """Read those of `names` that the zip appended to the model holds; ``{}`` where there is no zip.
 
     Raises:
@@ -178,107 +152,60 @@ def _what_it_is_instead(content: bytes) -> str:
 
 
 def _read_graph(model: Table) -> Graph:
-    codes = list(model.tables(1))
-    subgraph = next(model.tables(2), None)
-    if subgraph is None:
-        raise FlatbufferError("no subgraph")
-    tensors = list(subgraph.tables(0))
-    names = [operator_code_name(code) for code in codes]
-    operators = [
-        _Operator(item(names, operator.scalar(0, "I")), operator.integers(1), operator.integers(2))
-        for operator in subgraph.tables(3)
-    ]
-    outputs = subgraph.integers(2)
-    custom_ops = [code.string(1) or "" for code, name in zip(codes, names, strict=True) if name == "CUSTOM"]
+    network = Network(model)
+    inputs = tuple(map(network.spec, network.inputs))
+    rows = max(1, inputs[0].shape[0]) if inputs and len(inputs[0].shape) == _IMAGE_RANK else 1
+    names = _signature_names(model)
+    folded = {}
+    if len(inputs) == 1 and len(inputs[0].shape) == _IMAGE_RANK:
+        folded = {axis: fold_normalization(network, network.inputs[0], axis) for axis in (3, 1)}
+    metadata, descriptions = _read_metadata(model, network)
     return Graph(
-        inputs=tuple(_tensor_spec(item(tensors, index)) for index in subgraph.integers(1)),
-        outputs=tuple(_tensor_spec(item(tensors, index)) for index in outputs),
-        custom_ops=tuple(dict.fromkeys(custom_ops)),
-        head=_head(operators, outputs[0]) if outputs else "",
-        metadata=_read_metadata(model),
+        inputs=inputs,
+        unflattened=_unflattened(network),
+        outputs=tuple(_output(network, tensor, rows, names) for tensor in network.outputs[:_MAX_OUTPUTS]),
+        custom_ops=network.custom_ops,
+        folded=folded,
+        metadata=metadata,
+        descriptions=descriptions,
     )
 
 
-def operator_code_name(code: Table) -> str:
-    """Name the operator of an entry of the model's operator codes."""
-    # Operators below 127 stand in the deprecated byte as well; old models have that one alone.
-    return operator_name(max(code.scalar(0, "b"), code.scalar(3, "i")))
+def _unflattened(network: Network) -> TensorSpec | None:
+    """Describe the image that a graph makes of one row of values."""
+    if len(network.inputs) != 1 or len(network.spec(network.inputs[0]).shape) > _ROW_RANK:
+        return None
+    consumers = network.consumers(network.inputs[0])
+    if len(consumers) != 1 or consumers[0].name != "RESHAPE" or len(consumers[0].outputs) != 1:
+        return None
+    row, image = network.spec(network.inputs[0]), network.spec(consumers[0].outputs[0])
+    return image if len(image.shape) == _IMAGE_RANK and image.values == row.values else None
 
 
-def tensor_dtype(tensor: Table) -> str:
-    """Give NumPy's name of a tensor's type, or TFLite's where NumPy has none."""
-    number = tensor.scalar(1, "b")
-    return _TENSOR_TYPES[number] if 0 <= number < len(_TENSOR_TYPES) else f"type {number}"
+def _output(network: Network, tensor: int, rows: int, signatures: Mapping[int, list[str]]) -> Output:
+    spec = network.spec(tensor)
+    names = (spec.name, *signatures.get(tensor, ()))
+    return Output(spec, tuple(dict.fromkeys(filter(None, names))), trace_output(network, tensor, rows))
 
 
-def _head(operators: list[_Operator], output: int) -> str:
-    producers = {index: operator for operator in operators for index in operator.outputs}
-    for _ in operators:  # as many steps as there are operators: a damaged graph may run in a circle
-        producer = producers.get(output)
-        if producer is None or not producer.inputs:
-            break
-        if producer.name not in _KEEPS_VALUES:
-            return producer.name
-        output = producer.inputs[0]
-    return ""
+def _signature_names(model: Table) -> Mapping[int, list[str]]:
+    """Read what the signatures of the main subgraph call its outputs, by tensor."""
+    names = defaultdict(list)
+    for signature in model.tables(7):
+        if signature.scalar(4, "I") == 0:
+            for output in signature.tables(1):
+                names[output.scalar(1, "I")].append(output.string(0) or "")
+    return names
 
 
-def _tensor_spec(tensor: Table) -> TensorSpec:
-    dtype = tensor_dtype(tensor)
-    # The floats of a model trained for quantization may carry a scale; the runtimes take them as they are.
-    parameters = tensor.table(4) if dtype in _INTEGERS else None
-    scales = parameters.numbers(2, "f") if parameters else ()
-    zero_points = parameters.integers(3, "q") if parameters else ()
-    quantization = None
-    if len(scales) == 1:
-        if not isfinite(scales[0]) or scales[0] <= 0:
-            raise FlatbufferError(f"a quantization scale of {scales[0]}")
-        zero_point = zero_points[0] if zero_points else 0
-        if not -(2**31) <= zero_point < 2**31:
-            raise FlatbufferError(f"a quantization zero point of {zero_point}")
-        quantization = Quantization(scales[0], zero_point)
-    # Where the batch is dynamic the signature says −1 and the shape says 1; height and width must be known.
-    return TensorSpec(
-        name=tensor.string(3) or "",
-        shape=tensor.integers(0),
-        dtype=dtype,
-        quantization=quantization,
-    )
-
-
-def _read_metadata(model: Table) -> Metadata:
-    buffers = list(model.tables(4))
+def _read_metadata(model: Table, network: Network) -> tuple[Metadata, tuple[tuple[str, str], ...]]:
+    """Read the TFLite Metadata, and what else in the file describes it."""
+    metadata, texts = Metadata(), [("description", model.string(3) or "")]
     for entry in model.tables(6):
-        if entry.string(0) == METADATA_NAME:
-            content = item(buffers, entry.scalar(1, "I")).bytes(0)
-            break
-    else:
-        return Metadata()
-    root = Table.root(content, b"M001")
-    subgraph = next(root.tables(3), None)
-    image = next(subgraph.tables(2), None) if subgraph else None
-    scores = next(subgraph.tables(3), None) if subgraph else None
-    return Metadata(
-        name=root.string(0),
-        description=root.string(1),
-        version=root.string(2),
-        author=root.string(4),
-        license=root.string(5),
-        normalization=_read_normalization(image) if image else None,
-        labels_file=_labels_file(scores) if scores else None,
-    )
-
-
-def _read_normalization(tensor: Table) -> Normalization | None:
-    for unit in tensor.tables(4):
-        options = unit.table(1)
-        if unit.scalar(0, "B") == _NORMALIZATION and options:
-            return Normalization(mean=options.numbers(0, "f"), std=options.numbers(1, "f"))
-    return None
-
-
-def _labels_file(tensor: Table) -> str | None:
-    for file in tensor.tables(6):
-        if file.scalar(2, "b") == _AXIS_LABELS:
-            return file.string(0)
-    return None
+        name, content = entry.string(0) or "", network.buffer(entry.scalar(1, "I"))
+        if name == METADATA_NAME and metadata == Metadata():
+            metadata = read_metadata(content)
+            texts.append(("TFLite Metadata", metadata.description or ""))
+        elif bytes(content[:1]) == b"{":
+            texts.append((name, bytes(content[:_MAX_TEXT_BYTES]).decode("utf-8", errors="replace")))
+    return metadata, tuple((name, text) for name, text in texts if text.lstrip().startswith("{"))

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from mobiclass.errors import LabelsError
 from mobiclass.labels import Labels, read_labels
+from mobiclass.tflite.scores import fit_labels
 
 _MODEL_SUFFIXES: Final = (".tflite", ".lite")
 _TWIN: Final = "_edgetpu"
@@ -49,7 +50,7 @@ def find_nearby_labels(model: Path, outputs: int) -> tuple[Labels | None, Nearby
     for name, is_sure in _candidates(model, names):
         path = model.with_name(name)
         try:
-            fitting.append((path, read_labels(path).fit(outputs, model.name)))
+            fitting.append((path, fit_labels(read_labels(path), outputs, model.name)))
         except LabelsError as error:
             if is_sure and misfit is None:
                 misfit = NearbyLabels(path, str(error).removeprefix(f"{path}: "))

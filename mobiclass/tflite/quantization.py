@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mobiclass.tflite.graph import Quantization
+from mobiclass.tflite.network import Quantization
 
 
 def quantize(real: npt.ArrayLike, quantization: Quantization, dtype: str) -> npt.NDArray[np.integer]:

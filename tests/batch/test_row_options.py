@@ -24,6 +24,12 @@ OTHERS: dict[str, Any] = {
     "resize": "pad",
     "mean": (0.0,),
     "std": (255.0, 254.0, 253.0),
+    "crop_fraction": 0.9,
+    "channels": "bgr",
+    "layout": "nchw",
+    "resolution": (160, 192),
+    "output_tensor": "scores",
+    "output_kind": "multilabel",
 }
 SHAPES_NO_ROW = {
     # which photos, and where rows go

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mobiclass.images.preprocess import Preprocessor, centre_crop
-from mobiclass.tflite.graph import Quantization, TensorSpec
 from mobiclass.tflite.info import Preprocessing
+from mobiclass.tflite.network import Quantization, TensorSpec
 
 RAW = Quantization(1.0, 0)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,8 +114,14 @@ def graph(
     *,
     metadata: bytes | None = None,
     old_codes: bool = False,
+    signature_outputs: Mapping[str, int] | None = None,
+    description: str = "tiny",
 ) -> bytes:
-    """Serialize a .tflite; `old_codes` writes operator codes as the converters before 2021 did, in one byte alone."""
+    """Serialize a .tflite.
+
+    `old_codes` writes operator codes as the converters before 2021 did, in one byte alone; `signature_outputs` are the
+    names of tensors in a signature.
+    """
     buffers = [Fields()]
     tables = []
     for tensor in tensors:
@@ -145,7 +151,10 @@ def graph(
     subgraph = Fields(
         {0: ("tables", tables), 1: ("i*", inputs), 2: ("i*", outputs), 3: ("tables", steps), 4: ("str", "main")}
     )
-    model = Fields({0: ("I", 3), 1: ("tables", codes), 2: ("tables", [subgraph]), 3: ("str", "tiny")})
+    model = Fields({0: ("I", 3), 1: ("tables", codes), 2: ("tables", [subgraph]), 3: ("str", description)})
+    if signature_outputs:
+        maps = [Fields({0: ("str", name), 1: ("I", place)}) for name, place in signature_outputs.items()]
+        model[7] = ("tables", [Fields({1: ("tables", maps), 2: ("str", "serving_default")})])
     if metadata is not None:
         entry = Fields({0: ("str", "TFLITE_METADATA"), 1: ("I", len(buffers))})
         buffers.append(Fields({0: ("bytes", metadata)}))

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from mobiclass.errors import LabelsError, ModelError
 from mobiclass.tflite.facts import DEFAULTS, facts_from_metadata, facts_from_quantization, override_facts, parse_config
-from mobiclass.tflite.graph import Metadata, Normalization, Quantization, TensorSpec
+from mobiclass.tflite.metadata import Metadata, Normalization
+from mobiclass.tflite.network import Quantization, TensorSpec
 
 
 def config(**content: Any) -> bytes:
@@ -122,11 +123,77 @@ def test_overrides_are_per_channel() -> None:
     assert (facts.resize, facts.labels, facts.source) == ("squash", None, "command line")
 
 
-@pytest.mark.parametrize("std", [1, 1.0, 0.5, (127.5, 0.225, 127.5)])
-def test_a_std_of_one_or_less_is_refused_with_the_right_one(std: Any) -> None:
+@pytest.mark.parametrize("std", [0.999, 0.5, (127.5, 0.225, 127.5)])
+def test_a_std_below_one_is_refused_with_the_right_one(std: Any) -> None:
     smallest = min(std) if isinstance(std, tuple) else std
     with pytest.raises(ValueError, match=f"pixel units of 0–255.*{smallest * 255:g}"):
         override_facts(std=std)
+
+
+def test_a_mean_of_0_and_a_std_of_1_say_that_the_model_normalizes_by_itself() -> None:
+    facts = override_facts(mean=0, std=1)
+    assert (facts.mean, facts.std) == ((0.0,) * 3, (1.0,) * 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "read"),
+    [
+        ("crop_fraction", 1, 1.0),
+        ("channels", "bgr", "bgr"),
+        ("layout", "nchw", "nchw"),
+        ("resolution", 224, (224, 224)),
+        ("resolution", [224, 192], (224, 192)),
+        ("resolution", "224x192", (224, 192)),
+        ("resolution", "224", (224, 224)),
+        ("output_tensor", 1, "1"),
+        ("output_tensor", "scores", "scores"),
+        ("output_kind", "multilabel-logits", "multilabel-logits"),
+    ],
+)
+def test_a_person_and_a_file_say_it_alike(name: str, given: Any, read: Any) -> None:
+    assert getattr(override_facts(**{name: given}), name) == read
+    assert getattr(parse_config(config(preprocessing={name: given}), "X.json", "X.json"), name) == read
+    assert getattr(parse_config(config(**{name: given}), "X.json", "X.json"), name) == read
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "reason"),
+    [
+        ("crop_fraction", float("nan"), "'?crop_fraction'? must be a number from 0.01 to 1"),
+        ("channels", "grb", "channels'? must be one of rgb, bgr"),
+        ("layout", "hwc", "layout'? must be one of nhwc, nchw"),
+        ("resolution", 0, "resolution'? must be one side or HEIGHTxWIDTH, from 2 to 4096 pixels"),
+        ("resolution", 5000, "resolution'? must be"),
+        ("resolution", "224x", "resolution'? must be"),
+        ("resolution", [1, 2, 3], "resolution'? must be"),
+        ("resolution", True, "resolution'? must be"),
+        ("resolution", 224.5, "resolution'? must be"),
+        ("output_tensor", "", "output_tensor'? must be the number or the name of an output"),
+        ("output_tensor", 1.5, "output_tensor'? must be"),
+        ("output_kind", "softmax", "output_kind'? must be one of probabilities, logits, multilabel, multilabel-logits"),
+    ],
+)
+def test_what_is_impossible_is_refused_alike(name: str, given: Any, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        override_facts(**{name: given})
+    with pytest.raises(ModelError, match=f"^dir/X.json: {reason if reason.startswith(chr(39)) else chr(39) + reason}"):
+        parse_config(config(**{name: given}), "X.json", "dir/X.json")
+
+
+def test_a_key_that_stands_twice_must_say_the_same() -> None:
+    content = config(channels="bgr", preprocessing={"channels": "bgr"})
+    assert parse_config(content, "X.json", "X.json").channels == "bgr"
+    content = config(channels="rgb", preprocessing={"channels": "bgr"})
+    with pytest.raises(ModelError, match="'channels' stands in it twice, with different values"):
+        parse_config(content, "X.json", "X.json")
+
+
+@pytest.mark.parametrize(
+    ("quantization", "mean"), [(None, 0.0), (Quantization(255 / 32767, 0), 0.0), (Quantization(1 / 32767, 0), None)]
+)
+def test_an_int16_input_may_be_pixels_or_anything_else(quantization: Quantization | None, mean: float | None) -> None:
+    facts = facts_from_quantization(TensorSpec("image", (1, 8, 8, 3), "int16", quantization))
+    assert facts.mean == (None if mean is None else (mean,) * 3)
 
 
 @pytest.mark.parametrize("mean", [float("nan"), float("inf"), (1.0, 2.0), ()])

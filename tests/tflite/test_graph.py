@@ -14,7 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mobiclass.errors import ModelError
-from mobiclass.tflite.graph import Normalization, Quantization, TensorSpec, read_graph, read_zip_members
+from mobiclass.tflite.graph import read_graph, read_zip_members
+from mobiclass.tflite.metadata import Normalization
+from mobiclass.tflite.network import Quantization, TensorSpec
+from tests.support.graphs import Net
 from tests.support.tiny_models import (
     COLOURS,
     DEQUANTIZE,
@@ -38,20 +41,22 @@ MODEL = colour_model(config='{"format": 1}')
 def test_tensors_and_their_quantization() -> None:
     read = read_graph(colour_model(height=6, width=10, scale=0.0078125, zero_point=128), "m")
     assert read.inputs == (TensorSpec("image", (1, 6, 10, 3), "uint8", Quantization(0.0078125, 128)),)
-    assert read.outputs == (TensorSpec("scores", (1, 3), "uint8", Quantization(1 / 256, 0)),)
+    assert [output.tensor for output in read.outputs] == [
+        TensorSpec("scores", (1, 3), "uint8", Quantization(1 / 256, 0))
+    ]
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "float32"])
 def test_dtypes(dtype: str) -> None:
     read = read_graph(colour_model(dtype=dtype), "m")
-    assert read.inputs[0].dtype == read.outputs[0].dtype == dtype
+    assert read.inputs[0].dtype == read.outputs[0].tensor.dtype == dtype
     assert (read.inputs[0].quantization is None) == (dtype == "float32")
 
 
 def test_a_scale_on_a_float_tensor_means_nothing() -> None:
     # The runtimes take floats as they are, whatever the converter left beside them.
     content = bare_model(output_dtype=FLOAT32, output_scale=0.5)
-    assert read_graph(content, "m").outputs[0].quantization is None
+    assert read_graph(content, "m").outputs[0].tensor.quantization is None
 
 
 def test_custom_operators_are_named_once() -> None:
@@ -61,20 +66,38 @@ def test_custom_operators_are_named_once() -> None:
 
 @pytest.mark.parametrize("old_codes", [False, True])
 def test_the_head_is_known_by_old_and_new_operator_codes(old_codes: bool) -> None:
-    assert read_graph(colour_model(old_codes=old_codes), "m").head == "SOFTMAX"
-    assert read_graph(colour_model(old_codes=old_codes, softmax=False), "m").head == "FULLY_CONNECTED"
+    assert read_graph(colour_model(old_codes=old_codes), "m").outputs[0].head.operator == "SOFTMAX"
+    assert (
+        read_graph(colour_model(old_codes=old_codes, softmax=False), "m").outputs[0].head.operator == "FULLY_CONNECTED"
+    )
 
 
 def test_the_head_is_found_behind_reshaping_and_dequantizing() -> None:
     tensors = [Tensor(f"t{number}", (1, 3)) for number in range(4)]
     operators = [Operator(SOFTMAX, (0,), (1,)), Operator(RESHAPE, (1,), (2,)), Operator(DEQUANTIZE, (2,), (3,))]
-    assert read_graph(graph(tensors, operators, [0], [3]), "m").head == "SOFTMAX"
+    assert read_graph(graph(tensors, operators, [0], [3]), "m").outputs[0].head.operator == "SOFTMAX"
 
 
 def test_a_graph_that_runs_in_a_circle_has_no_head() -> None:
     tensors = [Tensor(f"t{number}", (1, 3)) for number in range(2)]
     operators = [Operator(RESHAPE, (0,), (1,)), Operator(RESHAPE, (1,), (0,))]
-    assert read_graph(graph(tensors, operators, [0], [1]), "m").head == ""
+    assert read_graph(graph(tensors, operators, [0], [1]), "m").outputs[0].head.operator == ""
+
+
+def test_outputs_go_by_the_names_of_signatures_too() -> None:
+    tensors = [Tensor(f"t{number}", (1, 3)) for number in range(3)]
+    operators = [Operator(SOFTMAX, (0,), (1,)), Operator(RESHAPE, (0,), (2,))]
+    content = graph(tensors, operators, [0], [1, 2], signature_outputs={"probabilities": 1})
+    assert [output.names for output in read_graph(content, "m").outputs] == [("t1", "probabilities"), ("t2",)]
+
+
+def test_a_row_of_values_that_is_made_an_image_first_is_one() -> None:
+    net = Net((1, 192))
+    image = net.add(RESHAPE, (net.image, net.integers(1, 8, 8, 3)), (1, 8, 8, 3))
+    unflattened = read_graph(net.finish(net.softmax(net.logits(image))), "m").unflattened
+    assert unflattened is not None
+    assert unflattened.shape == (1, 8, 8, 3)
+    assert read_graph(colour_model(), "m").unflattened is None
 
 
 def test_metadata() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobiclass.tflite.graph import Quantization
+from mobiclass.tflite.network import Quantization
 from mobiclass.tflite.quantization import dequantize, quantize
 
 LIMITS = {"uint8": (0, 255), "int8": (-128, 127), "int16": (-32768, 32767)}

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from mobiclass.choices import MAX_THREADS, RunOptions
 from mobiclass.cli.option_groups import GroupedCommand, option
-from mobiclass.cli.options import ANY_PATH, device_options, verbosity
+from mobiclass.cli.options import ANY_PATH, DESCRIPTION, description_options, device_options, verbosity
 from mobiclass.cli.signals import EXIT_INTERRUPTED, EXIT_TERMINATED, loaded
 from mobiclass.cli.terminal.text import fit_text, safe_text
 
@@ -42,6 +42,7 @@ def _thread_counts(ctx: click.Context, param: click.Parameter, value: str | None
 @click.command(cls=GroupedCommand)
 @click.argument("models", metavar="[MODEL]...", nargs=-1, type=ANY_PATH)
 @device_options
+@description_options
 @option(
     "Measurement", "--sweep-threads", metavar="N,N,...", callback=_thread_counts,
     help="Measure with each of these thread counts.",
@@ -70,6 +71,7 @@ def _thread_counts(ctx: click.Context, param: click.Parameter, value: str | None
 def benchmark(
     models: tuple[str, ...],
     run: RunOptions,
+    labels: str | None,
     sweep_threads: tuple[int, ...],
     output_format: str,
     plot: Path | None,
@@ -103,8 +105,17 @@ def benchmark(
     # Without a number of threads: all cores for one photo's latency, as predict has them, one each for many photos.
     threads: list[tuple[int | None, int]] = [(count, count) for count in sweep_threads]
     threads = threads or [(run.num_threads, run.num_threads or 1)]
+    description = {name: how.pop(name) for name in DESCRIPTION}
+    description = {name: value for name, value in description.items() if value is not None}
     tasks = [
-        Task(model=model, run=run._replace(num_threads=latency), throughput_threads=throughput, **how)
+        Task(
+            model=model,
+            labels=labels,
+            description=description,
+            run=run._replace(num_threads=latency),
+            throughput_threads=throughput,
+            **how,
+        )
         for model in models or (os.environ.get("MOBICLASS_MODEL") or None,)
         for latency, throughput in threads
     ]

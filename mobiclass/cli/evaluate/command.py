@@ -149,7 +149,7 @@ def evaluate(
     first = load_evaluated_model(options, photos, photos.names, class_map, "--map", quiet=quiet, verbose=verbose)
     second = None
     if against is not None:
-        theirs = options._replace(model=against, labels=against_labels, resize=None, mean=None, std=None)
+        theirs = options.of_another_model(against, against_labels)
         names = tuple(first.truth.indices)
         second = load_evaluated_model(
             theirs, photos, names, class_map_there, "--against-map", quiet=quiet, verbose=verbose

@@ -12,7 +12,7 @@ import click
 
 from mobiclass.cli.models.location import explain_location, location_verbosity
 from mobiclass.cli.option_groups import GroupedCommand, option
-from mobiclass.cli.options import ANY_PATH, preprocessing_options
+from mobiclass.cli.options import ANY_PATH, description_options
 from mobiclass.cli.terminal.text import safe_text, terminal_width
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _ALL_COLUMNS: Final = 200  # into a file or a pipe
     help="Image file for --preprocess.",
 )  # fmt: skip
 @option("Output", "--overwrite", is_flag=True, help="Replace FILE.png if it exists.")
-@preprocessing_options
+@description_options
 @option(
     "Output", "--format", "output_format", type=click.Choice(("table", "json")), default="table", show_default=True,
     help="Output format on stdout.",
@@ -52,6 +52,7 @@ def show(
     output_format: str,
     quiet: bool,
     verbose: bool,
+    labels: str | None,
     **overrides: Any,
 ) -> None:
     """Show the metadata of a model, and the source of each fact.
@@ -70,6 +71,7 @@ def show(
     """
     from mobiclass.errors import SetupError
     from mobiclass.hub import find_model
+    from mobiclass.labels import read_labels
     from mobiclass.tflite import override_facts, read_model
 
     _check_picture(photo, output, overwrite=overwrite)
@@ -77,7 +79,8 @@ def show(
     if verbose:
         explain_location(path)
     try:
-        info = read_model(path, override_facts(**overrides))
+        listed = read_labels(Path(labels)) if labels is not None else None
+        info = read_model(path, override_facts(labels=listed, **overrides))
     except SetupError as error:
         if not layers or photo is not None:
             raise

@@ -56,7 +56,7 @@ class EdgeTpuInterpreter:
             raise self._explain(failure) from failure
 
     def invoke(self, tensor: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        """Run the model on `tensor` (1, height, width, 3) of its dtype; returns the raw output (N,).
+        """Run the model on `tensor`, of the shape and dtype of its `ModelInfo.input`; returns the raw output (N,).
 
         Raises:
             DelegateError: the Edge TPU failed, and again after a restart; it is not tried again.

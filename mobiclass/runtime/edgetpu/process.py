@@ -68,6 +68,7 @@ class EdgeTpuProcess:
         if not _SUPPORTED:
             raise ChildFailure("start", "refused", "this system cannot watch over its process")
         self._timeout_seconds = run.device_timeout
+        self._values = model.output_values
         self._stage: Stage = "start"
         self._received = b""
         try:
@@ -75,9 +76,10 @@ class EdgeTpuProcess:
                 task = Task(
                     run=run,
                     libraries=libraries,
-                    input_shape=model.input.shape,
+                    input_shape=model.input_shape,
                     input_dtype=model.input.dtype,
-                    classes=model.classes,
+                    output_place=model.output_place,
+                    output_values=model.output.values,
                     output_dtype=model.output.dtype,
                     model=content.fileno(),
                     tensors=self._tensors.fileno(),
@@ -127,7 +129,8 @@ class EdgeTpuProcess:
         except BaseException:  # Ctrl-C: a late reply must not be taken for the next one
             self.kill()
             raise
-        output: npt.NDArray[np.generic] = self._tensors.output.copy()  # the next invoke overwrites it
+        # A copy: the next invoke overwrites it. Of a model for several images the first one's scores.
+        output: npt.NDArray[np.generic] = self._tensors.output[: self._values].copy()
         return output
 
     def close(self) -> None:
@@ -182,12 +185,12 @@ class _SharedTensors:
     """
 
     def __init__(self, model: ModelInfo) -> None:
-        input_bytes = prod(model.input.shape) * np.dtype(model.input.dtype).itemsize
+        input_bytes = prod(model.input_shape) * np.dtype(model.input.dtype).itemsize
         offset = output_offset(input_bytes)
-        self._file = _anonymous_file(bytes(offset + model.classes * np.dtype(model.output.dtype).itemsize))
+        self._file = _anonymous_file(bytes(offset + model.output.values * np.dtype(model.output.dtype).itemsize))
         memory = mmap.mmap(self._file.fileno(), 0)
-        self.input: npt.NDArray[np.generic] = np.ndarray(model.input.shape, model.input.dtype, memory)
-        self.output: npt.NDArray[np.generic] = np.ndarray((model.classes,), model.output.dtype, memory, offset)
+        self.input: npt.NDArray[np.generic] = np.ndarray(model.input_shape, model.input.dtype, memory)
+        self.output: npt.NDArray[np.generic] = np.ndarray((model.output.values,), model.output.dtype, memory, offset)
 
     def fileno(self) -> int:
         return self._file.fileno()

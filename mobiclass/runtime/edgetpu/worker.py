@@ -37,7 +37,8 @@ class Task(NamedTuple):
         libraries: file names of libedgetpu; the first that can be opened is used.
         input_shape: shape of the model's input.
         input_dtype: NumPy's name of its dtype.
-        classes: the number of the model's outputs.
+        output_place: which of the model's outputs holds the scores.
+        output_values: the number of its values.
         output_dtype: NumPy's name of their dtype.
         model: a descriptor of a file with the model.
         tensors: a descriptor of the shared memory: the input, and from `output_offset` on the output.
@@ -47,7 +48,8 @@ class Task(NamedTuple):
     libraries: Sequence[str]
     input_shape: Sequence[int]
     input_dtype: str
-    classes: int
+    output_place: int
+    output_values: int
     output_dtype: str
     model: int
     tensors: int
@@ -108,10 +110,10 @@ class _Model:
             runtime, _content(task.model), "model", num_threads=task.run.num_threads or 1, delegate=self._delegate
         )
         self._image = self._interpreter.get_input_details()[0]["index"]
-        self._scores = self._interpreter.get_output_details()[0]["index"]
+        self._scores = self._interpreter.get_output_details()[task.output_place]["index"]
         memory = mmap.mmap(task.tensors, 0)
         self._input = np.frombuffer(memory, task.input_dtype, prod(task.input_shape)).reshape(task.input_shape)
-        self._output = np.frombuffer(memory, task.output_dtype, task.classes, output_offset(self._input.nbytes))
+        self._output = np.frombuffer(memory, task.output_dtype, task.output_values, output_offset(self._input.nbytes))
         begin("first invoke")
         self.invoke()  # on zeros
 
