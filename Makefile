@@ -72,11 +72,14 @@ test-pi: $(VENV)/.installed ## Install and try the wheel in an emulated Debian 1
 test-pi-all: $(VENV)/.installed ## The same in Debian 13 and 12, in 64 and in 32 bits
 	$(BIN)/python -m tools.raspberry_pi --all $(PI)
 
-check: $(VENV)/.check-installed ## Check format, lint, types and the generated docs
+check: $(VENV)/.check-installed ## Check format, lint, types, the generated docs and the files that GitHub reads
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m tools.command_reference --check
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
 docs: $(VENV)/.installed ## Write docs/commands.md from --help
 	$(BIN)/python -m tools.command_reference

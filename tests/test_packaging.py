@@ -109,9 +109,17 @@ def test_the_source_distribution_can_build_and_test_all(dist: Path) -> None:
         "mobiclass/cli/predict.py",
         "tests/test_packaging.py",
         "tools/build_builtin_model/build.py",
+        "constraints/oldest.txt",
         "docs/architecture.md",
+        "docs/pictures/report.png",
+        "docs/systemd/mobiclass-watch.service",
+        "mkdocs.yml",
+        "CHANGELOG.md",
+        "CITATION.cff",
+        "CONTRIBUTING.md",
         "LICENSE",
         "Makefile",
         "README.md",
+        "SECURITY.md",
     } <= names
     assert not [name for name in names if name.startswith(".venv") or name.endswith(".pyc")]
