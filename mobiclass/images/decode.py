@@ -20,10 +20,8 @@ from mobiclass.errors import ImageError
 from mobiclass.images.errors import HEIF_BRANDS, as_image_errors, is_truncation
 from mobiclass.images.files import ImageFile, ImageSource, TooLargeError, open_image_file
 from mobiclass.images.limits import MAX_DECODED_BYTES, check_image, check_jpeg, check_nested
-from mobiclass.images.raw.development import is_raw_readable, read_raw
 from mobiclass.images.raw.recognition import HEAD_BYTES, raw_format
 from mobiclass.images.rgb import exif_orientation, rgb_from_array, to_rgb, turn_upright, upright_rgb
-from mobiclass.images.side_data import without_side_data
 from mobiclass.images.truncation import leniently, strictly
 
 __all__ = ["MAX_DECODED_BYTES", "Classifiable", "ImageSource", "RgbImage", "load_image", "upright_image"]
@@ -98,6 +96,8 @@ def _decode(file: ImageFile, min_height: int, min_width: int) -> Image.Image:
     except ImageError:  # a raw file's
         raise
     except Exception as error:
+        from mobiclass.images.side_data import without_side_data
+
         about_pixels = error
         for cleaned in without_side_data(file.content()):
             try:
@@ -148,6 +148,8 @@ def _open_jpeg(
 
 
 def _decode_raw(file: ImageFile, name: str, min_height: int, min_width: int) -> Image.Image:
+    from mobiclass.images.raw.development import is_raw_readable, read_raw
+
     if not is_raw_readable():
         raise ImageError(
             f"a camera's raw file{f' ({name})' if name else ''}; use the camera's JPEG, or to read raw files: "

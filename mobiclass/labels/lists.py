@@ -17,7 +17,7 @@ from mobiclass.errors import LabelsError
 
 BACKGROUND: Final = "background"
 _BACKGROUND_NAMES: Final = frozenset({BACKGROUND, "__background__", "_background_", "unused background"})
-_WNID_AND_NAME: Final = re.compile(r"(?P<wnid>n[0-9]{8})(?:[\s,:;|]+(?P<name>\S.*))?", re.DOTALL)
+_WNID_AND_NAME: Final = r"(?s)(?P<wnid>n[0-9]{8})(?:[\s,:;|]+(?P<name>\S.*))?"
 _FROM_ONE: Final = "numbered from 1"
 _FARTHEST: Final = 10  # how far indices may go beyond twice their count in a list with gaps
 _ENOUGH_DISTINCT: Final = 0.9  # of the names without their numbers; ImageNet's 1000 have two pairs
@@ -212,9 +212,9 @@ def first_repeated(indices: Iterable[int]) -> int | None:
 
 def _labels(names: Sequence[str], note: str | None = None) -> Labels:
     """Take the WordNet ids off `names` where every class but one at an end, a background, has one."""
-    if not any(map(_WNID_AND_NAME.fullmatch, names[:2])):  # most lists: two lines say it
+    if not any(name.startswith("n") and re.fullmatch(_WNID_AND_NAME, name) for name in names[:2]):  # most lists
         return Labels(tuple(names), None, note)
-    matches = [_WNID_AND_NAME.fullmatch(name) for name in names]
+    matches = [re.fullmatch(_WNID_AND_NAME, name) for name in names]
     without = [index for index, match in enumerate(matches) if match is None]
     if len(without) > 1 or len(without) == len(names) or (without and without[0] not in (0, len(names) - 1)):
         return Labels(tuple(names), None, note)

@@ -16,27 +16,23 @@ from mobiclass.labels.lists import LabelList, NumberedLines, PlainLines, Reading
 
 _MAX_BYTES: Final = 32 << 20  # the names of 20,000 classes with their synonyms take one megabyte
 _MAX_LABELS: Final = 1_000_000
-_PBTXT: Final = re.compile(r"(?:\s|#[^\n]*(?:\n|$))*(?:item|entry)\s*:?\s*[{<]")
-_YAML_KEY: Final = re.compile(r"^(?:\"names\"|'names'|names)[ \t]*:(?:[ \t\r\n]|$)", re.MULTILINE)
-_JSON_START: Final = re.compile(r"[\[{]\s*(?:[\"\[{\]}]|$)")
-_LITERAL_START: Final = re.compile(r"[\[{]\s*(?:'|-?[0-9]+\s*:)")
-_WRONG_FILES: Final = (
-    (
-        re.compile(r"\s*<(?:!doctype|html|\?xml)", re.IGNORECASE),
-        "a web page or XML, not labels; download the file itself",
-    ),
-    (re.compile(r"version https://git-lfs"), "a Git LFS pointer, not the labels that it points to"),
+# Patterns are compiled when a file may match one: a plain list, such as the built-in model's, needs none of them.
+_PBTXT: Final = r"(?:\s|#[^\n]*(?:\n|$))*(?:item|entry)\s*:?\s*[{<]"
+_YAML_KEY: Final = r"(?m)^(?:\"names\"|'names'|names)[ \t]*:(?:[ \t\r\n]|$)"
+_JSON_START: Final = r"[\[{]\s*(?:[\"\[{\]}]|$)"
+_LITERAL_START: Final = r"[\[{]\s*(?:'|-?[0-9]+\s*:)"
+_MARKUP: Final = ("<!doctype", "<html", "<?xml")
+_LFS_POINTER: Final = "version https://git-lfs"
+_SEPARATORS: Final = frozenset(',;\t"')
+_COLUMN_ENDINGS: Final = ("name", "label", "class", "classes", "category", "title", "species", "tag", "names", "labels")
+_COLUMN: Final = (
+    r"(?i)(?:display|label|class|category|common)?[ _]?(?:names?|labels?|class(?:es)?|category|title|species|tag)"
 )
-_MAY_BE_TABLE: Final = re.compile(
-    r"[,;\t\"]|"
-    r"^(?:display|label|class|category|common)?[ _]?(?:names?|labels?|class(?:es)?|category|title|species|tag)$",
-    re.IGNORECASE,
-)
-_NUMBERED: Final = re.compile(
-    r"[\[(#]?(?P<index>[0-9]{1,7})(?:"
+_NUMBER_STARTS: Final = tuple("[(#0123456789")
+_NUMBERED: Final = (
+    r"(?s)[\[(#]?(?P<index>[0-9]{1,7})(?:"
     r"(?P<joint>[._-]+(?=[^\s._-]))|(?P<mark>[\])]?\s*[:;,=|]\s*|[\])]\s*)|\.?\s+(?:[-–—]\s+)?|$)"
-    r"(?P<name>.*)",
-    re.DOTALL,
+    r"(?P<name>.*)"
 )
 
 
@@ -84,9 +80,10 @@ def labels_of_value(value: Any, source: str) -> LabelList:
 
 def _parse(text: str, source: str) -> LabelList:
     suffix = PurePath(source.removesuffix(")")).suffix.lower()  # a file in a model: "birds.tflite (labels.txt)"
-    for pattern, description in _WRONG_FILES:
-        if pattern.match(text):
-            raise LabelsError(f"{source}: this is {description}")
+    if text.lstrip()[:9].lower().startswith(_MARKUP):
+        raise LabelsError(f"{source}: this is a web page or XML, not labels; download the file itself")
+    if text.startswith(_LFS_POINTER):
+        raise LabelsError(f"{source}: this is a Git LFS pointer, not the labels that it points to")
     try:
         return _list(_structured(text, suffix) or _from_lines(text, suffix), source)
     except ValueError as error:
@@ -109,21 +106,21 @@ def _structured(text: str, suffix: str) -> list[Reading] | None:
     """
     stripped = text.strip()
     if stripped[:1] in ("{", "["):
-        if suffix == ".json" or _JSON_START.match(stripped):
+        if suffix == ".json" or re.match(_JSON_START, stripped):
             from mobiclass.labels.json_forms import readings_of_json
 
             return readings_of_json(stripped)
-        if _LITERAL_START.match(stripped):
+        if re.match(_LITERAL_START, stripped):
             from mobiclass.labels.yaml_forms import readings_of_literal
 
             return readings_of_literal(stripped)
     elif suffix == ".json":
         raise ValueError("a JSON list or object of labels is expected")
-    if suffix == ".pbtxt" or _PBTXT.match(text):
+    if suffix == ".pbtxt" or (("{" in text or "<" in text) and re.match(_PBTXT, text)):
         from mobiclass.labels.pbtxt import readings_of_pbtxt
 
         return readings_of_pbtxt(text)
-    if suffix in (".yaml", ".yml") or _YAML_KEY.search(text):
+    if suffix in (".yaml", ".yml") or ("names" in text and re.search(_YAML_KEY, text)):
         from mobiclass.labels.yaml_forms import readings_of_yaml
 
         return readings_of_yaml(text)
@@ -136,7 +133,7 @@ def _from_lines(text: str, suffix: str) -> list[Reading]:
     filled = [line for line in lines if line]
     readings: list[Reading] = []
     # The reader of tables is loaded for what may be one: not for the built-in model.
-    if suffix in (".csv", ".tsv") or any(map(_MAY_BE_TABLE.search, filled[:2])):
+    if suffix in (".csv", ".tsv") or any(map(_may_be_table, filled[:2])):
         from mobiclass.labels.tables import cells_as_labels, table_with_columns
 
         if table := table_with_columns(text):
@@ -147,6 +144,13 @@ def _from_lines(text: str, suffix: str) -> list[Reading]:
             return [numbered]
         readings.append(numbered)
     return [*readings, PlainLines("a list of labels", tuple(lines))]
+
+
+def _may_be_table(line: str) -> bool:
+    """Whether `line` has separators, or is the name of a column."""
+    if not _SEPARATORS.isdisjoint(line):
+        return True
+    return line.lower().endswith(_COLUMN_ENDINGS) and re.fullmatch(_COLUMN, line) is not None
 
 
 def _lines(text: str) -> list[str]:
@@ -166,7 +170,7 @@ def _numbered(lines: list[str]) -> Reading | None:
     """
     matches = []
     for line in lines:
-        match = _NUMBERED.fullmatch(line)
+        match = re.fullmatch(_NUMBERED, line) if line.startswith(_NUMBER_STARTS) else None
         if match is None:
             return None
         matches.append(match)

@@ -20,7 +20,6 @@ from mobiclass._system import available_cores
 from mobiclass.choices import RunOptions
 from mobiclass.errors import ModelError
 from mobiclass.runtime.backends import Runtime, choose_runtime, import_runtime, load_interpreter, one_line
-from mobiclass.runtime.trial import require_loadable
 from mobiclass.tflite import ModelInfo
 
 
@@ -44,6 +43,8 @@ class Interpreter:
         self._model = model
         import_runtime(self.runtime)  # first, so that the model is not blamed for a broken runtime
         if self.runtime.crashes_on_damage:
+            from mobiclass.runtime.trial import require_loadable
+
             require_loadable(model, self.runtime)
         self._lock = threading.Lock()
         self._load(model.input_shape, model.output.values)

@@ -17,7 +17,6 @@ from mobiclass.errors import DelegateError, ModelError, SetupError
 from mobiclass.hub import find_model
 from mobiclass.images import Preprocessor
 from mobiclass.runtime.interpreter import Interpreter
-from mobiclass.runtime.probing import with_known_output
 from mobiclass.tflite import Facts, ModelInfo, read_model
 
 if TYPE_CHECKING:
@@ -99,8 +98,11 @@ def _session(
     fallback: str | None = None,
 ) -> Session:
     preprocessor = Preprocessor(model.input, model.preprocessing)
-    known = with_known_output(model, preprocessor, interpreter.invoke)
-    return Session(known, interpreter, preprocessor, run, device, fallback)
+    if model.output_kind is None:
+        from mobiclass.runtime.probing import with_known_output
+
+        model = with_known_output(model, preprocessor, interpreter.invoke)
+    return Session(model, interpreter, preprocessor, run, device, fallback)
 
 
 class Fallback:

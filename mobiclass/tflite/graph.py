@@ -18,7 +18,7 @@ from mobiclass.tflite.flatbuffer import FlatbufferError, Table
 from mobiclass.tflite.metadata import Metadata, read_metadata
 from mobiclass.tflite.network import Network, TensorSpec
 from mobiclass.tflite.normalization import Folded, fold_normalization
-from mobiclass.tflite.tracing import Head, trace_output
+from mobiclass.tflite.patterns import Head, maker_of
 
 if TYPE_CHECKING:
     import zipfile
@@ -185,7 +185,16 @@ def _unflattened(network: Network) -> TensorSpec | None:
 def _output(network: Network, tensor: int, rows: int, signatures: Mapping[int, list[str]]) -> Output:
     spec = network.spec(tensor)
     names = (spec.name, *signatures.get(tensor, ()))
-    return Output(spec, tuple(dict.fromkeys(filter(None, names))), trace_output(network, tensor, rows))
+    return Output(spec, tuple(dict.fromkeys(filter(None, names))), _head(network, tensor, rows))
+
+
+def _head(network: Network, tensor: int, rows: int) -> Head:
+    maker = maker_of(network, tensor)
+    if rows == 1 and maker is not None and maker.name == "SOFTMAX":  # most models, which then need no tracer
+        return Head("SOFTMAX", "probabilities", "graph: SOFTMAX")
+    from mobiclass.tflite.tracing import trace_output
+
+    return trace_output(network, tensor, rows)
 
 
 def _signature_names(model: Table) -> Mapping[int, list[str]]:

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from mobiclass.tflite.network import Network, Operator
+
+TracedKind: TypeAlias = Literal["probabilities", "multilabel", "logits", "open"]
 
 KEEPS_VALUES: Final = {
     "DEQUANTIZE", "QUANTIZE", "FAKE_QUANT", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "STABLEHLO_RESHAPE",
     "STABLEHLO_TRANSPOSE",
 }  # fmt: skip
 """Operators whose output has the values of their first input."""
+
+
+class Head(NamedTuple):
+    """What computes an output.
+
+    Attributes:
+        operator: the operator that does, reshaping and requantizing aside; ``""`` where none does.
+        kind: what its values are.
+        reason: how that was found, for people.
+    """
+
+    operator: str
+    kind: TracedKind
+    reason: str
 
 
 def maker_of(network: Network, tensor: int) -> Operator | None:

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf, sqrt
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from mobiclass.tflite.bounds import Bounds, Sum, distribution
 from mobiclass.tflite.network import Network, Operator
-from mobiclass.tflite.patterns import KEEPS_VALUES, inverted, is_log_softmax, maker_of, scalar
-
-TracedKind: TypeAlias = Literal["probabilities", "multilabel", "logits", "open"]
+from mobiclass.tflite.patterns import KEEPS_VALUES, Head, inverted, is_log_softmax, maker_of, scalar
 
 _LINEAR: Final = {"FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "BATCH_MATMUL"}
 _LIMITS: Final = {
@@ -24,20 +22,6 @@ _LIMITS: Final = {
 _FLOATS: Final = ("float32", "float16", "float64", "bfloat16")
 _MAX_DEPTH: Final = 60
 _MAX_NAMED: Final = 4
-
-
-class Head(NamedTuple):
-    """What computes an output.
-
-    Attributes:
-        operator: the operator that does, reshaping and requantizing aside; ``""`` where none does.
-        kind: what its values are.
-        reason: how that was found, for people.
-    """
-
-    operator: str
-    kind: TracedKind
-    reason: str
 
 
 class _Open(Exception):

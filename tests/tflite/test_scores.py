@@ -11,8 +11,8 @@ from mobiclass.labels import LabelList, parse_labels
 from mobiclass.tflite.graph import Output
 from mobiclass.tflite.layout import Unfit
 from mobiclass.tflite.network import Quantization, TensorSpec
+from mobiclass.tflite.patterns import Head, TracedKind
 from mobiclass.tflite.scores import Scores, find_scores, fit_labels, fitted, kind_of
-from mobiclass.tflite.tracing import Head, TracedKind
 
 
 def output(
