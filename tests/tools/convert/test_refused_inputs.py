@@ -109,7 +109,7 @@ def test_too_few_photos_are_refused(run: Any, tmp_path: Path, photos: int, reaso
 def test_missing_things_are_named(run: Any, tmp_path: Path) -> None:
     _refused(run(calibration=tmp_path / "nowhere"), "nowhere: the folder does not exist")
     _refused(run(keras=tmp_path / "nowhere.keras"), "nowhere.keras: there is no such file")
-    _refused(run(labels=tmp_path / "nowhere.txt"), "nowhere.txt: the labels cannot be read")
+    _refused(run(labels=tmp_path / "nowhere.txt"), "nowhere.txt: the label list cannot be read")
     _refused(run(output=tmp_path / "nowhere" / "out.tflite"), "does not exist; create it first")
 
 
