@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mobiclass.errors import IMAGE_ERROR_KINDS
+from mobiclass.errors import IMAGE_ERROR_KINDS, ModelError
 from mobiclass.results import FLAT_FIELDS
+from mobiclass.tflite.facts import parse_config
 from tests.support.doc_blocks import PAGES, ROOT, all_blocks, blocks, lay_desk
 from tests.support.program import run
 
@@ -26,6 +27,22 @@ def test_the_sample_of_a_configuration_is_accepted(tmp_path: Path, colours: Path
     shown = json.loads(outcome.stdout)
     assert shown["description"] == "birds of Europe"
     assert shown["preprocessing"]["mean"] == {"value": [127.5, 127.5, 127.5], "source": "mobilenet_v2.json"}
+
+
+def test_every_sample_of_a_configuration_can_be_read() -> None:
+    samples = [block for block in all_blocks("json") if '"format"' in block.text]
+    assert len(samples) >= 2
+    for block in samples:
+        parse_config(block.text.encode(), block.page, block.page)
+
+
+def test_every_key_of_a_configuration_is_described() -> None:
+    with pytest.raises(ModelError, match="has no 'no such key'; it has (.+)") as caught:
+        parse_config(b'{"preprocessing": {"no such key": 1}}', "X.json", "X.json")
+    keys = re.findall(r"[a-z_]+", str(caught.value).partition("; it has ")[2])
+    assert {"mean", "std", "resize"} <= set(keys)
+    page = PAGES["docs/models.md"].read_text(encoding="utf-8")
+    assert [key for key in keys if not re.search(rf"`(preprocessing\.)?{key}`", page)] == []
 
 
 def test_samples_of_rows_have_a_row_s_fields(tmp_path: Path, photos: dict[str, Path]) -> None:
