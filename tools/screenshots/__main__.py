@@ -26,7 +26,7 @@ _ROOT: Final = Path(__file__).resolve().parent.parent.parent
 _TERMINALS: Final = {
     "predict": (56, ("mobiclass predict chelsea.png",)),
     "evaluate": (100, ("mobiclass evaluate labelled",)),
-    "models-show": (124, ("mobiclass models show ./efficientnet_lite0.tflite",)),
+    "models-show": (148, ("mobiclass models show ./efficientnet_lite0.tflite",)),
 }
 """Picture to the columns of its terminal and what is typed."""
 
