@@ -208,7 +208,7 @@ def guess_text(model: ModelInfo) -> str | None:
     if not guessed:
         return None
     guesses = ["(pixel - 127.5) / 127.5"] if len(guessed) == 2 else [f"a {guessed[0]} of 127.5"]
-    options = [f"--{name}" for name in guessed]
+    options = [" and ".join(f"--{name}" for name in guessed)]
     if preprocessing.resize == "crop" and sources["crop_fraction"] == DEFAULT:
         guesses.append(f"a centre crop of {preprocessing.crop_fraction:g}")
         options.append("--crop-fraction or --resize" if sources["resize"] == DEFAULT else "--crop-fraction")
@@ -219,7 +219,7 @@ def guess_text(model: ModelInfo) -> str | None:
         options.append("--labels")
     return (
         f"it does not say how its input is normalized; using {_series(guesses)}. If that is wrong, give "
-        f"{_series(options)}"
+        f"{', '.join(options)}"
     )
 
 

@@ -142,8 +142,8 @@ _DESCRIPTION_OPTIONS = (
     ),
     option(
         "Input preprocessing", "--std", callback=_per_channel, metavar="S[,S,S]",
-        help="Standard deviation to divide by afterwards, in the same units; --mean 0 --std 1 if the model normalizes "
-        "by itself.  [default: the model's own]",
+        help="Standard deviation to divide by afterwards, in the same units; 1, with a mean of 0, for raw pixels.  "
+        "[default: the model's own]",
     ),
     option(
         "Input preprocessing", "--channels", type=click.Choice(get_args(Channels)),
@@ -163,8 +163,8 @@ _DESCRIPTION_OPTIONS = (
     ),
     option(
         "Predictions", "--output-kind", type=click.Choice(get_args(OutputKind)),
-        help="What the output holds: probabilities as they are, or logits to take a softmax of; for several labels per "
-        "image, as they are or with a sigmoid each.  [default: as the graph or test images tell]",
+        help="What the scores are: logits get a softmax, multi-label ones a sigmoid each.  "
+        "[default: as the graph tells, else test images]",
     ),
 )  # fmt: skip
 

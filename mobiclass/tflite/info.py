@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _INPUT_DTYPES: Final = ("uint8", "int8", "int16", "float16", "float32")
 _PREPROCESSING_FACTS: Final = ("mean", "std", "resize", "crop_fraction", "interpolation", "channels")
 _FLEX: Final = "Flex"
+_DETECTION: Final = "TFLite_Detection_PostProcess"
 _IMAGE_RANK: Final = 4
 
 
@@ -108,7 +109,9 @@ def _find_tensors(graph: Graph, layers: Sequence[Facts], path: Path) -> tuple[Te
 
 
 def _check_operators(graph: Graph, path: Path) -> None:
-    """Refuse operators of TensorFlow itself; of other custom operators some runtimes have some."""
+    """Refuse operators of TensorFlow itself, and a detector; of other custom operators some runtimes have some."""
+    if _DETECTION in graph.custom_ops:
+        raise ModelError(f"{path}: no image classifier: it detects objects (its operator {_DETECTION} does)")
     if flex := [name for name in graph.custom_ops if name.startswith(_FLEX)]:
         raise ModelError(
             f"{path}: it needs operators of TensorFlow itself (Select TF, or Flex), which the TFLite runtimes do not "

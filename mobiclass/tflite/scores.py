@@ -15,6 +15,8 @@ from mobiclass.tflite.patterns import TracedKind
 
 _DTYPES: Final = ("uint8", "int8", "int16", "float16", "float32")
 _STEPS: Final = {"uint8": (0, 255), "int8": (-128, 127), "int16": (-32768, 32767)}
+_BOXES_RANK: Final = 3
+_COORDINATES: Final = 4
 _SORTED: Final = ("TOPK_V2",)  # gives the greatest scores, without their places
 _FEATURE_HEADS: Final = ("AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN", "L2_NORMALIZATION", "CUSTOM", "")
 _PREFERRED: Final[tuple[TracedKind, ...]] = ("probabilities", "multilabel", "logits", "open")
@@ -65,7 +67,9 @@ def find_scores(
         return _scores(outputs, place, batch)
     if len(outputs) == 1:
         return _scores(outputs, 0, batch)
+    boxes = {output.tensor.shape[-2] for output in outputs if _has_boxes(output)}
     found = [_scores(outputs, place, batch) for place in range(len(outputs)) if _flaw(outputs[place], batch) is None]
+    found = [one for one in found if one.per_image not in boxes]  # a score of each, in no order of classes
     if not found:
         raise Unfit(f"it gives {len(outputs)} outputs, and none is one vector of scores: {_listed(outputs)}")
     for keep in (
@@ -159,6 +163,12 @@ def _flaw(output: Output, batch: int) -> str | None:
     if output.head.operator in _SORTED:
         return "its output has the greatest scores in their order, and not one a class; convert it without TOPK_V2"
     return None
+
+
+def _has_boxes(output: Output) -> bool:
+    """Whether `output` has the coordinates of detected objects."""
+    shape = output.tensor.shape
+    return len(shape) == _BOXES_RANK and shape[-1] == _COORDINATES and shape[-2] > 1
 
 
 def _place(outputs: Sequence[Output], wanted: str) -> int:

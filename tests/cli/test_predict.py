@@ -24,6 +24,7 @@ import pytest
 import mobiclass.cli
 from mobiclass.runtime.backends import RUNTIMES, choose_runtime
 from tests.conftest import MakeModel
+from tests.support.graphs import MUL, Net
 from tests.support.program import COMMAND, Outcome, environment, run, run_and_list_modules, shell
 from tests.support.tiny_models import edgetpu_model
 
@@ -291,7 +292,13 @@ def test_a_closed_stdin_is_a_usage_error(colours: Path) -> None:
         (["--runtime", "onnx", "a.jpg"], "'onnx' is not one of"),
         (["--threads", "0", "a.jpg"], "0 is not in the range"),
         (["--std", "0.5", "a.jpg"], "std is in pixel units of 0–255 and 0.5 is too small"),
-        (["--std", "1", "a.jpg"], "give 255 times as much (255)"),
+        (["--std", "0.99", "a.jpg"], "give 255 times as much (252.45)"),
+        (["--crop-fraction", "1.5", "a.jpg"], "crop_fraction must be a number from 0.01 to 1"),
+        (["--crop-fraction", "nan", "a.jpg"], "crop_fraction must be a number from 0.01 to 1"),
+        (["--channels", "grb", "a.jpg"], "'grb' is not one of"),
+        (["--layout", "hwc", "a.jpg"], "'hwc' is not one of"),
+        (["--resolution", "224x", "a.jpg"], "resolution must be one side or HEIGHTxWIDTH"),
+        (["--output-kind", "softmax", "a.jpg"], "'softmax' is not one of"),
         (["--std", "0.229,0.224,0.225", "a.jpg"], "give 255 times as much (57.12)"),
         (["--std", "-3", "a.jpg"], "positive"),
         (["--mean", "1,2", "a.jpg"], "mean must be one or three numbers"),
@@ -702,3 +709,74 @@ def test_csv_for_spreadsheets_has_a_mark(predict: Predict, red: Path) -> None:
     plain = predict("--format", "csv", red).stdout
     assert predict("--format", "csv", "--csv-bom", red).stdout == f"\ufeff{plain}"
     assert predict("--csv-bom", red).exit_code == 2
+
+
+def rows_of(outcome: Outcome) -> list[dict[str, Any]]:
+    """Parse the rows of a run that succeeded."""
+    assert outcome.exit_code == 0, outcome.stderr
+    return [json.loads(line) for line in outcome.stdout.splitlines()]
+
+
+def best_of(outcome: Outcome) -> tuple[int, str | None, float]:
+    """Give the best prediction of a run with one photo."""
+    (row,) = rows_of(outcome)
+    best = row["predictions"][0]
+    return best["index"], best["label"], round(best["score"], 4)
+
+
+def test_what_a_model_does_not_say_is_said_with_options(make_model: MakeModel, pictures: Path, tmp_path: Path) -> None:
+    net = Net((1, 1, 1, 3), signature=(-1, -1, -1, 3))
+    path = make_model(net.finish(net.logits(), net.softmax(net.logits()), names=("raw", "scores")))
+    labels = tmp_path / "said.txt"
+    labels.write_text("red\ngreen\nblue\n")
+    said = ["--model", path, "--labels", labels, "--mean", "127.5", "--std", "127.5", "--crop-fraction", "1"]
+    outcome = run("predict", *said, pictures / "red.png")
+    assert (outcome.exit_code, "--resolution" in outcome.stderr) == (3, True)
+    said += ["--resolution", "12x16"]
+    outcome = run("predict", *said, pictures / "red.png")
+    assert (best_of(outcome), outcome.stderr) == ((0, "red", 0.9996), "")
+    assert best_of(run("predict", *said, "--channels", "bgr", pictures / "red.png")) == (2, "blue", 0.9996)
+    assert best_of(run("predict", *said, "--output-tensor", "raw", pictures / "red.png")) == (0, "red", 0.9996)
+    kind = ["--output-tensor", "0", "--output-kind", "multilabel-logits"]
+    assert best_of(run("predict", *said, *kind, pictures / "red.png")) == (0, "red", 0.9965)
+
+
+def test_the_same_may_stand_in_a_file_beside_the_model(make_model: MakeModel, pictures: Path) -> None:
+    net = Net((1, 3, 3, 3))
+    path = make_model(net.finish(net.softmax(net.logits())))
+    said = {
+        "preprocessing": {"layout": "nhwc", "channels": "bgr", "mean": 127.5, "std": 127.5},
+        "labels": ["r", "g", "b"],
+    }
+    path.with_suffix(".json").write_text(json.dumps(said))
+    outcome = run("predict", "--model", path, pictures / "red.png")
+    assert (best_of(outcome), outcome.stderr) == ((2, "b", 0.9996), "")
+
+
+def test_the_notice_names_all_that_was_guessed(make_model: MakeModel, pictures: Path) -> None:
+    net = Net()
+    path = make_model(net.finish(net.softmax(net.logits())))
+    path.with_name("labels.txt").write_text("red\ngreen\nblue\n")
+    stderr = run("predict", "--model", path, pictures / "red.png").stderr
+    assert (
+        "does not say how its input is normalized; using (pixel - 127.5) / 127.5, a centre crop of 0.875, bicubic "
+        "resizing and the labels of labels.txt. If that is wrong, give --mean and --std, --crop-fraction or --resize, "
+        "--labels\n"
+    ) in stderr
+    stderr = run("predict", "--model", path, "--crop-fraction", "1", pictures / "red.png").stderr
+    assert "centre crop" not in stderr
+
+
+def test_pixels_as_they_are_are_warned_of_where_the_graph_does_not_normalize(
+    make_model: MakeModel, pictures: Path
+) -> None:
+    raw = ["--mean", "0", "--std", "1", pictures / "red.png"]
+    net = Net()
+    plain = make_model(net.finish(net.softmax(net.logits())), name="plain")
+    assert "it is fed pixels of 0-255 as they are" in run("predict", "--model", plain, *raw).stderr
+    net = Net()
+    scaled = net.elementwise(MUL, net.image, net.constant(1 / 255))
+    path = make_model(net.finish(net.softmax(net.logits(scaled))), name="scaled")
+    outcome = run("predict", "--model", path, *raw)
+    assert (best_of(outcome), outcome.stderr) == ((0, None, 0.9719), "")
+    assert best_of(run("predict", "--model", path, pictures / "red.png")) == (0, None, 0.9719)

@@ -15,10 +15,12 @@ from mobiclass.cli.models.layer_table import layers_text
 from mobiclass.inspection.summary import inspect_model
 from tests.conftest import MakeModel
 from tests.support.closed_forms import closed_form, mobilenet_v1
+from tests.support.graphs import MUL, RELU, SUB, Net
 from tests.support.networks import network
 from tests.support.program import Outcome, run, run_and_list_modules
 from tests.support.tiny_models import (
     FLOAT32,
+    MEAN,
     SOFTMAX,
     UINT8,
     Operator,
@@ -49,7 +51,8 @@ def test_show_says_each_fact_with_its_source(model: Path) -> None:
     assert shown["sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
     assert shown["license"] == "CC0-1.0  [embedded mobiclass.json]"
     assert shown["input"] == "uint8 1×6×10×3, real = (q − 127) · 0.00784313772"
-    assert shown["output"] == "uint8 1×3, real = (q − 0) · 0.00390625, probabilities"
+    assert shown["output"] == "uint8 1×3, real = (q − 0) · 0.00390625"
+    assert shown["output kind"] == "probabilities  [graph: SOFTMAX]"
     assert shown["labels"] == "3, index 0 is the background  [TFLite Metadata]"
     assert shown["resize"] == "crop  [m.json]"
     assert shown["crop fraction"] == "0.5  [embedded mobiclass.json]"
@@ -125,6 +128,37 @@ def show_json(*arguments: str | Path) -> dict[str, Any]:
     return fields
 
 
+def test_the_output_kind_and_the_graphs_own_normalization_are_shown_with_their_sources(make_model: MakeModel) -> None:
+    net = Net()
+    scaled = net.elementwise(SUB, net.elementwise(MUL, net.image, net.constant(1 / 127.5)), net.constant(1.0))
+    path = make_model(net.finish(net.unary(RELU, net.logits(scaled))))
+    facts = facts_of(run("models", "show", path))
+    assert facts["in the graph"] == "normalizes by itself: x/127.5 − 1"
+    assert facts["output kind"] == (
+        "open: told by test images once the model is loaded  [graph: FULLY_CONNECTED, RELU does not tell]"
+    )
+    assert facts["std"] == "1  [the graph normalizes by itself]"
+    shown = show_json(path)
+    assert shown["output"]["kind"] == "open"
+    assert shown["graph_normalization"]["std"] == pytest.approx([127.5] * 3)
+    shown = show_json(path, "--output-kind", "multilabel")
+    assert (shown["output"]["kind"], shown["output"]["kind_source"]) == ("multilabel", "command line")
+
+
+def test_which_output_is_taken_is_shown(make_model: MakeModel) -> None:
+    net = Net()
+    path = make_model(net.finish(net.reduce(MEAN, net.image, (1, 2), keep=False), net.softmax(net.logits())))
+    assert facts_of(run("models", "show", path))["output"] == "float32 1×3, output 1 (inner)"
+
+
+def test_labels_that_somebody_gives_are_shown(make_model: MakeModel, tmp_path: Path) -> None:
+    net = Net()
+    path, labels = make_model(net.finish(net.reduce(MEAN, net.image, (1, 2), keep=False))), tmp_path / "said.txt"
+    assert run("models", "show", path).exit_code == 3
+    labels.write_text("a\nb\nc\n")
+    assert show_json(path, "--labels", labels)["labels"] == 3
+
+
 def facts_of(outcome: Outcome) -> dict[str, str]:
     """Read the facts under the tables."""
     assert (outcome.exit_code, outcome.stderr) == (0, "")
@@ -197,7 +231,7 @@ def test_layers_of_a_compiled_model(make_model: MakeModel) -> None:
 
 
 ODD_MODELS = {
-    "detector": (bare_model(((1, 8, 8, 3),), ((1, 10, 4), (1, 10))), "it gives 2 outputs, not one vector of scores"),
+    "detector": (bare_model(((1, 8, 8, 3),), ((1, 10, 4), (1, 10))), "2 outputs, and none is one vector of scores"),
     "two inputs": (bare_model(((1, 8, 8, 3), (1, 4))), "it takes 2 inputs, not one image"),
     "labels": (colour_model(labels=("a", "b")), "2 labels do not fit the 3 outputs"),
 }  # fmt: skip
