@@ -52,7 +52,7 @@ test: $(VENV)/.installed ## Run the tests (on LiteRT)
 	$(BIN)/python -m pytest $(PYTEST)
 
 test-fast: $(VENV)/.installed ## Run the tests that start no process, under a minute
-	$(BIN)/python -m pytest --no-processes -r fE $(PYTEST)
+	$(BIN)/python -m pytest --no-processes --numprocesses 2 -r fE $(PYTEST)
 
 test-tflite: $(VENV_TFLITE)/.installed ## Run the tests on tflite-runtime (Python 3.10 or 3.11)
 	MOBICLASS_RUNTIME=tflite $(VENV_TFLITE)/bin/python -m pytest --ignore tests/tools $(PYTEST)

@@ -93,6 +93,6 @@ def test_every_optional_package_of_the_project_is_examined() -> None:
 
     project = Path(__file__).resolve().parents[2] / "pyproject.toml"
     extras = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    of_developers, of_runtimes = {"test", "check", "tools"}, {"tflite-runtime"}
+    of_developers, of_runtimes = {"test", "check", "docs", "tools"}, {"tflite-runtime"}
     assert {extra.extra for extra in EXTRAS} == set(extras) - of_developers - of_runtimes
     assert all(isinstance(extra, Extra) for extra in EXTRAS)
