@@ -153,8 +153,10 @@ def graph(
     )
     model = Fields({0: ("I", 3), 1: ("tables", codes), 2: ("tables", [subgraph]), 3: ("str", description)})
     if signature_outputs:
-        maps = [Fields({0: ("str", name), 1: ("I", place)}) for name, place in signature_outputs.items()]
-        model[7] = ("tables", [Fields({1: ("tables", maps), 2: ("str", "serving_default")})])
+        taken = [Fields({0: ("str", f"input_{number}"), 1: ("I", place)}) for number, place in enumerate(inputs)]
+        given = [Fields({0: ("str", name), 1: ("I", place)}) for name, place in signature_outputs.items()]
+        signature = Fields({0: ("tables", taken), 1: ("tables", given), 2: ("str", "serving_default")})
+        model[7] = ("tables", [signature])
     if metadata is not None:
         entry = Fields({0: ("str", "TFLITE_METADATA"), 1: ("I", len(buffers))})
         buffers.append(Fields({0: ("bytes", metadata)}))
