@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from mobiclass.cli.terminal.text import safe_text
 from mobiclass.labels import background_index
 from mobiclass.results import printable_utf8
-from mobiclass.tflite import formula
 
 if TYPE_CHECKING:
     from mobiclass.tflite import Graph, ModelFile, ModelInfo, NearbyLabels, PerChannel, TensorSpec
@@ -154,6 +153,8 @@ def _output_kind_text(model: ModelInfo) -> str:
 def _graph_normalization(model: ModelInfo) -> list[Fact]:
     if model.graph_normalization is None:
         return []
+    from mobiclass.tflite import formula
+
     return [Fact("in the graph", f"normalizes by itself: {formula(*model.graph_normalization)}", "")]
 
 

@@ -14,6 +14,7 @@ from mobiclass.cli.terminal.text import safe_text
 if TYPE_CHECKING:
     from mobiclass.classifier import Classifier
     from mobiclass.results import Row
+    from mobiclass.tflite import ModelInfo
 
 
 @contextmanager
@@ -77,9 +78,20 @@ def explain(classifier: Classifier, *, quiet: bool, verbose: bool) -> None:
         click.echo(
             f"mobiclass: {safe_text(model.name)}: {safe_text(nearby_labels_text(model.nearby_labels))}", err=True
         )
-    from mobiclass.cli.model_facts import guess_text
-    from mobiclass.tflite import normalization_doubt
+    for text in (*model.notes, *_doubts(model)):
+        click.echo(f"mobiclass: {safe_text(model.name)}: {safe_text(text)}", err=True)
 
-    for text in (*model.notes, normalization_doubt(model), guess_text(model)):
-        if text:
-            click.echo(f"mobiclass: {safe_text(model.name)}: {safe_text(text)}", err=True)
+
+def _doubts(model: ModelInfo) -> Iterator[str]:
+    """Say what may be wrong with the normalization of `model`; what speaks for a usual one is loaded for no other."""
+    preprocessing = model.preprocessing
+    if model.graph_normalization or set(preprocessing.std) == {1.0}:
+        from mobiclass.tflite import normalization_doubt
+
+        if doubt := normalization_doubt(model):
+            yield doubt
+    if "default" in (preprocessing.sources["mean"], preprocessing.sources["std"]):
+        from mobiclass.cli.model_facts import guess_text
+
+        if guess := guess_text(model):
+            yield guess

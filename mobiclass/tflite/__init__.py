@@ -8,7 +8,7 @@ from mobiclass._system import open_door
 
 if TYPE_CHECKING:
     from mobiclass.tflite.doubts import normalization_doubt
-    from mobiclass.tflite.facts import Facts, override_facts, per_channel
+    from mobiclass.tflite.facts import Facts, PerChannel, override_facts, per_channel
     from mobiclass.tflite.flatbuffer import FlatbufferError, Table, item
     from mobiclass.tflite.graph import (
         EDGETPU_CUSTOM_OP,
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from mobiclass.tflite.model import ModelFile, ModelInfo, Preprocessing, read_model_file
     from mobiclass.tflite.nearby import NearbyLabels
     from mobiclass.tflite.network import Quantization, TensorSpec, operator_code_name, tensor_dtype
-    from mobiclass.tflite.normalization import PerChannel, formula
+    from mobiclass.tflite.normalization import formula
     from mobiclass.tflite.quantization import dequantize, quantize
 
 open_door(
     __name__,
     {
         "doubts": ("normalization_doubt",),
-        "facts": ("Facts", "override_facts", "per_channel"),
+        "facts": ("Facts", "PerChannel", "override_facts", "per_channel"),
         "flatbuffer": ("FlatbufferError", "Table", "item"),
         "graph": (
             "EDGETPU_CUSTOM_OP",
@@ -39,7 +39,7 @@ open_door(
         "model": ("ModelFile", "ModelInfo", "Preprocessing", "read_model_file"),
         "nearby": ("NearbyLabels",),
         "network": ("Quantization", "TensorSpec", "operator_code_name", "tensor_dtype"),
-        "normalization": ("PerChannel", "formula"),
+        "normalization": ("formula",),
         "quantization": ("dequantize", "quantize"),
     },
 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mobiclass.tflite.facts import facts_from_quantization
+from mobiclass.tflite.facts import PerChannel, facts_from_quantization
 from mobiclass.tflite.model import ModelInfo
-from mobiclass.tflite.normalization import PerChannel, expected_pixels, formula
+from mobiclass.tflite.normalization import expected_pixels, formula
 
 _ALIKE = 0.05  # of a std, and of a mean in units of it: rounded constants and quantized ones differ by less
 

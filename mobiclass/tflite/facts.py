@@ -6,17 +6,19 @@ Here the sources are read and checked; which of them wins is decided in `mobicla
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, get_args
 
 from mobiclass.choices import Channels, Interpolation, Layout, OutputKind, Resize
 from mobiclass.errors import ModelError
 from mobiclass.labels import LabelList, labels_of_value
 from mobiclass.tflite.metadata import Metadata
 from mobiclass.tflite.network import TensorSpec
-from mobiclass.tflite.normalization import Folded, PerChannel, expected_pixels, expects_bgr
 
 if TYPE_CHECKING:
     from mobiclass.hub import CatalogEntry
+
+PerChannel: TypeAlias = tuple[float, float, float]
+"""One value each for red, green and blue, in pixel units of 0–255."""
 
 CONFIG_NAME: Final = "mobiclass.json"
 CONFIG_FORMAT: Final = 1
@@ -135,16 +137,6 @@ def _facts_from_int16(tensor: TensorSpec, source: str) -> Facts:
     if tensor.quantization is not None and tensor.quantization.scale * 32767 < _RAW_INT16_LIMIT:
         return Facts(source)
     return Facts(source, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
-
-
-def facts_from_graph(folded: Folded | None) -> Facts:
-    """Work out what is left to do to pixels that the graph itself normalizes."""
-    source = "the graph normalizes by itself"
-    expected = expected_pixels(folded) if folded else None
-    if folded is None or expected is None:
-        return Facts(source)
-    mean, std = expected
-    return Facts(source, mean=mean, std=std, channels="bgr" if expects_bgr(folded) else None)
 
 
 def facts_from_catalog(entry: CatalogEntry) -> Facts:

@@ -16,9 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from mobiclass.errors import ModelError
 from mobiclass.tflite.flatbuffer import FlatbufferError, Table
 from mobiclass.tflite.metadata import Metadata, read_metadata
-from mobiclass.tflite.network import Network, TensorSpec
-from mobiclass.tflite.normalization import Folded, fold_normalization
-from mobiclass.tflite.patterns import Head, maker_of
+from mobiclass.tflite.network import KEEPS_VALUES, Folded, Head, Network, TensorSpec
 
 if TYPE_CHECKING:
     import zipfile
@@ -26,6 +24,10 @@ if TYPE_CHECKING:
 EDGETPU_CUSTOM_OP: Final = "edgetpu-custom-op"
 METADATA_NAME: Final = "TFLITE_METADATA"
 
+_ARITHMETIC: Final = ("MUL", "DIV", "ADD", "SUB")
+_BEFORE_ARITHMETIC: Final = KEEPS_VALUES | {
+    "CAST", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "REVERSE_V2", "STRIDED_SLICE",
+}  # fmt: skip
 _IMAGE_RANK: Final = 4
 _ROW_RANK: Final = 2
 _MAX_OUTPUTS: Final = 256  # to look at; detectors have four, and a hostile file a million
@@ -156,19 +158,32 @@ def _read_graph(model: Table) -> Graph:
     inputs = tuple(map(network.spec, network.inputs))
     rows = max(1, inputs[0].shape[0]) if inputs and len(inputs[0].shape) == _IMAGE_RANK else 1
     names = _signature_names(model)
-    folded = {}
-    if len(inputs) == 1 and len(inputs[0].shape) == _IMAGE_RANK:
-        folded = {axis: fold_normalization(network, network.inputs[0], axis) for axis in (3, 1)}
     metadata, descriptions = _read_metadata(model, network)
     return Graph(
         inputs=inputs,
         unflattened=_unflattened(network),
         outputs=tuple(_output(network, tensor, rows, names) for tensor in network.outputs[:_MAX_OUTPUTS]),
         custom_ops=network.custom_ops,
-        folded=folded,
+        folded=_folded(network),
         metadata=metadata,
         descriptions=descriptions,
     )
+
+
+def _folded(network: Network) -> dict[int, Folded | None]:
+    """Fold what an image goes through first; most models begin with a layer, and then nothing is loaded for it."""
+    if len(network.inputs) != 1 or len(network.spec(network.inputs[0]).shape) != _IMAGE_RANK:
+        return {}
+    consumers = network.consumers(network.inputs[0])
+    for _ in network.operators:  # a damaged graph may run in a circle
+        if len(consumers) != 1 or not consumers[0].outputs or consumers[0].name not in _BEFORE_ARITHMETIC:
+            break
+        consumers = network.consumers(consumers[0].outputs[0])
+    if len(consumers) != 1 or consumers[0].name not in _ARITHMETIC:
+        return {}
+    from mobiclass.tflite.normalization import fold_normalization
+
+    return {axis: fold_normalization(network, network.inputs[0], axis) for axis in (3, 1)}
 
 
 def _unflattened(network: Network) -> TensorSpec | None:
@@ -189,7 +204,7 @@ def _output(network: Network, tensor: int, rows: int, signatures: Mapping[int, l
 
 
 def _head(network: Network, tensor: int, rows: int) -> Head:
-    maker = maker_of(network, tensor)
+    maker = network.maker(tensor)
     if rows == 1 and maker is not None and maker.name == "SOFTMAX":  # most models, which then need no tracer
         return Head("SOFTMAX", "probabilities", "graph: SOFTMAX")
     from mobiclass.tflite.tracing import trace_output

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 from mobiclass.choices import OutputKind
 from mobiclass.errors import ModelError
 from mobiclass.labels import Labels
-from mobiclass.tflite.facts import CONFIG_NAME, DEFAULTS, Facts, facts_from_graph, facts_from_quantization
+from mobiclass.tflite.facts import CONFIG_NAME, DEFAULTS, Facts, facts_from_quantization
 from mobiclass.tflite.graph import EDGETPU_CUSTOM_OP, Graph, read_graph, read_zip_members
 from mobiclass.tflite.layout import ImageLayout, Unfit, find_layout
 from mobiclass.tflite.metadata import DESCRIBING_FILES
 from mobiclass.tflite.model import ModelInfo, Preprocessing, read_file
-from mobiclass.tflite.network import TensorSpec
+from mobiclass.tflite.network import Folded, TensorSpec
 from mobiclass.tflite.scores import Scores, find_scores, fit_labels, is_feature_head, kind_of
 from mobiclass.tflite.sources import catalog_facts, embedded_facts, metadata_facts, sidecar_facts, strongest
 
@@ -51,7 +51,7 @@ def read_model(path: Path, overrides: Facts | None = None) -> ModelInfo:
     metadata, notes = metadata_facts(graph, scores, members, path, wants_labels=wants_labels)
     folded = graph.folded.get(3 if layout.kind == "nhwc" else 1)
     layers.append(metadata)
-    layers += [*catalog_facts(content, layers), facts_from_quantization(image), facts_from_graph(folded), DEFAULTS]
+    layers += [*catalog_facts(content, layers), facts_from_quantization(image), *_graph_facts(folded), DEFAULTS]
     labels, labels_source, nearby = _fitted_labels(layers, scores.per_image, path)
     kind, kind_source = _output_kind(layers, scores)
     _check_classes(scores, kind, labels, graph.custom_ops, path)
@@ -142,6 +142,14 @@ def _fed_shape(image: TensorSpec, layout: ImageLayout) -> tuple[int, ...]:
         return tuple(max(1, side) for side in image.shape)
     sides = dict(zip(layout.axes, (layout.height, layout.width), strict=True))
     return tuple(sides.get(axis, max(1, side)) for axis, side in enumerate(image.shape))
+
+
+def _graph_facts(folded: Folded | None) -> list[Facts]:
+    if folded is None:
+        return []
+    from mobiclass.tflite.normalization import facts_from_graph
+
+    return [facts_from_graph(folded)]
 
 
 def _output_kind(layers: Sequence[Facts], scores: Scores) -> tuple[OutputKind | None, str]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from mobiclass.choices import Channels, Interpolation, Layout, OutputKind, Resize
 from mobiclass.errors import ModelError
+from mobiclass.tflite.facts import PerChannel
 from mobiclass.tflite.graph import EDGETPU_CUSTOM_OP
-from mobiclass.tflite.network import TensorSpec
-from mobiclass.tflite.normalization import Folded, PerChannel
+from mobiclass.tflite.network import Folded, TensorSpec
 
 if TYPE_CHECKING:
     from mobiclass.tflite.nearby import NearbyLabels

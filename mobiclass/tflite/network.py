@@ -10,10 +10,13 @@ import struct
 from collections import defaultdict
 from functools import cached_property
 from math import isfinite, prod
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from mobiclass.tflite.flatbuffer import FlatbufferError, Table, item
 from mobiclass.tflite.operators import operator_name
+
+TracedKind: TypeAlias = Literal["probabilities", "multilabel", "logits", "open"]
+"""What the values of an output are, as far as the graph tells."""
 
 _TENSOR_TYPES: Final = (
     "float32", "float16", "int32", "uint8", "int64", "string", "bool", "int16", "complex64", "int8", "float64",
@@ -23,6 +26,12 @@ _INTEGERS: Final = {"uint8", "int8", "int16", "int32", "int64"}
 _FORMATS: Final = {
     "float32": "f", "float16": "e", "float64": "d", "uint8": "B", "int8": "b", "int16": "h", "int32": "i", "int64": "q",
 }  # fmt: skip
+KEEPS_VALUES: Final = frozenset({
+    "DEQUANTIZE", "QUANTIZE", "FAKE_QUANT", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "STABLEHLO_RESHAPE",
+    "STABLEHLO_TRANSPOSE",
+})  # fmt: skip
+"""Operators whose output has the values of their first input."""
+
 _MAX_CONSTANT_VALUES: Final = 4096  # a mean a channel, a bias a class; the weights of a layer are more
 _MAX_VALUES: Final = 2**40
 _ACTIVATION_SLOTS: Final = {
@@ -59,6 +68,27 @@ class TensorSpec(NamedTuple):
     def values(self) -> int:
         """The number of its values, an open dimension counted as 1."""
         return min(_MAX_VALUES, prod(max(1, side) for side in self.shape))
+
+
+class Head(NamedTuple):
+    """What computes an output.
+
+    Attributes:
+        operator: the operator that does, reshaping and requantizing aside; ``""`` where none does.
+        kind: what its values are.
+        reason: how that was found, for people.
+    """
+
+    operator: str
+    kind: TracedKind
+    reason: str
+
+
+class Folded(NamedTuple):
+    """``(x − mean) / std`` of the value `x` that the graph is fed, a mean and a std a channel, in the graph's order."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
 
 
 class Operator(NamedTuple):
@@ -129,6 +159,15 @@ class Network:
     def producer(self, tensor: int) -> Operator | None:
         """Give the operator that writes `tensor`; ``None`` where none does."""
         return self._producers.get(tensor)
+
+    def maker(self, tensor: int) -> Operator | None:
+        """Find the operator that computes the values of `tensor`, reshaping and requantizing aside."""
+        for _ in range(len(self.operators) + 1):  # a damaged graph may run in a circle
+            operator = self.producer(tensor)
+            if operator is None or not operator.inputs or operator.name not in KEEPS_VALUES:
+                return operator
+            tensor = operator.inputs[0]
+        return None
 
     def consumers(self, tensor: int) -> list[Operator]:
         """Give the operators that read `tensor`."""

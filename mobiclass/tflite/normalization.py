@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isfinite
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
-from mobiclass.tflite.network import Network, Operator
-
-PerChannel: TypeAlias = tuple[float, float, float]
-"""One value each for red, green and blue, in pixel units of 0–255."""
+from mobiclass.tflite.facts import Facts, PerChannel
+from mobiclass.tflite.network import Folded, Network, Operator
 
 _PASSED: Final = {
     "QUANTIZE", "DEQUANTIZE", "FAKE_QUANT", "CAST", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "RESIZE_BILINEAR",
@@ -27,13 +25,6 @@ _CAFFE_MEANS: Final = (
     116.779,
     123.68,
 )  # of blue, green and red: models of Caffe's line read their channels so
-
-
-class Folded(NamedTuple):
-    """``(x − mean) / std`` of the value `x` that the graph is fed, a mean and a std a channel, in the graph's order."""
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
 
 
 class _Affine(NamedTuple):
@@ -160,6 +151,16 @@ def _moved(network: Network, operator: Operator, place: int | None) -> int | Non
         last = place is not None and place == len(before) - 1 and bool(after) and before[-1] == after[-1]
         return len(after) - 1 if last else None
     return place
+
+
+def facts_from_graph(folded: Folded) -> Facts:
+    """Work out what is left to do to pixels that the graph itself normalizes."""
+    source = "the graph normalizes by itself"
+    expected = expected_pixels(folded)
+    if expected is None:
+        return Facts(source)
+    mean, std = expected
+    return Facts(source, mean=mean, std=std, channels="bgr" if expects_bgr(folded) else None)
 
 
 def expected_pixels(folded: Folded) -> tuple[PerChannel, PerChannel] | None:

@@ -2,46 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 from mobiclass.tflite.network import Network, Operator
 
 TracedKind: TypeAlias = Literal["probabilities", "multilabel", "logits", "open"]
 
-KEEPS_VALUES: Final = {
-    "DEQUANTIZE", "QUANTIZE", "FAKE_QUANT", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "STABLEHLO_RESHAPE",
-    "STABLEHLO_TRANSPOSE",
-}  # fmt: skip
-"""Operators whose output has the values of their first input."""
-
-
-class Head(NamedTuple):
-    """What computes an output.
-
-    Attributes:
-        operator: the operator that does, reshaping and requantizing aside; ``""`` where none does.
-        kind: what its values are.
-        reason: how that was found, for people.
-    """
-
-    operator: str
-    kind: TracedKind
-    reason: str
-
-
-def maker_of(network: Network, tensor: int) -> Operator | None:
-    """Find the operator that computes the values of `tensor`."""
-    for _ in range(len(network.operators) + 1):  # a damaged graph may run in a circle
-        operator = network.producer(tensor)
-        if operator is None or not operator.inputs or operator.name not in KEEPS_VALUES:
-            return operator
-        tensor = operator.inputs[0]
-    return None
-
 
 def inverted(network: Network, tensor: int) -> int | None:
     """Find what `tensor` is 1 divided by."""
-    operator = maker_of(network, tensor)
+    operator = network.maker(tensor)
     if operator is None or len(operator.inputs) != 2 or operator.name not in ("DIV", "POW"):
         return None
     if operator.name == "DIV":
@@ -52,19 +22,19 @@ def inverted(network: Network, tensor: int) -> int | None:
 def is_log_softmax(network: Network, operator: Operator) -> bool:
     """Whether `operator` takes the logarithm of the sum of exponentials off what these are of."""
     if operator.name == "LOG":
-        source = maker_of(network, operator.inputs[0]) if operator.inputs else None
+        source = network.maker(operator.inputs[0]) if operator.inputs else None
         return source is not None and source.name == "SOFTMAX"
     if operator.name != "SUB" or len(operator.inputs) != 2:
         return False
     outside, logarithm = _origin(network, operator.inputs[0]), operator.inputs[1]
-    maker, shift = maker_of(network, logarithm), None
+    maker, shift = network.maker(logarithm), None
     if maker and maker.name == "ADD" and len(maker.inputs) == 2:  # the greatest value, taken off before, is put back
         logarithm, shift = maker.inputs
-        if (first := maker_of(network, logarithm)) is None or first.name != "LOG":
+        if (first := network.maker(logarithm)) is None or first.name != "LOG":
             logarithm, shift = shift, logarithm
     tensor: int | None = logarithm
     for name in ("LOG", "SUM", "EXP"):
-        maker = None if tensor is None else maker_of(network, tensor)
+        maker = None if tensor is None else network.maker(tensor)
         tensor = maker.inputs[0] if maker and maker.name == name and maker.inputs else None
     if tensor is None:
         return False
@@ -81,7 +51,7 @@ def is_log_softmax(network: Network, operator: Operator) -> bool:
 
 def _origin(network: Network, tensor: int) -> int:
     """Go back to the tensor whose values `tensor` has."""
-    operator = maker_of(network, tensor)
+    operator = network.maker(tensor)
     return operator.outputs[0] if operator and operator.outputs else tensor
 
 

@@ -10,8 +10,7 @@ from mobiclass.errors import LabelsError
 from mobiclass.labels import LabelList, Labels
 from mobiclass.tflite.graph import Output
 from mobiclass.tflite.layout import Unfit, shape_text
-from mobiclass.tflite.network import TensorSpec
-from mobiclass.tflite.patterns import TracedKind
+from mobiclass.tflite.network import TensorSpec, TracedKind
 
 _DTYPES: Final = ("uint8", "int8", "int16", "float16", "float32")
 _STEPS: Final = {"uint8": (0, 255), "int8": (-128, 127), "int16": (-32768, 32767)}

@@ -99,8 +99,9 @@ def _believed_labels(content: bytes, name: str, scores: Scores, path: Path) -> t
     labels, is_other = None, may_describe(content)  # Ultralytics' exporter calls a dictionary so
     try:
         labels = parse_labels(content, f"{path} ({name})")
-        is_other = is_other or len(labels) == 1
-        fit_labels(labels, scores.per_image, path.name)
+        if is_other or len(labels) == 1:
+            is_other = True
+            fit_labels(labels, scores.per_image, path.name)
     except LabelsError as error:
         if not is_other:
             raise

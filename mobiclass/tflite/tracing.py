@@ -12,8 +12,8 @@ from math import inf, sqrt
 from typing import Final, TypeAlias
 
 from mobiclass.tflite.bounds import Bounds, Sum, distribution
-from mobiclass.tflite.network import Network, Operator
-from mobiclass.tflite.patterns import KEEPS_VALUES, Head, inverted, is_log_softmax, maker_of, scalar
+from mobiclass.tflite.network import KEEPS_VALUES, Head, Network, Operator
+from mobiclass.tflite.patterns import inverted, is_log_softmax, scalar
 
 _LINEAR: Final = {"FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "BATCH_MATMUL"}
 _LIMITS: Final = {
@@ -48,7 +48,7 @@ class _Tracer:
         self._depth = 0
 
     def head(self, tensor: int, rows: int) -> Head:
-        operator = maker_of(self._network, tensor)
+        operator = self._network.maker(tensor)
         name = operator.name if operator else ""
         if name == "LOG_SOFTMAX" or (operator and is_log_softmax(self._network, operator)):
             return Head(name, "logits", f"graph: {name} gives log-probabilities")
@@ -138,7 +138,7 @@ class _Tracer:
 
     def _exp(self, operator: Operator, tensor: int) -> Bounds:
         self._is_affine = False
-        source = maker_of(self._network, operator.inputs[0])
+        source = self._network.maker(operator.inputs[0])
         if source and (source.name == "LOG_SOFTMAX" or is_log_softmax(self._network, source)):
             self._names[source.name] = None
             return self._softmax(operator, tensor)
@@ -214,7 +214,7 @@ class _Tracer:
 
     def _divided(self, dividend: int, divisor: int, tensor: int) -> Bounds:
         self._is_affine = False
-        spread = maker_of(self._network, divisor)
+        spread = self._network.maker(divisor)
         if spread and spread.name in ("BROADCAST_TO", "TILE"):
             divisor = spread.inputs[0]
         values, by = self._bounds(dividend), self._bounds(divisor)

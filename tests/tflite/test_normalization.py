@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from mobiclass.tflite.graph import read_graph
-from mobiclass.tflite.normalization import Folded, expected_pixels, expects_bgr, formula
+from mobiclass.tflite.network import Folded
+from mobiclass.tflite.normalization import expected_pixels, expects_bgr, formula
 from tests.support.graphs import (
     ADD,
     DEQUANTIZE,
@@ -37,7 +38,7 @@ def folded(front: Front, shape: tuple[int, ...] = (1, 8, 8, 3), axis: int = 3, *
     image = front(net, net.image)
     if axis == 1:
         image = net.add(TRANSPOSE, (image, net.integers(0, 2, 3, 1)), (1, shape[2], shape[3], shape[1]))
-    return read_graph(net.finish(net.softmax(net.logits(image))), "m").folded[axis]
+    return read_graph(net.finish(net.softmax(net.logits(image))), "m").folded.get(axis)
 
 
 def rescaled(net: Net, image: int, *, scale: float = 1 / 127.5, offset: float = 1.0) -> int:

@@ -10,8 +10,7 @@ from mobiclass.errors import LabelsError
 from mobiclass.labels import LabelList, parse_labels
 from mobiclass.tflite.graph import Output
 from mobiclass.tflite.layout import Unfit
-from mobiclass.tflite.network import Quantization, TensorSpec
-from mobiclass.tflite.patterns import Head, TracedKind
+from mobiclass.tflite.network import Head, Quantization, TensorSpec, TracedKind
 from mobiclass.tflite.scores import Scores, find_scores, fit_labels, fitted, kind_of
 
 
