@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 DEFAULT: Final = "default"
 """The source of what no other source says."""
 
+WEIGHTS: Final = "weights of the first layer"
+"""The source of a normalization that these speak for."""
+
 OPEN: Final = "open"
 """The output kind of a model that is known only once it has been run."""
 
@@ -205,10 +208,13 @@ def guess_text(model: ModelInfo) -> str | None:
     """Say what was guessed of a model that does not say how its input is normalized, and how to say it."""
     preprocessing = model.preprocessing
     sources = preprocessing.sources
-    guessed = [name for name in ("mean", "std") if sources[name] == DEFAULT]
+    guessed = [name for name in ("mean", "std") if sources[name] in (DEFAULT, WEIGHTS)]
     if not guessed:
         return None
-    guesses = ["(pixel - 127.5) / 127.5"] if len(guessed) == 2 else [f"a {guessed[0]} of 127.5"]
+    if WEIGHTS in (sources["mean"], sources["std"]):
+        guesses = ["pixels of 0-255 as they are, which the weights of its first layer are made for"]
+    else:
+        guesses = ["(pixel - 127.5) / 127.5"] if len(guessed) == 2 else [f"a {guessed[0]} of 127.5"]
     options = [" and ".join(f"--{name}" for name in guessed)]
     if preprocessing.resize == "crop" and sources["crop_fraction"] == DEFAULT:
         guesses.append(f"a centre crop of {preprocessing.crop_fraction:g}")

@@ -90,7 +90,7 @@ def _doubts(model: ModelInfo) -> Iterator[str]:
 
         if doubt := normalization_doubt(model):
             yield doubt
-    if "default" in (preprocessing.sources["mean"], preprocessing.sources["std"]):
+    if {"default", "weights of the first layer"} & {preprocessing.sources["mean"], preprocessing.sources["std"]}:
         from mobiclass.cli.model_facts import guess_text
 
         if guess := guess_text(model):

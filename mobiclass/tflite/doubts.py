@@ -22,7 +22,8 @@ def normalization_doubt(model: ModelInfo) -> str | None:
             f"{expected[1][0]:g}, and is fed something else: {_text(chosen)} ({model.preprocessing.sources['mean']})"
         )
     quantized = facts_from_quantization(model.input)
-    if set(chosen[1]) != {1.0} or chosen == (quantized.mean, quantized.std) or graph:
+    fits = model.fits_raw_pixels and set(chosen[0]) == {0.0}
+    if set(chosen[1]) != {1.0} or chosen == (quantized.mean, quantized.std) or graph or fits:
         return None
     values = "pixels of 0-255 as they are" if set(chosen[0]) == {0.0} else _text(chosen)
     return f"it is fed {values}, and no normalization was found in its graph"

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 PerChannel: TypeAlias = tuple[float, float, float]
 """One value each for red, green and blue, in pixel units of 0–255."""
 
+WEIGHTS_SOURCE: Final = "weights of the first layer"
+"""The source of a normalization that was guessed by these."""
+
 CONFIG_NAME: Final = "mobiclass.json"
 CONFIG_FORMAT: Final = 1
 
@@ -82,6 +85,10 @@ DEFAULTS: Final = Facts(
     interpolation="bicubic",
     channels="rgb",
 )
+
+
+# Converters put a Rescaling layer into the weights of the convolution that follows it, where it cannot be seen.
+RAW_PIXELS: Final = Facts(source=WEIGHTS_SOURCE, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 
 
 def override_facts(

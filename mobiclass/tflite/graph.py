@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from mobiclass.errors import ModelError
 from mobiclass.tflite.flatbuffer import FlatbufferError, Table
 from mobiclass.tflite.metadata import Metadata, read_metadata
-from mobiclass.tflite.network import KEEPS_VALUES, Folded, Head, Network, TensorSpec
+from mobiclass.tflite.network import KEEPS_VALUES, Folded, Head, Network, Operator, TensorSpec
 
 if TYPE_CHECKING:
     import zipfile
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 EDGETPU_CUSTOM_OP: Final = "edgetpu-custom-op"
 METADATA_NAME: Final = "TFLITE_METADATA"
 
+_MAX_WEIGHTS: Final = 1 << 16  # 64 filters of 7×7 have 9,408
+_TAKES_CHANNELS: Final = ("STRIDED_SLICE", "SPLIT", "UNPACK")
 _ARITHMETIC: Final = ("MUL", "DIV", "ADD", "SUB")
 _BEFORE_ARITHMETIC: Final = KEEPS_VALUES | {
     "CAST", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "REVERSE_V2", "STRIDED_SLICE",
@@ -60,6 +62,7 @@ class Graph(NamedTuple):
         custom_ops: the names of the custom operators in it, each once.
         folded: the arithmetic with constants that an only input of four dimensions goes through first, by the
             dimension that its channels are taken to be.
+        first_gain: the most that most filters of the first convolution can make of floats from −1 to 1.
         metadata: the TFLite Metadata.
         descriptions: texts that describe the model in the file itself, with the name of the place.
     """
@@ -69,6 +72,7 @@ class Graph(NamedTuple):
     outputs: tuple[Output, ...]
     custom_ops: tuple[str, ...]
     folded: Mapping[int, Folded | None]
+    first_gain: float | None
     metadata: Metadata
     descriptions: tuple[tuple[str, str], ...]
 
@@ -165,6 +169,7 @@ def _read_graph(model: Table) -> Graph:
         outputs=tuple(_output(network, tensor, rows, names) for tensor in network.outputs[:_MAX_OUTPUTS]),
         custom_ops=network.custom_ops,
         folded=_folded(network),
+        first_gain=_first_gain(network),
         metadata=metadata,
         descriptions=descriptions,
     )
@@ -174,16 +179,43 @@ def _folded(network: Network) -> dict[int, Folded | None]:
     """Fold what an image goes through first; most models begin with a layer, and then nothing is loaded for it."""
     if len(network.inputs) != 1 or len(network.spec(network.inputs[0]).shape) != _IMAGE_RANK:
         return {}
+    first = _first_operators(network)
+    if not first or first[0].name not in (*_ARITHMETIC, *_TAKES_CHANNELS):
+        return {}
+    from mobiclass.tflite.normalization import fold_normalization
+
+    return {axis: fold_normalization(network, network.inputs[0], axis) for axis in (3, 1)}
+
+
+def _first_operators(network: Network) -> list[Operator]:
+    """Find what reads the image, requantizing and the like aside."""
     consumers = network.consumers(network.inputs[0])
     for _ in network.operators:  # a damaged graph may run in a circle
         if len(consumers) != 1 or not consumers[0].outputs or consumers[0].name not in _BEFORE_ARITHMETIC:
             break
         consumers = network.consumers(consumers[0].outputs[0])
-    if len(consumers) != 1 or consumers[0].name not in _ARITHMETIC:
-        return {}
-    from mobiclass.tflite.normalization import fold_normalization
+    return consumers
 
-    return {axis: fold_normalization(network, network.inputs[0], axis) for axis in (3, 1)}
+
+def _first_gain(network: Network) -> float | None:
+    """Add up each filter's absolute weights in the convolutions that read an image of floats; a large sum of these."""
+    if len(network.inputs) != 1 or not network.spec(network.inputs[0]).dtype.startswith("float"):
+        return None
+    first = _first_operators(network)
+    if len(first) == 1 and first[0].name == "PAD" and first[0].outputs:
+        first = network.consumers(first[0].outputs[0])
+    sums: list[float] = []
+    for operator in first:
+        if operator.name != "CONV_2D" or len(operator.inputs) < 2:
+            return None
+        weights = network.constant(operator.inputs[1], _MAX_WEIGHTS)
+        filters = network.spec(operator.inputs[1]).shape[:1]
+        if not weights or not filters or filters[0] < 1 or len(weights) % filters[0]:
+            return None
+        size = len(weights) // filters[0]
+        sums += [sum(map(abs, weights[start : start + size])) for start in range(0, len(weights), size)]
+    # The third quartile: in trained networks some filters are dead, and a few are much larger than the others.
+    return sorted(sums)[len(sums) * 3 // 4] if sums else None
 
 
 def _unflattened(network: Network) -> TensorSpec | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mobiclass.choices import OutputKind
 from mobiclass.errors import ModelError
 from mobiclass.labels import Labels
-from mobiclass.tflite.facts import CONFIG_NAME, DEFAULTS, Facts, facts_from_quantization
+from mobiclass.tflite.facts import CONFIG_NAME, DEFAULTS, RAW_PIXELS, Facts, facts_from_quantization
 from mobiclass.tflite.graph import EDGETPU_CUSTOM_OP, Graph, read_graph, read_zip_members
 from mobiclass.tflite.layout import ImageLayout, Unfit, find_layout
 from mobiclass.tflite.metadata import DESCRIBING_FILES
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _INPUT_DTYPES: Final = ("uint8", "int8", "int16", "float16", "float32")
 _PREPROCESSING_FACTS: Final = ("mean", "std", "resize", "crop_fraction", "interpolation", "channels")
+# What the filters of a first layer add up to is 2 to 20; with a division by 58, 127.5 or 255 in them, a fraction of it.
+_LEAST_GAIN: Final = 0.4
 _FLEX: Final = "Flex"
 _DETECTION: Final = "TFLite_Detection_PostProcess"
 _IMAGE_RANK: Final = 4
@@ -51,7 +53,10 @@ def read_model(path: Path, overrides: Facts | None = None) -> ModelInfo:
     metadata, notes = metadata_facts(graph, scores, members, path, wants_labels=wants_labels)
     folded = graph.folded.get(3 if layout.kind == "nhwc" else 1)
     layers.append(metadata)
-    layers += [*catalog_facts(content, layers), facts_from_quantization(image), *_graph_facts(folded), DEFAULTS]
+    # The graph comes first: it says what the real values of an input are to be, and a quantization how they are stored.
+    layers += [*catalog_facts(content, layers), *_graph_facts(folded), facts_from_quantization(image)]
+    fits_raw_pixels = folded is None and graph.first_gain is not None and 0 < graph.first_gain < _LEAST_GAIN
+    layers += [*([RAW_PIXELS] if fits_raw_pixels else []), DEFAULTS]
     labels, labels_source, nearby = _fitted_labels(layers, scores.per_image, path)
     kind, kind_source = _output_kind(layers, scores)
     _check_classes(scores, kind, labels, graph.custom_ops, path)
@@ -67,6 +72,7 @@ def read_model(path: Path, overrides: Facts | None = None) -> ModelInfo:
         output_values=scores.per_image,
         output_kind=kind,
         graph_normalization=folded,
+        fits_raw_pixels=fits_raw_pixels,
         custom_ops=graph.custom_ops,
         preprocessing=_preprocessing(layers, layout, path),
         labels=labels.names if labels else None,

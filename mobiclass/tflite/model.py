@@ -74,6 +74,8 @@ class ModelInfo(ModelFile):
         output_values: the number of its values an image: one a class, or 1 of a binary head.
         output_kind: what it holds; ``None`` where the graph does not tell, which is found out by running it.
         graph_normalization: the normalization that the graph itself begins with.
+        fits_raw_pixels: whether the weights of its first layer make sense for pixels of 0–255 alone, as they do where a
+            converter has put a normalization into them.
         custom_ops: the names of its custom operators.
         preprocessing: how an image becomes its input.
         labels: one label an output; ``None`` where no source has any.
@@ -94,6 +96,7 @@ class ModelInfo(ModelFile):
     output_values: int
     output_kind: OutputKind | None
     graph_normalization: Folded | None
+    fits_raw_pixels: bool
     custom_ops: tuple[str, ...]
     preprocessing: Preprocessing
     labels: tuple[str, ...] | None = field(repr=False)

@@ -183,26 +183,26 @@ class Network:
         """Look at the bytes of a buffer."""
         return item(self._buffers, place).bytes(0)
 
-    def constant(self, tensor: int) -> tuple[float, ...] | None:
-        """Give the real values of a small constant; ``None`` for what is none, or not finite.
+    def constant(self, tensor: int, most: int = _MAX_CONSTANT_VALUES) -> tuple[float, ...] | None:
+        """Give the real values of a constant of `most` values; ``None`` for what is none, or not finite.
 
         A constant may be stored in another type and converted where it is used.
         """
         for _ in range(_MAX_STEPS):
             producer = self.producer(tensor)
             if producer is None:
-                return self._stored(tensor)
+                return self._stored(tensor, most)
             if producer.name not in _KEEPS_CONSTANTS or not producer.inputs:
                 return None
             tensor = producer.inputs[0]
         return None
 
-    def _stored(self, tensor: int) -> tuple[float, ...] | None:
+    def _stored(self, tensor: int, most: int) -> tuple[float, ...] | None:
         if tensor < 0 or tensor in self.inputs:
             return None
         spec, place = self.spec(tensor), item(self._tensors, tensor).scalar(2, "I")
         fmt = _FORMATS.get(spec.dtype)
-        if not place or fmt is None or spec.values > _MAX_CONSTANT_VALUES:
+        if not place or fmt is None or spec.values > most:
             return None
         content = self.buffer(place)
         if len(content) != spec.values * struct.calcsize(fmt):

@@ -19,6 +19,7 @@ _PASSED: Final = {
 }  # fmt: skip
 _ARITHMETIC: Final = {"MUL", "DIV", "ADD", "SUB"}
 _MAX_STEPS: Final = 24
+_COLOURS: Final = 3
 _SMALLEST: Final = 1e-9  # what a factor that belongs to a normalization is greater than
 _CAFFE_MEANS: Final = (
     103.939,
@@ -77,6 +78,9 @@ def fold_normalization(network: Network, tensor: int, axis: int) -> Folded | Non
     place: int | None = axis
     for _ in range(_MAX_STEPS):
         consumers = network.consumers(tensor)
+        if packed := _turned_by_packing(network, consumers, tensor, place):
+            tensor, affine, turned = packed, affine.turned(), not turned
+            continue
         if len(consumers) != 1 or len(consumers[0].outputs) != 1 or consumers[0].activation:
             break
         operator = consumers[0]
@@ -137,6 +141,25 @@ def _turns_channels(network: Network, operator: Operator, place: int | None) -> 
         return False
     same_shape = network.spec(operator.inputs[0]).shape == network.spec(operator.outputs[0]).shape
     return same_shape and constants[2] == tuple(-1.0 if side == place else 1.0 for side in range(rank))
+
+
+def _turned_by_packing(network: Network, consumers: Sequence[Operator], tensor: int, place: int | None) -> int | None:
+    """Find the tensor that three slices, one a channel, are put together to in the opposite order."""
+    if len(consumers) != _COLOURS or place != len(network.spec(tensor).shape) - 1:
+        return None
+    channels = {}
+    for operator in consumers:
+        begin = network.constant(operator.inputs[1]) if operator.name == "STRIDED_SLICE" else None
+        if not begin or len(begin) != place + 1 or any(begin[:place]) or len(operator.outputs) != 1:
+            return None
+        channels[operator.outputs[0]] = begin[place]
+    packers = network.consumers(consumers[0].outputs[0])
+    if len(packers) != 1 or packers[0].name not in ("PACK", "CONCATENATION") or len(packers[0].outputs) != 1:
+        return None
+    packed = packers[0].outputs[0]
+    order = [channels.get(one) for one in packers[0].inputs]
+    same_shape = network.spec(packed).shape == network.spec(tensor).shape
+    return packed if same_shape and order in ([2, 1, 0], [-1, -2, -3]) else None
 
 
 def _moved(network: Network, operator: Operator, place: int | None) -> int | None:

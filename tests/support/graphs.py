@@ -27,7 +27,7 @@ ADD, CONCATENATION, LOGISTIC, MUL, RELU, RESHAPE = 0, 2, 14, 18, 19, 22
 SUB, DIV, SQUEEZE, STRIDED_SLICE, EXP, TOPK_V2, SPLIT, LOG_SOFTMAX, CAST = 41, 42, 43, 45, 47, 48, 49, 50, 53
 TRANSPOSE, MAXIMUM, ARG_MAX, SLICE, LOG, SUM, POW, REDUCE_MAX, PACK = 39, 55, 56, 65, 73, 74, 78, 82, 83
 GATHER, DEQUANTIZE, RELU6, REVERSE_V2, TANH, MINIMUM, AVERAGE_POOL_2D = 36, 6, 21, 105, 28, 57, 1
-FLOAT16, INT64 = 1, 4
+CONV_2D, FLOAT16, INT64 = 3, 1, 4
 
 # The options that the runtimes want, by operator: the number of their table, and its fields.
 _OPTIONS: dict[int, tuple[int, Fields]] = {

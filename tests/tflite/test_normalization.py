@@ -8,14 +8,18 @@ from typing import Any
 import pytest
 
 from mobiclass.tflite.graph import read_graph
+from mobiclass.tflite.info import read_model
 from mobiclass.tflite.network import Folded
 from mobiclass.tflite.normalization import expected_pixels, expects_bgr, formula
+from tests.conftest import MakeModel
 from tests.support.graphs import (
     ADD,
+    CONV_2D,
     DEQUANTIZE,
     DIV,
     FLOAT16,
     MUL,
+    PACK,
     RELU,
     RESHAPE,
     REVERSE_V2,
@@ -24,6 +28,7 @@ from tests.support.graphs import (
     TRANSPOSE,
     Net,
 )
+from tests.support.tiny_models import UINT8, Fields
 
 Front = Callable[[Net, int], int]
 
@@ -194,3 +199,59 @@ def test_the_formula_is_written_as_people_write_it() -> None:
     assert formula((-1.0,), (2.0,)) == "x/2 + 0.5"
     assert formula((0.0,) * 3, (255.0,) * 3) == "x/255"
     assert formula((1.0, 2.0, 3.0), (1.0, 1.0, 2.0)) == "(x − (1, 2, 3)) / (1, 1, 2)"
+
+
+def test_channels_that_are_taken_apart_and_put_together_in_the_opposite_order_are_followed() -> None:
+    def front(net: Net, image: int) -> int:
+        slices = [
+            net.add(
+                STRIDED_SLICE,
+                (image, net.integers(0, 0, 0, channel), net.integers(0, 0, 0, channel + 1), net.integers(1, 1, 1, 1)),
+                (1, 8, 8),
+            )
+            for channel in (2, 1, 0)
+        ]
+        packed = net.add(PACK, slices, (1, 8, 8, 3), options=(59, Fields({0: ("i", 3), 1: ("i", 3)})))
+        return net.elementwise(ADD, packed, net.constant(*(-mean for mean in CAFFE), shape=(1, 1, 1, 3)))
+
+    found = folded(front)
+    assert found is not None
+    assert found.mean == pytest.approx(CAFFE[::-1])
+
+
+def convolved(*weights: float) -> bytes:
+    """Begin with a convolution of 1×1, one filter a weight."""
+    net = Net()
+    filters = net.constant(*(weight / 3 for weight in weights for _ in range(3)), shape=(len(weights), 1, 1, 3))
+    options = (1, Fields({0: ("b", 1), 1: ("i", 1), 2: ("i", 1)}))
+    shape = (1, 8, 8, len(weights))
+    features = net.add(CONV_2D, (net.image, filters, net.constant(*[0.0] * len(weights))), shape, options=options)
+    return net.finish(net.softmax(net.logits(features, weights=[1.0] * 3 * len(weights))))
+
+
+@pytest.mark.parametrize(
+    ("weights", "fits"),
+    [
+        ((0.02, 0.03, 0.01, 0.02), True),
+        ((0.02, 0.03, 0.01, 50.0), False),  # the quartile of four is the greatest
+        ((0.02, 0.03, 0.01, 0.02, 0.01, 0.02, 0.01, 50.0), True),  # one filter that is larger than the others
+        ((2.0, 3.0, 0.0, 0.0), False),  # dead filters
+        ((0.0, 0.0, 0.0, 0.0), False),
+    ],
+)
+def test_a_normalization_inside_the_weights_is_known_by_their_size(
+    weights: tuple[float, ...], fits: bool, make_model: MakeModel
+) -> None:
+    info = read_model(make_model(convolved(*weights)))
+    assert info.fits_raw_pixels == fits
+    assert info.preprocessing.sources["std"] == ("weights of the first layer" if fits else "default")
+    assert info.preprocessing.std == ((1.0,) * 3 if fits else (127.5,) * 3)
+
+
+def test_the_graph_says_what_the_values_of_a_quantized_input_are_to_be(make_model: MakeModel) -> None:
+    # As converters write it for a range from −124 to 255, which a mean that is taken off asks for.
+    net = Net(dtype=UINT8, scale=1.5, zero_point=83)
+    image = net.elementwise(SUB, net.add(DEQUANTIZE, (net.image,), (1, 8, 8, 3)), net.constant(*CAFFE[::-1]))
+    info = read_model(make_model(net.finish(net.softmax(net.logits(image)))))
+    assert (info.preprocessing.mean, info.preprocessing.std) == ((0.0,) * 3, (1.0,) * 3)
+    assert info.preprocessing.sources["mean"] == "the graph normalizes by itself"
