@@ -108,7 +108,7 @@ def test_the_child_runs_no_code_of_a_hostile_current_folder(
 
 @pytest.mark.skipif(choose_runtime().name != "tflite", reason="NOT TESTED: LiteRT does not crash on damaged models")
 def test_a_model_that_crashes_tflite_runtime_is_a_model_error(make_model: MakeModel, cache: Path) -> None:
-    from test_damaged_models import CRASHES_TFLITE_RUNTIME, damaged_model
+    from tests.runtime.test_damaged_models import CRASHES_TFLITE_RUNTIME, damaged_model
 
     for seed in CRASHES_TFLITE_RUNTIME:
         model = read_model(make_model(damaged_model(seed)))
