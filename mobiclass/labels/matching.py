@@ -19,7 +19,7 @@ from mobiclass.labels.text import folded, synonyms
 
 _WNID: Final = re.compile(r"(?P<wnid>n[0-9]{8})(?:[\s._-]+(?P<rest>.+))?", re.DOTALL)
 _NUMBERED: Final = re.compile(r"[0-9]+[\s.:,_-]+(?P<rest>.*[^\W\d_].*)", re.DOTALL)
-_INDEX: Final = re.compile(r"(?:class[\s_-]*)?0*(?P<index>[0-9]{1,9})", re.IGNORECASE)
+_INDEX: Final = re.compile(r"(?P<word>class[\s_-]*)?0*(?P<index>[0-9]{1,9})", re.IGNORECASE)
 _NEAR: Final = 3
 _NEAR_CUTOFF: Final = 0.6
 _MAX_NEAR_CHARACTERS: Final = 200
@@ -68,6 +68,7 @@ class ClassNames:
         self._folded: dict[str, set[int]] = defaultdict(set)
         self._unnumbered: dict[str, set[int]] = defaultdict(set)
         self._wnids: dict[str, set[int]] = defaultdict(set)
+        self._numbered_classes: dict[int, set[int]] = defaultdict(set)  # "Class 1", by the number in their names
         for index, label in enumerate(labels or ()):
             if not label.strip():
                 continue
@@ -80,6 +81,9 @@ class ClassNames:
                 self._folded[name].add(index)
             if numbered := _NUMBERED.fullmatch(label):
                 self._unnumbered[folded(numbered["rest"])].add(index)
+            generic = _INDEX.fullmatch((numbered["rest"] if numbered else label).strip())
+            if generic and generic["word"]:
+                self._numbered_classes[int(generic["index"])].add(index)
             if wnid := _WNID.fullmatch(label.strip()):
                 self._wnids[wnid["wnid"]].add(index)
         for index, wnid_of_class in enumerate(wnids or ()):
@@ -174,7 +178,11 @@ class ClassNames:
     def _by_index(self, text: str) -> Match | Miss | None:
         if not (match := _INDEX.fullmatch(text)):
             return None
-        return self.at(int(match["index"]))
+        number = int(match["index"])
+        if match["word"] and self._numbered_classes:  # a label's number, which need not be its index
+            indices = self._numbered_classes.get(number, set())
+            return self._one_of(indices, "label") if indices else None
+        return self.at(number)
 
     def _one_of(self, indices: Collection[int], by: MatchedBy) -> Match | Miss:
         return Match(next(iter(indices)), by) if len(indices) == 1 else self._ambiguous(indices, "ambiguous")

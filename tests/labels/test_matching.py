@@ -237,9 +237,11 @@ def test_imagenets_own_names_stand_for_a_models(imagenet: ClassNames) -> None:
 def test_a_label_counts_before_an_index(labels: tuple[str, ...]) -> None:
     names = ClassNames(labels, 3)
     for index in range(3):
-        for text in (f"Class {index + 1}", f"class_{index + 1}", f"{index} Class {index + 1}"):
+        for text in (f"Class {index + 1}", f"class_{index + 1}", f"{index} Class {index + 1}", f"class{index + 1}",
+                     f"Class 0{index + 1}"):  # fmt: skip
             assert names.find(text) == Match(index, "label")
-    assert names.find("Class 0") == Match(0, "index")
+    assert isinstance(names.find("Class 0"), Miss)  # the labels count from 1: index 0 is "Class 1"
+    assert names.find("0") == Match(0, "index")
 
 
 def test_a_number_before_a_label_may_be_missing_but_not_decide() -> None:
