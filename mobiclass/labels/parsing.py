@@ -35,6 +35,8 @@ _NUMBERED: Final = (
     r"(?P<name>.*)"
 )
 
+_INDEX_LAST: Final = re.compile(r"(?P<name>.*[^\s:=|])(?P<joint>\s*[:=|]\s*|\s+)(?P<index>[0-9]{1,7})", re.DOTALL)
+
 
 def read_labels(path: Path) -> LabelList:
     """Read the label file at `path`.
@@ -143,7 +145,13 @@ def _from_lines(text: str, suffix: str) -> list[Reading]:
         if not isinstance(numbered, NumberedLines):
             return [numbered]
         readings.append(numbered)
-    return [*readings, PlainLines("a list of labels", tuple(lines))]
+    elif named := _index_last(filled):
+        readings.append(named)
+    readings.append(PlainLines("a list of labels", tuple(lines)))
+    beginning = next((number for number, line in enumerate(lines) if not line.startswith("#")), 0)
+    if beginning:  # comments, should the list not fit with them
+        readings += _from_lines("\n".join(lines[beginning:]), suffix)
+    return readings
 
 
 def _may_be_table(line: str) -> bool:
@@ -186,3 +194,24 @@ def _numbered(lines: list[str]) -> Reading | None:
         return None
     joint = any(match["joint"] for match in matches)
     return NumberedLines("a numbered list", names, indices, lines=tuple(lines), part_of_name=joint)
+
+
+def _index_last(lines: list[str]) -> Reading | None:
+    """Read lines that all end in an index of their own: ``cat: 0``; of ``Class 0`` and ``Class 1`` that is the name.
+
+    Behind a space alone, only the numbers from 0 on are taken for indices, in any order.
+    """
+    matches = []
+    for line in lines:
+        match = _INDEX_LAST.fullmatch(line)
+        if match is None:
+            return None
+        matches.append(match)
+    indices = tuple(int(match["index"]) for match in matches)
+    names = tuple(match["name"].strip() for match in matches)
+    lowest = 0 if any(match["joint"].isspace() for match in matches) else min(indices, default=0)
+    if sorted(indices) != list(range(lowest, lowest + len(indices))):
+        return None
+    if len({name.casefold() for name in names}) < len(names):
+        return None
+    return Reading("a list of names, each with its index", names, indices)

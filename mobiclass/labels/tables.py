@@ -26,6 +26,7 @@ _INDEX_WORDS: Final = (
 _WNID_WORDS: Final = ("wnid", "synset", "synset_id", "wordnet_id")
 _EXCEL_SEPARATOR: Final = re.compile(r"\Asep=.\r?\n")
 _INTEGER: Final = re.compile(r"[0-9]{1,9}")
+_WHOLE: Final = re.compile(r"[0-9]{1,9}(?:\.0+)?")  # as pandas writes a column of integers that had gaps
 _WNID: Final = re.compile(r"n[0-9]{8}")
 
 _Rows = list[list[str]]
@@ -93,7 +94,7 @@ def _with_header(rows: _Rows) -> Reading | None:
         odd = next(number for number, row in enumerate(body, start=2) if len(row) != len(header))
         raise ValueError(f"a table with {len(header)} columns, of which row {odd} has {len(body[odd - 2])}")
     columns = list(zip(*body, strict=True))
-    numeric = [all(map(_INTEGER.fullmatch, column)) for column in columns]
+    numeric = [all(map(_WHOLE.fullmatch, column)) for column in columns]
     # A column "class" or "label" may have the indices or the names: its cells say which.
     index = _first(header, (*_INDEX_WORDS, *reversed(_NAME_WORDS)), numeric)
     wnid = _first(header, (*_WNID_WORDS, *_INDEX_WORDS), [all(map(_WNID.fullmatch, column)) for column in columns])
@@ -136,7 +137,7 @@ def _without_header(rows: _Rows) -> Reading | None:
 
 
 def _table(names: Sequence[str], indices: Sequence[str] | None) -> Reading:
-    numbers = None if indices is None else tuple(map(int, indices))
+    numbers = None if indices is None else tuple(int(cell.partition(".")[0]) for cell in indices)
     if numbers is not None and (twice := first_repeated(numbers)) is not None:
         raise ValueError(f"a table of labels that has the index {twice} twice")
     return Reading("a table of labels", tuple(names), numbers)

@@ -74,6 +74,7 @@ FORMS = {
     "CSV, more columns": "class_id,count,name,note\n2,9,blue,\n0,8,red,x\n1,7,green,\n",
     "CSV, class is the index": "class,name\n2,blue\n0,red\n1,green\n",
     "CSV, class is the name": "class,label\nblue,2\nred,0\ngreen,1\n",
+    "CSV of pandas, floats": "index,label\n2.0,blue\n0.0,red\n1.0,green\n",
     "CSV, semicolons": "id;name\r\n2;blue\r\n0;red\r\n1;green\r\n",
     "CSV, tabs": "id\tname\n2\tblue\n0\tred\n1\tgreen\n",
     "CSV, no header": "2,blue\n0,red\n1,green\n",
@@ -85,6 +86,11 @@ FORMS = {
     "CSV, quoted": '"red"\n"green"\n"blue"\n',
     "CSV, commas at the ends": '"red",\n"green",\n"blue",\n',
     "one line": "red, green, blue\n",
+    "index last": "blue: 2\nred: 0\ngreen: 1\n",
+    "index last, from 1": "red=1\ngreen=2\nblue=3\n",
+    "index last, spaces": "blue 2\nred 0\ngreen 1\n",
+    "comments first": "# made by hand\n# three\nred\ngreen\nblue\n",
+    "comments before numbers": "# index name\n2 blue\n0 red\n1 green\n",
     "plain": "red\ngreen\nblue\n",
     "white space": " red\ngreen \n\tblue\t\n",
     "Windows": "red\r\ngreen\r\nblue\r\n",
@@ -160,7 +166,8 @@ def test_the_suffix_is_a_hint_where_the_content_says_nothing(name: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["tench, Tinca tinca\ngoldfish, Carassius auratus\nshark, big\n", "[unknown]\ncat\ndog\n", "{x}\ny\nz\n",
-     "grade, 1\ngrade, 2\ngrade, 3\n", "Class 0\nClass 2\nClass 1\n", '12" pizza\nb\nc\n', "- a\n- b\n- c\n",
+     "grade, 1\ngrade, 2\ngrade, 3\n", "Class 0\nClass 2\nClass 1\n", "Apollo 1\nSoyuz 3\nGemini 2\n",
+     "at 4:3\nto 16:9\nas 1:1\n", '12" pizza\nb\nc\n', "- a\n- b\n- c\n",
      "id\nname\nlabel\n", "#1\n#x\n#y\n", "yes: no\na\nb\n"],
 )  # fmt: skip
 def test_names_are_not_taken_for_another_form(text: str) -> None:
