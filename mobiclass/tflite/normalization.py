@@ -15,7 +15,7 @@ from mobiclass.tflite.network import Folded, Network, Operator
 
 _PASSED: Final = {
     "QUANTIZE", "DEQUANTIZE", "FAKE_QUANT", "CAST", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "RESIZE_BILINEAR",
-    "RESIZE_NEAREST_NEIGHBOR", "TRANSPOSE",
+    "RESIZE_NEAREST_NEIGHBOR", "TRANSPOSE", "PAD", "MIRROR_PAD",
 }  # fmt: skip
 _ARITHMETIC: Final = {"MUL", "DIV", "ADD", "SUB"}
 _MAX_STEPS: Final = 24
@@ -89,6 +89,8 @@ def fold_normalization(network: Network, tensor: int, axis: int) -> Folded | Non
             if following is None:
                 break
             affine, found = following, True
+        elif not found and _limits(network, operator):
+            pass
         elif operator.inputs[0] != tensor:
             break
         elif _turns_channels(network, operator, place):
@@ -131,12 +133,22 @@ def _lies_along(network: Network, constant: int, tensor: int, place: int, channe
     return len(shape) >= from_end and shape[len(shape) - from_end] == channels
 
 
+def _limits(network: Network, operator: Operator) -> bool:
+    """Whether `operator` limits the values to a constant, which leaves pixels in their range as they are."""
+    if operator.name not in ("MINIMUM", "MAXIMUM"):
+        return False
+    return any(len(network.constant(one) or ()) == 1 for one in operator.inputs)
+
+
 def _turns_channels(network: Network, operator: Operator, place: int | None) -> bool:
     """Whether `operator` makes blue, green, red of red, green, blue, or the other way round, and nothing else."""
     constants = [network.constant(one) for one in operator.inputs[1:]]
     rank = len(network.spec(operator.inputs[0]).shape)
     if operator.name == "REVERSE_V2":
         return constants in ([(place,)], [(-1,)]) and (constants != [(-1,)] or place == rank - 1)
+    if operator.name == "GATHER":
+        axis = operator.option(0, "i")
+        return place is not None and axis in (place, place - rank) and constants == [(2.0, 1.0, 0.0)]
     if operator.name != "STRIDED_SLICE" or len(constants) != 3 or place is None:
         return False
     same_shape = network.spec(operator.inputs[0]).shape == network.spec(operator.outputs[0]).shape
@@ -201,9 +213,10 @@ def expected_pixels(folded: Folded) -> tuple[PerChannel, PerChannel] | None:
 
 
 def expects_bgr(folded: Folded) -> bool:
-    """Whether the graph takes off the means of Caffe's models in their order: blue, green, red."""
+    """Whether the graph takes off ImageNet's means in the order of Caffe's models: blue, green, red."""
+    unit = 255 if max(folded.mean) <= 1 else 1
     return len(folded.mean) == 3 and all(
-        abs(mean - usual) < 2 and 0.5 <= std <= 2 for mean, std, usual in zip(*folded, _CAFFE_MEANS, strict=True)
+        abs(unit * mean - usual) < 2 for mean, usual in zip(folded.mean, _CAFFE_MEANS, strict=True)
     )
 
 

@@ -18,6 +18,9 @@ from tests.support.graphs import (
     DEQUANTIZE,
     DIV,
     FLOAT16,
+    GATHER,
+    MAXIMUM,
+    MINIMUM,
     MUL,
     PACK,
     RELU,
@@ -95,6 +98,20 @@ FRONTS: dict[str, tuple[Front, tuple[float, ...], tuple[float, ...]]] = {
             SUB, net.add(REVERSE_V2, (image, net.integers(3)), (1, 8, 8, 3)), net.constant(*CAFFE)
         ),
         CAFFE[::-1], (1.0,) * 3,
+    ),
+    "channels reversed by a gathering": (
+        lambda net, image: net.elementwise(
+            SUB,
+            net.add(GATHER, (image, net.integers(2, 1, 0)), (1, 8, 8, 3), options=(23, Fields({0: ("i", -1)}))),
+            net.constant(*CAFFE),
+        ),
+        CAFFE[::-1], (1.0,) * 3,
+    ),
+    "limits first": (
+        lambda net, image: rescaled(
+            net, net.elementwise(MINIMUM, net.constant(255.0), net.elementwise(MAXIMUM, image, net.constant(0.0)))
+        ),
+        (127.5,) * 3, (127.5,) * 3,
     ),
     "channels reversed by a slice": (
         lambda net, image: net.elementwise(
@@ -191,6 +208,12 @@ def test_the_means_of_caffe_in_their_order_are_those_of_blue_green_and_red() -> 
     assert expects_bgr(Folded(CAFFE, (1.0,) * 3))
     assert not expects_bgr(Folded(CAFFE[::-1], (1.0,) * 3))
     assert not expects_bgr(Folded((103.9,), (1.0,)))
+
+
+@pytest.mark.parametrize(("mean", "std"), [(CAFFE, IMAGENET_STD[::-1]), ((0.406, 0.456, 0.485), (0.225, 0.224, 0.229))])
+def test_whatever_they_are_divided_by(mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    assert expects_bgr(Folded(mean, std))
+    assert not expects_bgr(Folded(mean[::-1], std[::-1]))
 
 
 def test_the_formula_is_written_as_people_write_it() -> None:
