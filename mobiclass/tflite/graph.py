@@ -25,8 +25,7 @@ EDGETPU_CUSTOM_OP: Final = "edgetpu-custom-op"
 METADATA_NAME: Final = "TFLITE_METADATA"
 
 _MAX_WEIGHTS: Final = 1 << 16  # 64 filters of 7×7 have 9,408
-_TAKES_CHANNELS: Final = ("STRIDED_SLICE", "SPLIT", "UNPACK")
-_ARITHMETIC: Final = ("MUL", "DIV", "ADD", "SUB")
+_LAYERS: Final = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "AVERAGE_POOL_2D", "MEAN", "CUSTOM")
 _BEFORE_ARITHMETIC: Final = KEEPS_VALUES | {
     "CAST", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "REVERSE_V2", "STRIDED_SLICE",
 }  # fmt: skip
@@ -180,7 +179,7 @@ def _folded(network: Network) -> dict[int, Folded | None]:
     if len(network.inputs) != 1 or len(network.spec(network.inputs[0]).shape) != _IMAGE_RANK:
         return {}
     first = _first_operators(network)
-    if not first or first[0].name not in (*_ARITHMETIC, *_TAKES_CHANNELS):
+    if not first or all(operator.name in _LAYERS for operator in first):
         return {}
     from mobiclass.tflite.normalization import fold_normalization
 
