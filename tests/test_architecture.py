@@ -20,14 +20,18 @@ from tests.support.program import PACKAGE_PARENT
 
 ROOMS: Final = (
     "cli",
+    "library",
+    "teaching",
     "evaluation",
     "doctor",
     "benchmark",
     "report",
     "batch",
+    "explanation",
     "results",
     "classifier",
     "runtime",
+    "decisions",
     "inspection",
     "predictions",
     "images",
@@ -134,22 +138,35 @@ TESTED_BY_OTHER_TARGETS: Final = {
 }
 """Modules of which only minutes of real work would show anything."""
 
-MOST_ROOMS: Final = 22
+MOST_ROOMS: Final = 26
 MOST_FILES: Final = 10
 
 RUNTIMES: Final = {"ai_edge_litert", "tflite_runtime"}
 WORKSTATION: Final = {"tensorflow", "keras", "tf_keras", "torch", "sklearn", "scipy", "skimage", "tools"}
 HOMES: Final = {
     "click": {"cli"},
-    "PIL": {"images", "report"},
-    "matplotlib": {"benchmark"},
+    "PIL": {"images", "report", "explanation"},
+    "matplotlib": {"benchmark", "evaluation"},
     "pi_heif": {"images"},
     "rawpy": {"images"},
-    "pyarrow": {"batch"},
+    "pyarrow": {"batch", "library"},
     "tomli": {"hub"},
     "platformdirs": {"hub"},
     "tqdm": {"cli"},
-    "numpy": {"benchmark", "batch", "classifier", "doctor", "images", "predictions", "runtime", "tflite"},
+    "numpy": {
+        "benchmark",
+        "batch",
+        "classifier",
+        "decisions",
+        "doctor",
+        "evaluation",
+        "explanation",
+        "images",
+        "predictions",
+        "runtime",
+        "teaching",
+        "tflite",
+    },
 }
 """The packages that are not the standard library's, and the rooms that may import them."""
 

@@ -1,0 +1,1 @@
+"""What in a photo speaks for a class: activation maps, drawn over the photo."""

@@ -1,0 +1,1 @@
+"""One's own classes on this machine: features of photos, a new head for a model, and how good it is."""
