@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import prod
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,9 @@ from mobiclass.errors import ModelError
 from mobiclass.runtime.backends import Runtime, choose_runtime, import_runtime, load_interpreter, one_line
 from mobiclass.tflite import ModelInfo
 
+if TYPE_CHECKING:
+    from mobiclass.runtime.extra_output import ExtraOutput
+
 
 class Interpreter:
     """One loaded model. Threads that share it take turns; one each is faster.
@@ -31,8 +35,8 @@ class Interpreter:
         num_threads: the threads that one `invoke` may use.
     """
 
-    def __init__(self, model: ModelInfo, run: RunOptions) -> None:
-        """Load `model` in the runtime of `run`, with its threads.
+    def __init__(self, model: ModelInfo, run: RunOptions, extra: ExtraOutput | None = None) -> None:
+        """Load `model` in the runtime of `run`, with its threads; `extra` is what it is to give besides its scores.
 
         Raises:
             SetupError: the runtime is not installed, or cannot be imported, e.g. beside this NumPy.
@@ -41,6 +45,7 @@ class Interpreter:
         self.runtime: Runtime = choose_runtime(run.runtime)
         self.num_threads = run.num_threads or available_cores()
         self._model = model
+        self._content = extra.content if extra else model.content
         import_runtime(self.runtime)  # first, so that the model is not blamed for a broken runtime
         if self.runtime.crashes_on_damage:
             from mobiclass.runtime.trial import require_loadable
@@ -57,18 +62,36 @@ class Interpreter:
         Raises:
             ModelError: the runtime cannot run the model.
         """
+        return self._invoke(tensor, with_extra=False)[0]
+
+    def invoke_with_extra(
+        self, tensor: npt.NDArray[np.generic]
+    ) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.generic]]:
+        """Run the model, loaded with an extra output, on `tensor`; returns the raw output (N,) and the raw extra one.
+
+        The extra one has the shape and the dtype of its tensor.
+
+        Raises:
+            ModelError: the runtime cannot run the model.
+        """
+        return self._invoke(tensor, with_extra=True)
+
+    def _invoke(
+        self, tensor: npt.NDArray[np.generic], *, with_extra: bool
+    ) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.generic]]:
         if tensor.shape != self._shape:
             tensor = self._fitted(tensor)
         with self._lock, self._as_model_errors():
             self._interpreter.set_tensor(self._input, tensor)
             self._interpreter.invoke()
             output: npt.NDArray[np.generic] = self._interpreter.get_tensor(self._output)
+            extra = self._interpreter.get_tensor(self._extra) if with_extra else output
         if output.size != self._values:
             raise ModelError(
                 f"{self._model.path}: the model declares {self._values} outputs and returns {output.size}; it is "
                 "damaged, or does not give one score per class at this resolution"
             )
-        return output.reshape(-1)[: self._model.output_values]
+        return output.reshape(-1)[: self._model.output_values], extra
 
     def close(self) -> None:
         """Do nothing: only an Edge TPU must be released."""
@@ -77,11 +100,13 @@ class Interpreter:
         """Load the model with an input of `shape`, which gives an output of so many `values`."""
         model = self._model
         self._interpreter = load_interpreter(
-            self.runtime, model.content, str(model.path), num_threads=self.num_threads, input_shape=shape
+            self.runtime, self._content, str(model.path), num_threads=self.num_threads, input_shape=shape
         )
         with self._as_model_errors():
             self._input = self._interpreter.get_input_details()[0]["index"]
-            self._output = self._interpreter.get_output_details()[model.output_place]["index"]
+            outputs = self._interpreter.get_output_details()
+            self._output = outputs[model.output_place]["index"]
+            self._extra = outputs[-1]["index"]
         self._shape = shape
         self._values = values
 
@@ -97,14 +122,14 @@ class Interpreter:
         """Resize the input to one image, if the model gives the same scores then."""
         tensor = _noise(self._model.input.shape, self._model.input.dtype)
         whole = self.invoke(tensor)
-        loaded = (self._interpreter, self._input, self._output, self._shape, self._values)
+        loaded = (self._interpreter, self._input, self._output, self._extra, self._shape, self._values)
         try:
             self._load((1, *self._shape[1:]), self._model.output_values)
             alike = np.allclose(whole.astype(np.float64), self.invoke(tensor).astype(np.float64), rtol=1e-3, atol=1e-4)
         except ModelError:  # a reshaping to a fixed batch, say
             alike = False
         if not alike:
-            self._interpreter, self._input, self._output, self._shape, self._values = loaded
+            self._interpreter, self._input, self._output, self._extra, self._shape, self._values = loaded
 
     @contextmanager
     def _as_model_errors(self) -> Iterator[None]:

@@ -17,10 +17,11 @@ from mobiclass.errors import DelegateError, ModelError, SetupError
 from mobiclass.hub import find_model
 from mobiclass.images import Preprocessor
 from mobiclass.runtime.interpreter import Interpreter
-from mobiclass.tflite import Facts, ModelInfo, read_model
+from mobiclass.tflite import Facts, ModelInfo, TensorSpec, read_model
 
 if TYPE_CHECKING:
     from mobiclass.runtime.edgetpu.interpreter import EdgeTpuInterpreter
+    from mobiclass.runtime.extra_output import ExtraKind, ExtraOutput
 
 _COMPILED: Final = "_edgetpu"
 
@@ -35,6 +36,8 @@ class Session(NamedTuple):
         run: the options that it was opened with.
         device: ``cpu`` or ``edgetpu…``.
         fallback: why the CPU took over from an accelerator, or ``None``.
+        extra_kind: what the model gives besides its scores, by `Interpreter.invoke_with_extra`; ``None`` for nothing.
+        extra: that tensor.
     """
 
     model: ModelInfo
@@ -43,14 +46,23 @@ class Session(NamedTuple):
     run: RunOptions
     device: str
     fallback: str | None = None
+    extra_kind: ExtraKind | None = None
+    extra: TensorSpec | None = None
 
     def clone(self) -> Session:
         """Open one more on the CPU; an accelerator is shared."""
-        return _open_on_cpu(self.model, self.run, self.fallback) if self.device == "cpu" else self
+        if self.device != "cpu":
+            return self
+        return _open_on_cpu(self.model, self.run, self.fallback, self.extra_kind)
 
 
 def open_session(
-    model: ModelInfo, run: RunOptions, overrides: Facts, notify: Callable[[str], None] | None = None
+    model: ModelInfo,
+    run: RunOptions,
+    overrides: Facts,
+    notify: Callable[[str], None] | None = None,
+    *,
+    extra: ExtraKind | None = None,
 ) -> tuple[Session, Fallback | None]:
     """Load `model` on the device of `run`.
 
@@ -59,35 +71,50 @@ def open_session(
         run: valid options.
         overrides: what the user says of the model, and so of one that takes over.
         notify: is told, by any thread, when an Edge TPU fails and how it goes on.
+        extra: what the model is to give besides its scores, by `Interpreter.invoke_with_extra`.
 
     Returns:
         The session, and what takes over if it raises a `DelegateError`.
 
     Raises:
         DelegateError: the device is the wrong one for the model, or an Edge TPU cannot be used.
-        ModelError: the runtime cannot load it.
+        ModelError: the runtime cannot load it, or it has nothing that is `extra`.
         SetupError: the runtime is not installed, or cannot be imported.
     """
     _check_device(model, run.device)
     if not model.edgetpu_compiled:
-        return _open_on_cpu(model, run), None
+        return _open_on_cpu(model, run, None, extra), None
     if run.device != "auto":
-        return _open_on_edgetpu(model, run, notify), None
-    fallback = Fallback(model, run, overrides, notify)
+        return _open_on_edgetpu(model, run, notify, extra), None
+    fallback = Fallback(model, run, overrides, notify, extra)
     try:
-        return _open_on_edgetpu(model, run._replace(device="edgetpu"), notify), fallback
+        return _open_on_edgetpu(model, run._replace(device="edgetpu"), notify, extra), fallback
     except DelegateError as error:
         return fallback.take_over(error), fallback
 
 
-def _open_on_cpu(model: ModelInfo, run: RunOptions, fallback: str | None = None) -> Session:
-    return _session(model, Interpreter(model, run), run, "cpu", fallback)
+def _open_on_cpu(model: ModelInfo, run: RunOptions, fallback: str | None, kind: ExtraKind | None) -> Session:
+    extra = _extra_output(model, kind)
+    session = _session(model, Interpreter(model, run, extra), run, "cpu", fallback)
+    return session._replace(extra_kind=kind, extra=extra.spec if extra else None)
 
 
-def _open_on_edgetpu(model: ModelInfo, run: RunOptions, notify: Callable[[str], None] | None) -> Session:
+def _open_on_edgetpu(
+    model: ModelInfo, run: RunOptions, notify: Callable[[str], None] | None, kind: ExtraKind | None
+) -> Session:
     from mobiclass.runtime.edgetpu.interpreter import EdgeTpuInterpreter
 
-    return _session(model, EdgeTpuInterpreter(model, run, notify), run, run.device)
+    extra = _extra_output(model, kind)
+    session = _session(model, EdgeTpuInterpreter(model, run, notify, extra), run, run.device)
+    return session._replace(extra_kind=kind, extra=extra.spec if extra else None)
+
+
+def _extra_output(model: ModelInfo, kind: ExtraKind | None) -> ExtraOutput | None:
+    if kind is None:
+        return None
+    from mobiclass.runtime.extra_output import find_extra_output
+
+    return find_extra_output(model, kind)
 
 
 def _session(
@@ -113,9 +140,15 @@ class Fallback:
     """
 
     def __init__(
-        self, compiled: ModelInfo, run: RunOptions, overrides: Facts, notify: Callable[[str], None] | None
+        self,
+        compiled: ModelInfo,
+        run: RunOptions,
+        overrides: Facts,
+        notify: Callable[[str], None] | None,
+        extra: ExtraKind | None = None,
     ) -> None:
         self.compiled = compiled
+        self._extra = extra
         self._run = run
         self._overrides = overrides
         self._notify = notify
@@ -138,7 +171,7 @@ class Fallback:
         found = self._look()
         if not isinstance(found, ModelInfo):
             raise DelegateError(f"{error}. There is no fallback on the CPU: {found}", reason=error.reason) from error
-        session = _open_on_cpu(found, self._run, error.reason)
+        session = _open_on_cpu(found, self._run, error.reason, self._extra)
         with self._lock:
             notify, self._notify = self._notify, None
         if notify:

@@ -71,6 +71,27 @@ class Table:
             raise FlatbufferError(f"the file identifier is not {identifier.decode()}")
         return cls(buffer, _read(buffer, "I", 0))
 
+    @property
+    def position(self) -> int:
+        """Where the table lies, in bytes from the start of the buffer."""
+        return self._offset
+
+    @property
+    def slots(self) -> list[int]:
+        """The slots of the fields that are there."""
+        return [
+            slot for slot in range((self._vtable_bytes - _VTABLE_HEADER_BYTES) // 2) if self._field(slot) is not None
+        ]
+
+    def target(self, slot: int) -> int | None:
+        """Where what `slot` points to lies, in bytes from the start of the buffer."""
+        position = self._field(slot)
+        if position is None:
+            return None
+        target = self._follow(position)
+        _read(self._buffer, "i", target)  # the length of a vector, or the offset of a vtable
+        return target
+
     def scalar(self, slot: int, fmt: str, default: int = 0) -> int:
         """Read the integer of `struct` format `fmt` in `slot`."""
         position = self._field(slot)

@@ -111,6 +111,22 @@ class Operator(NamedTuple):
         return options.scalar(slot, fmt, default) if options else default
 
 
+class Stored(NamedTuple):
+    """A constant as it is kept: its bytes, and what they mean.
+
+    Attributes:
+        scales: none of real values, one, or one for each place along `axis`.
+        zero_points: as many; none where all are 0.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    content: memoryview
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+    axis: int
+
+
 class Network:
     """The main subgraph. All that it reads may raise a `FlatbufferError`.
 
@@ -182,6 +198,30 @@ class Network:
     def buffer(self, place: int) -> memoryview:
         """Look at the bytes of a buffer."""
         return item(self._buffers, place).bytes(0)
+
+    def stored(self, tensor: int) -> Stored | None:
+        """Look at a constant of any size as the file has it; ``None`` for what is computed, or fed.
+
+        A constant that is kept in another type and converted where it is used gives the one that is kept.
+        """
+        for _ in range(_MAX_STEPS):
+            producer = self.producer(tensor)
+            if producer is None:
+                break
+            if producer.name not in _KEEPS_CONSTANTS or not producer.inputs:
+                return None
+            tensor = producer.inputs[0]
+        if tensor < 0 or tensor in self.inputs:
+            return None
+        table = item(self._tensors, tensor)
+        content = self.buffer(place) if (place := table.scalar(2, "I")) else None
+        if not content:
+            return None
+        parameters = table.table(4)
+        if parameters is None or tensor_dtype(table) not in _INTEGERS:
+            return Stored(tensor_dtype(table), table.integers(0), content, (), (), 0)
+        scales, zero_points = parameters.numbers(2, "f"), parameters.integers(3, "q")
+        return Stored(tensor_dtype(table), table.integers(0), content, scales, zero_points, parameters.scalar(6, "i"))
 
     def constant(self, tensor: int, most: int = _MAX_CONSTANT_VALUES) -> tuple[float, ...] | None:
         """Give the real values of a constant of `most` values; ``None`` for what is none, or not finite.

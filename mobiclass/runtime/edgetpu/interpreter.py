@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,9 @@ from mobiclass.runtime.edgetpu.failures import explain_failure
 from mobiclass.runtime.edgetpu.process import ChildFailure, EdgeTpuProcess
 from mobiclass.tflite import ModelInfo
 
+if TYPE_CHECKING:
+    from mobiclass.runtime.extra_output import ExtraOutput
+
 _PROVEN_INVOKES: Final = 100
 """Tensors that a restarted child must run before another restart is worth the wait."""
 
@@ -33,10 +36,17 @@ class EdgeTpuInterpreter:
         num_threads: the threads for what the model computes on the CPU.
     """
 
-    def __init__(self, model: ModelInfo, run: RunOptions, notify: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        model: ModelInfo,
+        run: RunOptions,
+        notify: Callable[[str], None] | None = None,
+        extra: ExtraOutput | None = None,
+    ) -> None:
         """Load `model` on the device of `run`, an ``edgetpu…``; each step may take its timeout.
 
-        `notify` is told, by any thread, of a failure that led to a restart.
+        `notify` is told, by any thread, of a failure that led to a restart; `extra` is what the model is to give
+        besides its scores.
 
         Raises:
             DelegateError: libedgetpu or the device cannot be used, or not for this model.
@@ -45,6 +55,7 @@ class EdgeTpuInterpreter:
         self.runtime: Runtime = choose_runtime(run.runtime)
         self.num_threads = run.num_threads or available_cores()
         self._model = model
+        self._extra = extra
         self._run = run._replace(runtime=self.runtime.name, num_threads=self.num_threads)
         self._notify = notify or (lambda message: None)
         self._lock = threading.Lock()
@@ -62,21 +73,37 @@ class EdgeTpuInterpreter:
             DelegateError: the Edge TPU failed, and again after a restart; it is not tried again.
         """
         with self._lock:
-            if self._given_up:
-                raise self._given_up
-            try:
-                output = self._process.invoke(tensor)
-            except ChildFailure as failure:
-                output = self._invoke_again(tensor, failure)
-            self._unproven = max(0, self._unproven - 1)
-            return output
+            return self._invoke(tensor)
+
+    def invoke_with_extra(
+        self, tensor: npt.NDArray[np.generic]
+    ) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.generic]]:
+        """Run the model, loaded with an extra output, on `tensor`; returns the raw output (N,) and the raw extra one.
+
+        The extra one has the shape and the dtype of its tensor.
+
+        Raises:
+            DelegateError: as for `invoke`.
+        """
+        with self._lock:
+            return self._invoke(tensor), self._process.extra()
+
+    def _invoke(self, tensor: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        if self._given_up:
+            raise self._given_up
+        try:
+            output = self._process.invoke(tensor)
+        except ChildFailure as failure:
+            output = self._invoke_again(tensor, failure)
+        self._unproven = max(0, self._unproven - 1)
+        return output
 
     def close(self) -> None:
         with self._lock:
             self._process.close()
 
     def _start(self) -> EdgeTpuProcess:
-        return EdgeTpuProcess(self._model, self._run, LIBRARIES)
+        return EdgeTpuProcess(self._model, self._run, LIBRARIES, self._extra)
 
     def _invoke_again(self, tensor: npt.NDArray[np.generic], failure: ChildFailure) -> npt.NDArray[np.generic]:
         self._process.kill()

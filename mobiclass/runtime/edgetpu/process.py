@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Sequence
 from math import prod
 from time import monotonic
-from typing import IO, Final, Literal, TypeAlias, cast
+from typing import IO, TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,9 @@ from mobiclass._system import Child, describe_end, last_line
 from mobiclass.choices import RunOptions
 from mobiclass.runtime.edgetpu.worker import READY, REFUSED, STAGES, Stage, Task, output_offset
 from mobiclass.tflite import ModelInfo
+
+if TYPE_CHECKING:
+    from mobiclass.runtime.extra_output import ExtraOutput
 
 Cause: TypeAlias = Literal["refused", "died", "hung"]
 
@@ -57,10 +60,12 @@ class ChildFailure(Exception):
 class EdgeTpuProcess:
     """A child process with one model on one Edge TPU. One thread at a time may use it."""
 
-    def __init__(self, model: ModelInfo, run: RunOptions, libraries: Sequence[str]) -> None:
+    def __init__(
+        self, model: ModelInfo, run: RunOptions, libraries: Sequence[str], extra: ExtraOutput | None = None
+    ) -> None:
         """Start the child with the first of `libraries` that is installed, and wait until it has run `model` once.
 
-        The timeout of `run` applies to each stage on the device, and to each invoke.
+        `extra` is what the model is to give besides its scores. The timeout of `run` applies to each stage on the device, and to each invoke.
 
         Raises:
             ChildFailure: it did not get that far.
@@ -72,7 +77,8 @@ class EdgeTpuProcess:
         self._stage: Stage = "start"
         self._received = b""
         try:
-            with _SharedTensors(model) as self._tensors, _anonymous_file(model.content) as content:
+            whole = extra.content if extra else model.content
+            with _SharedTensors(model, extra) as self._tensors, _anonymous_file(whole) as content:
                 task = Task(
                     run=run,
                     libraries=libraries,
@@ -81,6 +87,8 @@ class EdgeTpuProcess:
                     output_place=model.output_place,
                     output_values=model.output.values,
                     output_dtype=model.output.dtype,
+                    extra_values=extra.spec.values if extra else 0,
+                    extra_dtype=extra.spec.dtype if extra else model.output.dtype,
                     model=content.fileno(),
                     tensors=self._tensors.fileno(),
                 )
@@ -133,6 +141,10 @@ class EdgeTpuProcess:
         output: npt.NDArray[np.generic] = self._tensors.output[: self._values].copy()
         return output
 
+    def extra(self) -> npt.NDArray[np.generic]:
+        """Give the raw extra output of the last `invoke`, of its tensor's shape."""
+        return self._tensors.extra.copy()
+
     def close(self) -> None:
         """Have the child close the device and exit."""
         with contextlib.suppress(OSError):
@@ -182,13 +194,18 @@ class _SharedTensors:
     Attributes:
         input: the model's input.
         output: its raw output (N,).
+        extra: its raw extra output; empty where it has none.
     """
 
-    def __init__(self, model: ModelInfo) -> None:
+    def __init__(self, model: ModelInfo, extra: ExtraOutput | None) -> None:
         input_bytes = prod(model.input_shape) * np.dtype(model.input.dtype).itemsize
         offset = output_offset(input_bytes)
-        self._file = _anonymous_file(bytes(offset + model.output.values * np.dtype(model.output.dtype).itemsize))
+        extra_offset = output_offset(offset + model.output.values * np.dtype(model.output.dtype).itemsize)
+        shape = tuple(max(1, side) for side in extra.spec.shape) if extra else (0,)
+        dtype = np.dtype(extra.spec.dtype if extra else model.output.dtype)
+        self._file = _anonymous_file(bytes(extra_offset + prod(shape) * dtype.itemsize))
         memory = mmap.mmap(self._file.fileno(), 0)
+        self.extra: npt.NDArray[np.generic] = np.ndarray(shape, dtype, memory, extra_offset)
         self.input: npt.NDArray[np.generic] = np.ndarray(model.input_shape, model.input.dtype, memory)
         self.output: npt.NDArray[np.generic] = np.ndarray((model.output.values,), model.output.dtype, memory, offset)
 

@@ -40,8 +40,11 @@ class Task(NamedTuple):
         output_place: which of the model's outputs holds the scores.
         output_values: the number of its values.
         output_dtype: NumPy's name of their dtype.
+        extra_values: the number of values of the last output, where that is wanted too; 0 where not.
+        extra_dtype: NumPy's name of their dtype.
         model: a descriptor of a file with the model.
-        tensors: a descriptor of the shared memory: the input, and from `output_offset` on the output.
+        tensors: a descriptor of the shared memory: the input, from `output_offset` of that on the output, and from
+            that of both on the extra output.
     """
 
     run: RunOptions
@@ -51,12 +54,14 @@ class Task(NamedTuple):
     output_place: int
     output_values: int
     output_dtype: str
+    extra_values: int
+    extra_dtype: str
     model: int
     tensors: int
 
 
 def output_offset(input_bytes: int) -> int:
-    """Return the offset of the output in the shared memory, in bytes."""
+    """Return the offset in the shared memory of what follows so many bytes of it."""
     return -(-input_bytes // _ALIGNMENT) * _ALIGNMENT
 
 
@@ -110,10 +115,14 @@ class _Model:
             runtime, _content(task.model), "model", num_threads=task.run.num_threads or 1, delegate=self._delegate
         )
         self._image = self._interpreter.get_input_details()[0]["index"]
-        self._scores = self._interpreter.get_output_details()[task.output_place]["index"]
+        outputs = self._interpreter.get_output_details()
+        self._scores, self._last = outputs[task.output_place]["index"], outputs[-1]["index"]
         memory = mmap.mmap(task.tensors, 0)
         self._input = np.frombuffer(memory, task.input_dtype, prod(task.input_shape)).reshape(task.input_shape)
-        self._output = np.frombuffer(memory, task.output_dtype, task.output_values, output_offset(self._input.nbytes))
+        offset = output_offset(self._input.nbytes)
+        self._output = np.frombuffer(memory, task.output_dtype, task.output_values, offset)
+        offset = output_offset(offset + self._output.nbytes)
+        self._extra = np.frombuffer(memory, task.extra_dtype, task.extra_values, offset) if task.extra_values else None
         begin("first invoke")
         self.invoke()  # on zeros
 
@@ -124,6 +133,8 @@ class _Model:
         if raw.size != self._output.size:
             raise ValueError(f"the model declares {self._output.size} outputs and returns {raw.size}")
         self._output[:] = raw.reshape(-1)
+        if self._extra is not None:
+            self._extra[:] = self._interpreter.get_tensor(self._last).reshape(-1)
 
     def __del__(self) -> None:
         self.__dict__.pop("_interpreter", None)  # before the delegate
