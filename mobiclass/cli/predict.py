@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from mobiclass.cli.option_groups import GroupedCommand
+from mobiclass.cli.option_groups import GroupedCommand, option
 from mobiclass.cli.options import (
     ModelOptions,
     check_csv_bom,
@@ -21,6 +23,9 @@ from mobiclass.cli.output import explain, rows_to_stdout, suggest_allow_truncate
 from mobiclass.cli.terminal.streams import show_native_output
 from mobiclass.cli.terminal.text import safe_text
 
+if TYPE_CHECKING:
+    from mobiclass.classifier import Classifier, ImageResult
+
 STDIN: Final = "-"
 _MAX_STDIN_BYTES: Final = 512 << 20  # no photo is larger; an endless stream must not fill the memory
 
@@ -31,6 +36,10 @@ _MAX_STDIN_BYTES: Final = 512 << 20  # no photo is larger; an endless stream mus
 @prediction_options
 @format_option
 @csv_bom_option
+@option(
+    "Output", "--explain", "picture", metavar="FILE.png", type=click.Path(path_type=Path, dir_okay=False, readable=False),
+    help="Also write a picture of what in the one IMAGE speaks for its best classes.",
+)  # fmt: skip
 @verbosity_options
 def predict(
     options: ModelOptions,
@@ -41,6 +50,7 @@ def predict(
     timing: bool,
     output_format: str | None,
     csv_bom: bool,
+    picture: Path | None,
     quiet: bool,
     verbose: bool,
 ) -> None:
@@ -53,6 +63,7 @@ def predict(
       mobiclass predict photo.jpg
       mobiclass predict -k 1 --format csv *.jpg > labels.csv
       mobiclass predict --model ./birds.tflite --threshold 0.5 feeder.png
+      mobiclass predict photo.jpg --explain why.png
       rpicam-still -o - | mobiclass predict -
     """
     from mobiclass.errors import ImageError
@@ -61,13 +72,16 @@ def predict(
     if images.count(STDIN) > 1:
         raise click.UsageError("standard input (-) can be classified only once")
     check_csv_bom(csv_bom, output_format)
+    if picture:
+        _check_picture(picture, images)
     if verbose:
         show_native_output()
     classifier = options.load(quiet=quiet)
     explain(classifier, quiet=quiet, verbose=verbose)
     failures: set[str] = set()
+    piped = _read_stdin() if picture and STDIN in images else None  # it is read twice, but comes once
     results = classifier.classify_many(
-        (_read_stdin() if path == STDIN else path for path in images),
+        ((_read_stdin() if piped is None else piped) if path == STDIN else path for path in images),
         top_k=top_k,
         threshold=threshold,
         allow_truncated=allow_truncated,
@@ -79,9 +93,45 @@ def predict(
                 failures.add(result.error.kind)
                 if not quiet:
                     click.echo(f"mobiclass: {safe_text(result.path)}: {safe_text(result.error.reason)}", err=True)
+            elif picture:
+                source = images[0] if piped is None else piped
+                _explain_photo(classifier, source, result, picture, allow_truncated=allow_truncated, quiet=quiet)
     suggest_allow_truncated(failures, allowed=allow_truncated, quiet=quiet)
     if failures:
         click.get_current_context().exit(ImageError.exit_code)
+
+
+def _check_picture(picture: Path, images: tuple[str, ...]) -> None:
+    """Refuse what cannot be explained, and a file that would replace the photo itself."""
+    from mobiclass.errors import SetupError
+    from mobiclass.explanation import PICTURE_FORMATS
+
+    if len(images) > 1:
+        raise click.UsageError("--explain takes one IMAGE")
+    if picture.suffix.lower() not in PICTURE_FORMATS:
+        raise click.UsageError(f"--explain {picture}: the suffix must be one of {', '.join(PICTURE_FORMATS)}")
+    if not picture.absolute().parent.is_dir():
+        raise SetupError(f"{picture}: the folder {picture.parent} does not exist; create it first")
+    if images[0] != STDIN and os.path.realpath(picture) == os.path.realpath(images[0]):
+        raise click.UsageError("--explain and IMAGE name the same file")
+
+
+def _explain_photo(
+    classifier: Classifier, source: str | bytes, result: ImageResult, picture: Path, *, allow_truncated: bool, quiet: bool
+) -> None:
+    from mobiclass.explanation import explain_photo
+
+    if not result.predictions:
+        if not quiet:
+            click.echo("mobiclass: nothing to explain: no prediction reaches the threshold", err=True)
+        return
+    method = explain_photo(classifier, source, result, picture, allow_truncated=allow_truncated)
+    if not quiet and method == "occlusion":
+        click.echo(
+            "mobiclass: this model does not end in pooling and a dense layer: parts of the photo were covered in turn "
+            "to see what that costs the score",
+            err=True,
+        )
 
 
 def _read_stdin() -> bytes:

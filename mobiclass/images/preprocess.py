@@ -75,6 +75,22 @@ class Preprocessor:
         pixels = np.asarray(self._fit(image.convert("L") if self._is_grey else image), np.uint8)
         return pixels[:, :, np.newaxis] if self._is_grey else pixels
 
+    def seen(self, image: Image.Image) -> tuple[float, float, float, float]:
+        """Find the part of an upright `image` that becomes the input: left, upper, right, lower.
+
+        They are fractions of its width and height, beyond 0–1 where the input is padded.
+        """
+        match self._preprocessing.resize:
+            case "squash":
+                return 0.0, 0.0, 1.0, 1.0
+            case "pad":
+                height, width = self._padded_size(image)
+                across, down = (self._width - width) // 2 / width, (self._height - height) // 2 / height
+                return -across, -down, self._width / width - across, self._height / height - down
+            case "crop":
+                box = centre_crop(image.height, image.width, self._height, self._width, self._preprocessing)
+                return box[0] / image.width, box[1] / image.height, box[2] / image.width, box[3] / image.height
+
     def _fit(self, image: Image.Image) -> Image.Image:
         target = (self._width, self._height)
         match self._preprocessing.resize:
@@ -89,15 +105,19 @@ class Preprocessor:
                 return image.resize(target, self._filter, box=box)
 
     def _pad(self, image: Image.Image) -> Image.Image:
-        scale = min(self._height / image.height, self._width / image.width)
-        height = min(self._height, max(1, round(image.height * scale)))
-        width = min(self._width, max(1, round(image.width * scale)))
+        height, width = self._padded_size(image)
         # The mean colour is the model's zero: the padding says nothing.
         red, green, blue = (min(255, max(0, round(mean))) for mean in self._preprocessing.mean)
         canvas = Image.new(image.mode, (self._width, self._height), red if self._is_grey else (red, green, blue))
         resized = image.resize((width, height), self._filter)
         canvas.paste(resized, ((self._width - width) // 2, (self._height - height) // 2))
         return canvas
+
+
+    def _padded_size(self, image: Image.Image) -> tuple[int, int]:
+        scale = min(self._height / image.height, self._width / image.width)
+        height = min(self._height, max(1, round(image.height * scale)))
+        return height, min(self._width, max(1, round(image.width * scale)))
 
 
 def centre_crop(
