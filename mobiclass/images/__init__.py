@@ -9,6 +9,7 @@ from mobiclass._system import open_door
 if TYPE_CHECKING:
     from mobiclass.images.decode import Classifiable, RgbImage, load_image, upright_image
     from mobiclass.images.formats import decoders
+    from mobiclass.images.likeness import LOOKS_ALIKE_BITS, difference_hash
     from mobiclass.images.made_photo import make_photo
     from mobiclass.images.preprocess import Preprocessor
     from mobiclass.images.preview import write_preview
@@ -18,6 +19,7 @@ open_door(
     {
         "decode": ("Classifiable", "RgbImage", "load_image", "upright_image"),
         "formats": ("decoders",),
+        "likeness": ("LOOKS_ALIKE_BITS", "difference_hash"),
         "made_photo": ("make_photo",),
         "preprocess": ("Preprocessor",),
         "preview": ("write_preview",),

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from mobiclass._system import open_door
 
 if TYPE_CHECKING:
-    from mobiclass.report.page import write_report
+    from mobiclass.report.page import Review, write_report
 
 open_door(
     __name__,
     {
-        "page": ("write_report",),
+        "page": ("Review", "write_report"),
     },
 )

@@ -12,15 +12,16 @@ import html
 import io
 import json
 import os
+import secrets
 import string
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final, NamedTuple, TextIO
 from unicodedata import category
 
 from PIL import Image
@@ -39,13 +40,35 @@ _ROWS_PER_BLOCK: Final = 100
 # Pillow releases the interpreter lock to decode: two threads on two cores make 1.5 to 1.8 times as many thumbnails.
 _THREADS: Final = min(4, os.cpu_count() or 1)
 _STDIN: Final = "-"
+_REVIEW_STYLES: Final = ("review.css",)
+_REVIEW_SCRIPTS: Final = ("review.js",)
 _STYLES: Final = ("base.css", "tools.css", "cards.css", "detail.css", "small_and_print.css")
-_SCRIPTS: Final = ("rows.js", "theme.js", "grid.js", "cards.js", "detail.js", "facets.js", "page.js")
+_SCRIPTS: Final = ("rows.js", "theme.js", "grid.js", "cards.js", "detail.js", "facets.js")
+_START: Final = ("page.js",)
 _ROWS_MARK: Final = "<!-- rows -->"
 
 
+class Review(NamedTuple):
+    """What makes a report a page for review.
+
+    Attributes:
+        labels: those that a correction may choose from; others can be typed.
+        none: the label that says that a photo shows nothing that the model knows.
+        file: the name of the CSV file that the page gives for download: ``photo,label``.
+    """
+
+    labels: Sequence[str]
+    none: str
+    file: str
+
+
 def write_report(
-    rows: Iterable[dict[str, Any]], output: Path, *, title: str, summary: Mapping[str, Any] | None = None
+    rows: Iterable[dict[str, Any]],
+    output: Path,
+    *,
+    title: str,
+    summary: Mapping[str, Any] | None = None,
+    review: Review | None = None,
 ) -> None:
     """Write `rows` to the HTML page `output` atomically.
 
@@ -55,17 +78,22 @@ def write_report(
         output: the page; an existing file is replaced.
         title: the page's heading.
         summary: further facts for the heading, name to value; read after the last row.
+        review: lets people confirm or correct the answer of each row that has a ``review``: an object with the
+            ``photo`` as the CSV is to name it, the ``reason`` why it is asked, and perhaps ``more`` about it.
 
     Raises:
         SetupError: the page cannot be written.
     """
+    styles = (*_STYLES, *(_REVIEW_STYLES if review else ()))
+    scripts = (*_SCRIPTS, *(_REVIEW_SCRIPTS if review else ()), *_START)
     head, tail = (string.Template(part) for part in _resource("page.html").split(_ROWS_MARK))
     with atomic_write(output) as file:
         # What UTF-8 cannot encode becomes U+FFFD instead of ending the report.
         page = io.TextIOWrapper(file, encoding="utf-8", errors="xmlcharrefreplace", newline="\n")
-        page.write(head.substitute(title=_as_text(title), **_style_and_policy()))
+        page.write(head.substitute(title=_as_text(title), **_style_and_policy(styles, scripts)))
         totals = _write_rows(rows, page)
-        page.write(tail.substitute(totals=totals.as_html(), facts=_facts(summary or {}), script=_resources(_SCRIPTS)))
+        facts = _facts(summary or {}, review)
+        page.write(tail.substitute(totals=totals.as_html(), facts=facts, script=_resources(scripts)))
         page.detach()  # flushed; its owner closes the file
 
 
@@ -156,6 +184,8 @@ def _record(row: Mapping[str, Any]) -> dict[str, Any]:
     """Select what the page shows of `row`, except the predictions, whose labels are written only once."""
     record = {name: row[name] for name in ("model", "device", "fallback", "error") if row.get(name)}
     record["path"] = row["path"]
+    if row.get("review"):
+        record["review"] = row["review"]
     if row["path"] != _STDIN:
         with suppress(ValueError):  # not a possible file name
             record["uri"] = Path(_file_name(row)).absolute().as_uri()
@@ -211,14 +241,20 @@ def _thumbnail(row: Mapping[str, Any], number: int) -> bytes | str | None:
     return jpeg.getvalue()
 
 
-def _facts(summary: Mapping[str, Any]) -> str:
-    written = datetime.now().astimezone().isoformat(timespec="minutes")
-    return _script_json({"written": written, "summary": [[str(name), str(value)] for name, value in summary.items()]})
+def _facts(summary: Mapping[str, Any], review: Review | None) -> str:
+    now = datetime.now().astimezone()
+    facts: dict[str, Any] = {
+        "written": now.isoformat(timespec="minutes"),
+        "summary": [[str(name), str(value)] for name, value in summary.items()],
+    }
+    if review:  # the browser keeps answers by the page's id
+        facts["review"] = {**review._asdict(), "labels": list(review.labels), "id": secrets.token_hex(8)}
+    return _script_json(facts)
 
 
-def _style_and_policy() -> dict[str, str]:
-    style = _resources(_STYLES)
-    script = _resources(_SCRIPTS)
+def _style_and_policy(styles: Iterable[str], scripts: Iterable[str]) -> dict[str, str]:
+    style = _resources(styles)
+    script = _resources(scripts)
     policy = (
         "default-src 'none'; img-src data:; "
         f"style-src {_source_hash(style)}; script-src {_source_hash(script)}; "

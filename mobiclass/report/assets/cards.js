@@ -47,14 +47,20 @@ function makeCard(row) {
   words.append(pair("top", row.top.name, best && percent(best.score)), bar(row.score));
   const rest = make("span", "others");
   if (row.truth) rest.append(verdict(row));
+  if (row.review) rest.append(review.mark(row));
   // What scored nothing is in the list only because the list has a fixed length.
-  for (const { label, score } of others.filter((other) => other.score > 0).slice(0, row.truth ? 1 : 2))
+  const room = row.truth || row.review ? 1 : 2;
+  for (const { label, score } of others.filter((other) => other.score > 0).slice(0, room))
     rest.append(pair("", label.name, percent(score)));
   words.append(rest, outside(row.name, "file", 120));
   const card = make("button", "card", picture(row), words);
   card.setAttribute(
     "aria-label",
-    printable([row.top.name, best && percent(best.score), verdictText(row), row.name].filter(Boolean).join(", ")),
+    printable(
+      [row.top.name, best && percent(best.score), verdictText(row), row.review && review.markText(row), row.name]
+        .filter(Boolean)
+        .join(", "),
+    ),
   );
   return card;
 }

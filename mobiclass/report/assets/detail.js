@@ -19,6 +19,8 @@ class Detail {
     this.#dialog.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
       if (step && !event.altKey && !event.metaKey) this.#step(step);
+      const answer = event.ctrlKey || event.metaKey || event.altKey ? undefined : this.#meaning(event.key);
+      if (answer !== undefined) this.#answer(answer);
     });
   }
 
@@ -37,6 +39,19 @@ class Detail {
     this.#fill();
   }
 
+  #meaning(key) {
+    return review?.meaning(this.#rows[this.#place], key);
+  }
+
+  /** Take an answer and go on to the next photo; a forgotten answer stays in view. */
+  #answer(label) {
+    review.set(this.#rows[this.#place], label);
+    const isLast = !this.#rows[this.#place + 1];
+    if (label === null || isLast) this.#fill();
+    else this.#step(1);
+    byId("next").focus();
+  }
+
   #fill() {
     const row = this.#rows[this.#place];
     // aria-disabled, not disabled: a button that has the focus must not lose it at the last photo.
@@ -45,6 +60,7 @@ class Detail {
     this.#title.replaceChildren(outside(row.error ? row.name : row.top.name, "", 200));
     const words = make("div", "detail-words");
     if (row.scores.length) words.append(scoreList(row.scores));
+    if (row.review) words.append(review.panel(row, (label) => this.#answer(label)));
     words.append(fieldList(row));
     this.#body.className = row.error ? "detail-body plain" : "detail-body";
     this.#body.replaceChildren(...(row.error ? [] : [picture(row)]), words);

@@ -50,6 +50,13 @@ class Grid {
     button.scrollIntoView({ block: "nearest" });
   }
 
+  /** Make the items that are shown anew: what they look like has changed. */
+  refresh() {
+    this.#root.replaceChildren();
+    this.#shown.clear();
+    this.#render();
+  }
+
   #layOut() {
     if (!this.#shape) return;
     this.#width = this.#root.clientWidth;

@@ -33,6 +33,7 @@ class Page {
   constructor() {
     this.#fillHead(JSON.parse(byId("page-facts").textContent));
     if (this.#truthIsKnown) this.#offerMistakes();
+    review?.start(this.#rows, () => this.#grid.refresh());
     byId("views").addEventListener("change", (event) => this.#setView(event.target.value));
     byId("search").addEventListener("input", () => this.#update());
     byId("sort").addEventListener("change", () => this.#update());

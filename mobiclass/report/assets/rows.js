@@ -1,6 +1,9 @@
 "use strict";
 // The results: read out of the page's data blocks, named, sorted and filtered. Builds nothing that is seen.
 
+/** What a page for review sets: the answers that people give. */
+let review = null;
+
 const collator = new Intl.Collator(undefined, { numeric: true });
 
 /** Read every row; a label is one object that all its rows share. */
@@ -9,7 +12,7 @@ function readRows() {
   const rows = [];
   for (const block of document.querySelectorAll("script.rows")) {
     const part = JSON.parse(block.textContent);
-    for (const [index, name] of part.labels) labels.push({ index, name });
+    for (const [index, name] of part.labels) labels.push({ index, name, plain: name });
     for (const record of part.rows) rows.push(makeRow(record, rows.length, labels));
     block.remove(); // the text is as long as all that was read from it
   }
