@@ -37,7 +37,8 @@ _MAX_STDIN_BYTES: Final = 512 << 20  # no photo is larger; an endless stream mus
 @format_option
 @csv_bom_option
 @option(
-    "Output", "--explain", "picture", metavar="FILE.png", type=click.Path(path_type=Path, dir_okay=False, readable=False),
+    "Output", "--explain", "picture", metavar="FILE.png",
+    type=click.Path(path_type=Path, dir_okay=False, readable=False),
     help="Also write a picture of what in the one IMAGE speaks for its best classes.",
 )  # fmt: skip
 @verbosity_options
@@ -117,7 +118,13 @@ def _check_picture(picture: Path, images: tuple[str, ...]) -> None:
 
 
 def _explain_photo(
-    classifier: Classifier, source: str | bytes, result: ImageResult, picture: Path, *, allow_truncated: bool, quiet: bool
+    classifier: Classifier,
+    source: str | bytes,
+    result: ImageResult,
+    picture: Path,
+    *,
+    allow_truncated: bool,
+    quiet: bool,
 ) -> None:
     from mobiclass.explanation import explain_photo
 

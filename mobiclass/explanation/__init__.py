@@ -8,14 +8,14 @@ from mobiclass._system import open_door
 
 if TYPE_CHECKING:
     from mobiclass.explanation.activation_maps import Explainer
-    from mobiclass.explanation.photo import explain_photo
-    from mobiclass.explanation.picture import PICTURE_FORMATS, overlay
+    from mobiclass.explanation.photo import explain_photo, explain_row
+    from mobiclass.explanation.picture import PICTURE_FORMATS
 
 open_door(
     __name__,
     {
         "activation_maps": ("Explainer",),
-        "photo": ("explain_photo",),
-        "picture": ("PICTURE_FORMATS", "overlay"),
+        "photo": ("explain_photo", "explain_row"),
+        "picture": ("PICTURE_FORMATS",),
     },
 )

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from mobiclass.classifier import Classifier
 from mobiclass.errors import ModelError
-from mobiclass.images import RgbImage
+from mobiclass.images import Preprocessor, RgbImage
 from mobiclass.runtime import Session, open_session
 from mobiclass.tflite import dequantize, override_facts
 
@@ -48,6 +48,11 @@ class Explainer:
         """
         self._session = classifier.session
         self._features: _Features | None = _open_features(classifier.session)
+
+    @property
+    def preprocessor(self) -> Preprocessor:
+        """What makes the model's input, and knows which part of a photo that is."""
+        return self._session.preprocessor
 
     @property
     def method(self) -> str:
@@ -122,7 +127,7 @@ def _open_features(session: Session) -> _Features | None:
         weights = weights - weights.mean(axis=0)
     _, raw = opened.interpreter.invoke_with_extra(np.zeros(model.input.shape, model.input.dtype))
     depth = weights.shape[1]
-    if raw.ndim != 4 or depth not in (raw.shape[1], raw.shape[3]):  # noqa: PLR2004 - one image, rows, columns, depth
+    if raw.ndim != 4 or depth not in (raw.shape[1], raw.shape[3]):
         return None
     return _Features(opened, weights, channels_first=raw.shape[3] != depth)
 

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
 from mobiclass.classifier import Classifier, ImageResult
 from mobiclass.explanation.activation_maps import Explainer
-from mobiclass.explanation.picture import PANEL_SIDE, Panel, write_picture
-from mobiclass.images import ImageSource, load_image
+from mobiclass.explanation.picture import PANEL_SIDE, Panel, overlay, write_picture
+from mobiclass.images import ImageSource, RgbImage, load_image
+from mobiclass.results import Row, path_bytes
 
 _PANELS: Final = 3
+
+
+def explain_row(explainer: Explainer, row: Row) -> RgbImage:
+    """Draw what in the photo of `row` speaks for its first prediction, and what against it.
+
+    Raises:
+        ImageError: the photo cannot be read any more.
+        ModelError: the model cannot be run.
+    """
+    preprocessor = explainer.preprocessor
+    image = load_image(
+        os.fsdecode(path_bytes(row)),
+        min_height=preprocessor.min_height,
+        min_width=preprocessor.min_width,
+        allow_truncated=True,
+    )
+    found = explainer.explain(image, {row["predictions"][0]["index"]: 1.0})
+    return overlay(image, preprocessor.seen(image), found)
 
 
 def explain_photo(

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from mobiclass._system import atomic_write
-from mobiclass.errors import SetupError
 from mobiclass.explanation.activation_maps import ActivationMap
 
 Box = tuple[float, float, float, float]
@@ -32,8 +30,8 @@ _FONT_SIZE: Final = 16
 _SCALE_BAR_HEIGHT: Final = 14
 # The font that comes with Pillow has Latin letters; these cover more, and one of them is on most systems.
 _SYSTEM_FONTS: Final = (
-    "DejaVuSans.ttf", "NotoSans-Regular.ttf", "NotoSansCJK-Regular.ttc", "Arial Unicode.ttf", "arial.ttf", "msgothic.ttc",
-    "PingFang.ttc", "Helvetica.ttc",
+    "DejaVuSans.ttf", "NotoSans-Regular.ttf", "NotoSansCJK-Regular.ttc", "Arial Unicode.ttf", "arial.ttf",
+    "msgothic.ttc", "PingFang.ttc", "Helvetica.ttc",
 )  # fmt: skip
 
 
@@ -75,7 +73,10 @@ def draw_picture(photo: Image.Image, seen: Box, panels: Sequence[Panel]) -> Imag
     width = max(photo.width, 160)
     canvas = Image.new(
         "RGB",
-        ((width + _GAP) * (len(panels) + 1) + _GAP, photo.height + 2 * _GAP + 2 * line + _SCALE_BAR_HEIGHT + line + _GAP),
+        (
+            (width + _GAP) * (len(panels) + 1) + _GAP,
+            photo.height + 2 * _GAP + 2 * line + _SCALE_BAR_HEIGHT + line + _GAP,
+        ),
         _BACKGROUND,
     )
     draw = ImageDraw.Draw(canvas)
@@ -124,7 +125,12 @@ def _limited(photo: Image.Image) -> Image.Image:
 
 def _pixels(seen: Box, photo: Image.Image) -> tuple[int, int, int, int]:
     left, upper, right, lower = seen
-    return round(left * photo.width), round(upper * photo.height), round(right * photo.width), round(lower * photo.height)
+    return (
+        round(left * photo.width),
+        round(upper * photo.height),
+        round(right * photo.width),
+        round(lower * photo.height),
+    )
 
 
 def _darkened_outside(photo: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
@@ -165,7 +171,7 @@ def _write(
     shown = text = "".join("\ufffd" if unicodedata.category(each)[0] == "C" else each for each in text)
     font = _font_for(text) or _plain_font()
     while shown and draw.textlength(shown, font=font) > width:
-        shown = f"{shown.removesuffix('...')[:-1]}..." if len(shown) > 4 else ""  # noqa: PLR2004
+        shown = f"{shown.removesuffix('...')[:-1]}..." if len(shown) > 4 else ""
     draw.text(place, shown, fill=colour, font=font)
 
 

@@ -113,7 +113,6 @@ class Preprocessor:
         canvas.paste(resized, ((self._width - width) // 2, (self._height - height) // 2))
         return canvas
 
-
     def _padded_size(self, image: Image.Image) -> tuple[int, int]:
         scale = min(self._height / image.height, self._width / image.width)
         height = min(self._height, max(1, round(image.height * scale)))

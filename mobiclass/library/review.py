@@ -200,7 +200,7 @@ def photo_path(row: Row, root: Path | None) -> Path:
 def _table_name(row: Row, path: Path, root: Path | None) -> str:
     """Name a photo so that a table of labels can be used from anywhere, or from `root` where that is given."""
     if root is None:
-        return os.path.abspath(path)
+        return str(path.absolute())
     return os.path.relpath(path, root)
 
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from mobiclass._system import open_door
 
 if TYPE_CHECKING:
-    from mobiclass.report.page import Review, write_report
+    from mobiclass.report.page import Explain, Review, write_report
 
 open_door(
     __name__,
     {
-        "page": ("Review", "write_report"),
+        "page": ("Explain", "Review", "write_report"),
     },
 )

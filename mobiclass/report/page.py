@@ -15,13 +15,13 @@ import os
 import secrets
 import string
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TextIO
+from typing import Any, Final, NamedTuple, TextIO, TypeAlias
 from unicodedata import category
 
 from PIL import Image
@@ -48,6 +48,10 @@ _START: Final = ("page.js",)
 _ROWS_MARK: Final = "<!-- rows -->"
 
 
+Explain: TypeAlias = "Callable[[Mapping[str, Any]], Image.Image]"
+"""Draws what in the photo of a row speaks for its answer; raises `ImageError` where it cannot."""
+
+
 class Review(NamedTuple):
     """What makes a report a page for review.
 
@@ -69,6 +73,7 @@ def write_report(
     title: str,
     summary: Mapping[str, Any] | None = None,
     review: Review | None = None,
+    explain: Explain | None = None,
 ) -> None:
     """Write `rows` to the HTML page `output` atomically.
 
@@ -80,6 +85,7 @@ def write_report(
         summary: further facts for the heading, name to value; read after the last row.
         review: lets people confirm or correct the answer of each row that has a ``review``: an object with the
             ``photo`` as the CSV is to name it, the ``reason`` why it is asked, and perhaps ``more`` about it.
+        explain: draws a second picture for a row whose answer is wrong; called by several threads.
 
     Raises:
         SetupError: the page cannot be written.
@@ -91,7 +97,7 @@ def write_report(
         # What UTF-8 cannot encode becomes U+FFFD instead of ending the report.
         page = io.TextIOWrapper(file, encoding="utf-8", errors="xmlcharrefreplace", newline="\n")
         page.write(head.substitute(title=_as_text(title), **_style_and_policy(styles, scripts)))
-        totals = _write_rows(rows, page)
+        totals = _write_rows(rows, explain, page)
         facts = _facts(summary or {}, review)
         page.write(tail.substitute(totals=totals.as_html(), facts=facts, script=_resources(scripts)))
         page.detach()  # flushed; its owner closes the file
@@ -149,22 +155,22 @@ class _Labels:
         return new
 
 
-def _write_rows(rows: Iterable[dict[str, Any]], page: TextIO) -> _Totals:
+def _write_rows(rows: Iterable[dict[str, Any]], explain: Explain | None, page: TextIO) -> _Totals:
     """Write every thumbnail as an inert script element, and after each hundred their rows."""
     totals = _Totals()
     labels = _Labels()
     block: list[dict[str, Any]] = []
-    for row, thumbnail in _with_thumbnails(rows):
+    for row, (thumbnail, explained) in _with_thumbnails(rows, explain):
         record = _record(row)
         if row.get("truth"):
             record["truth"] = labels.number(row["truth"])
         record["scores"] = [(labels.number(each), each["score"]) for each in row.get("predictions") or ()]
         if isinstance(thumbnail, bytes):
-            record["thumbnail"] = f"t{totals.images}"
-            encoded = base64.b64encode(thumbnail).decode("ascii")
-            page.write(f'<script type="text/plain" id="{record["thumbnail"]}">{encoded}</script>\n')
+            record["thumbnail"] = _write_picture(page, f"t{totals.images}", thumbnail)
         elif thumbnail:
             record["no_thumbnail"] = thumbnail
+        if explained:
+            record["explained"] = _write_picture(page, f"e{totals.images}", explained)
         totals.count(row)
         block.append(record)
         if len(block) == _ROWS_PER_BLOCK:
@@ -173,6 +179,11 @@ def _write_rows(rows: Iterable[dict[str, Any]], page: TextIO) -> _Totals:
     if block:
         _write_block(page, labels.take_new(), block)
     return totals
+
+
+def _write_picture(page: TextIO, name: str, jpeg: bytes) -> str:
+    page.write(f'<script type="text/plain" id="{name}">{base64.b64encode(jpeg).decode("ascii")}</script>\n')
+    return name
 
 
 def _write_block(page: TextIO, labels: list[tuple[int, str]], rows: list[dict[str, Any]]) -> None:
@@ -208,17 +219,32 @@ def _file_name(row: Mapping[str, Any]) -> str:
     return str(row["path"])
 
 
-def _with_thumbnails(rows: Iterable[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], bytes | str | None]]:
-    """Pair each row, in order, with its thumbnail or the reason why it has none; a few are in flight at a time."""
-    pending: deque[tuple[dict[str, Any], Future[bytes | str | None]]] = deque()
+def _with_thumbnails(
+    rows: Iterable[dict[str, Any]], explain: Explain | None
+) -> Iterator[tuple[dict[str, Any], tuple[bytes | str | None, bytes | None]]]:
+    """Pair each row, in order, with its thumbnail or the reason why it has none, and with what explains it.
+
+    A few are in flight at a time.
+    """
+    pending: deque[tuple[dict[str, Any], Future[tuple[bytes | str | None, bytes | None]]]] = deque()
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="thumbnail") as pool:
         for number, row in enumerate(rows):
-            pending.append((row, pool.submit(_thumbnail, row, number)))
+            pending.append((row, pool.submit(_pictures, row, number, explain)))
             if len(pending) > 2 * _THREADS:
-                oldest, thumbnail = pending.popleft()
-                yield oldest, thumbnail.result()
-        for row, thumbnail in pending:
-            yield row, thumbnail.result()
+                oldest, pictures = pending.popleft()
+                yield oldest, pictures.result()
+        for row, pictures in pending:
+            yield row, pictures.result()
+
+
+def _pictures(row: Mapping[str, Any], number: int, explain: Explain | None) -> tuple[bytes | str | None, bytes | None]:
+    thumbnail = _thumbnail(row, number)
+    if explain is None or not isinstance(thumbnail, bytes) or not (row.get("truth") and is_mistake(row)):
+        return thumbnail, None
+    try:
+        return thumbnail, _jpeg(explain(row))
+    except ImageError:  # it has changed meanwhile
+        return thumbnail, None
 
 
 def _thumbnail(row: Mapping[str, Any], number: int) -> bytes | str | None:
@@ -229,13 +255,17 @@ def _thumbnail(row: Mapping[str, Any], number: int) -> bytes | str | None:
         return "read from standard input"
     if number >= MAX_THUMBNAILS:
         return f"only the first {MAX_THUMBNAILS:,} images have a thumbnail"
-    side = _THUMBNAIL_SIDE
     try:
         # The image was classified, so whatever can be decoded is worth showing.
-        image = load_image(_file_name(row), min_height=side, min_width=side, allow_truncated=True)
+        return _jpeg(
+            load_image(_file_name(row), min_height=_THUMBNAIL_SIDE, min_width=_THUMBNAIL_SIDE, allow_truncated=True)
+        )
     except ImageError as error:
         return error.reason
-    image.thumbnail((side, side), Image.Resampling.BICUBIC)
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    image.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE), Image.Resampling.BICUBIC)
     jpeg = io.BytesIO()
     image.save(jpeg, "JPEG", quality=_JPEG_QUALITY, optimize=True)
     return jpeg.getvalue()

@@ -47,7 +47,9 @@ from mobiclass.cli.terminal.text import terminal_width
 
 if TYPE_CHECKING:
     from mobiclass.batch import Exclusion, Journal, RowOptions
+    from mobiclass.classifier import Classifier
     from mobiclass.evaluation import Comparison, Evaluation, Photos
+    from mobiclass.report import Explain
     from mobiclass.results import Row
 
 _FILE: Final = click.Path(path_type=Path, dir_okay=False, readable=False)
@@ -83,6 +85,10 @@ _FILE: Final = click.Path(path_type=Path, dir_okay=False, readable=False)
     "Output", "--report", metavar="FILE.html", type=_FILE,
     help="Also write an HTML report: the true class beside each photo, mistakes first.",
 )  # fmt: skip
+@option(
+    "Output", "--explain", is_flag=True,
+    help="Show in the report what in each mistaken photo speaks for the wrong class.",
+)  # fmt: skip
 @earlier_run_options
 @jobs_option
 @all_files_option
@@ -105,6 +111,7 @@ def evaluate(
     against_map: Path | None,
     predictions: Path | None,
     report: Path | None,
+    explain: bool,
     resume: bool,
     overwrite: bool,
     jobs: int | None,
@@ -140,6 +147,8 @@ def evaluate(
 
     _check_options(predictions, report, against, against_labels, against_map, resume=resume, overwrite=overwrite)
     check_csv_bom(csv_bom, output_format, predictions)
+    if explain and report is None:
+        raise click.UsageError("--explain needs a report to show it in: add --report FILE.html")
     photos = _find_photos(folder, truth_file, all_files=all_files, exclusion=exclusion)
     class_map = read_class_map(map_file) if map_file else None
     class_map_there = read_class_map(against_map) if against_map else class_map
@@ -182,7 +191,7 @@ def evaluate(
         finally:  # whatever became of the second model, the first one's figures hold
             _print(found, found_there, comparison, output_format, csv_bom)
         if report and rows and not interrupted_by:
-            _write_report(rows, report, found)
+            _write_report(rows, report, found, first.classifier if explain else None)
     suggest_allow_truncated(found.tally.failures, allowed=allow_truncated, quiet=quiet)
     _conclude(found, interrupted_by, resumable=predictions is not None, quiet=quiet)
 
@@ -302,7 +311,10 @@ def _print(
     sys.stdout.flush()
 
 
-def _write_report(rows: Callable[[], Iterator[Row]], report: Path, evaluation: Evaluation) -> None:
+def _write_report(
+    rows: Callable[[], Iterator[Row]], report: Path, evaluation: Evaluation, explaining: Classifier | None
+) -> None:
+    """Write the report; with the classifier `explaining`, its mistakes are explained."""
     from mobiclass.evaluation import mistakes_first, report_facts
     from mobiclass.report import write_report
 
@@ -312,7 +324,16 @@ def _write_report(rows: Callable[[], Iterator[Row]], report: Path, evaluation: E
         report,
         title=f"{count.images + count.errors} images, {evaluation.model.name}",
         summary=report_facts(evaluation),
+        explain=_explainer(explaining) if explaining else None,
     )
+
+
+def _explainer(classifier: Classifier) -> Explain:
+    from functools import partial
+
+    from mobiclass.explanation import Explainer, explain_row
+
+    return partial(explain_row, Explainer(classifier))
 
 
 def _conclude(found: Evaluation, interrupted_by: int | None, *, resumable: bool, quiet: bool) -> None:

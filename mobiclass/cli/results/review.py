@@ -80,7 +80,9 @@ def review(
     if not selection.rows:
         from mobiclass.errors import SetupError
 
-        raise SetupError(f"{rows[0]}: no photo to review; relative paths start in {root or 'the current folder'} (--root)")
+        raise SetupError(
+            f"{rows[0]}: no photo to review; relative paths start in {root or 'the current folder'} (--root)"
+        )
     none = "none" if "none" not in selection.labels else "unknown"
     write_report(
         selection.rows,

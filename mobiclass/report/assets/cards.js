@@ -78,18 +78,19 @@ function makeFailure(row) {
 /** A photo's thumbnail, or why there is none. */
 function picture(row) {
   const frame = make("span", "picture");
-  const data = row.thumbnail && byId(row.thumbnail);
-  if (!data) {
-    frame.append(make("span", "absent", `No thumbnail: ${printable(row.no_thumbnail ?? "not available")}`));
-    return frame;
-  }
+  const image = row.thumbnail && jpeg(row.thumbnail);
+  frame.append(image || make("span", "absent", `No thumbnail: ${printable(row.no_thumbnail ?? "not available")}`));
+  return frame;
+}
+
+/** The picture that the page holds under this id. */
+function jpeg(id) {
   const image = make("img");
   image.alt = "";
   image.decoding = "async";
   image.draggable = false;
-  image.src = `data:image/jpeg;base64,${data.textContent}`;
-  frame.append(image);
-  return frame;
+  image.src = `data:image/jpeg;base64,${byId(id).textContent}`;
+  return image;
 }
 
 function pair(className, name, value) {

@@ -63,11 +63,21 @@ class Detail {
     if (row.review) words.append(review.panel(row, (label) => this.#answer(label)));
     words.append(fieldList(row));
     this.#body.className = row.error ? "detail-body plain" : "detail-body";
-    this.#body.replaceChildren(...(row.error ? [] : [picture(row)]), words);
+    this.#body.replaceChildren(...(row.error ? [] : [pictures(row)]), words);
     const image = this.#body.querySelector("img");
     if (image) image.alt = printable(row.name);
     this.#dialog.scrollTop = 0;
   }
+}
+
+/** The photo and, where the page has it, what in it speaks for the answer. */
+function pictures(row) {
+  const frame = picture(row);
+  if (row.explained) {
+    const caption = make("span", "facts", "Orange speaks for ", outside(row.top.name, "", 120), ", blue against it.");
+    frame.append(jpeg(row.explained), caption);
+  }
+  return frame;
 }
 
 function scoreList(scores) {
