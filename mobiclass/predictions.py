@@ -53,7 +53,7 @@ def predictions_from_output(
         The best first; equal scores go by index.
     """
     if len(raw) == 1 or kind in ("logits", "multilabel-logits"):
-        probabilities = _probabilities(dequantize(raw, quantization), kind)
+        probabilities = scores_from_output(raw, quantization, kind)
         best = top_k(probabilities, k)
         scores = _shortest(probabilities[best])
     else:
@@ -70,6 +70,14 @@ def predictions_from_output(
         for index, score in zip(best, scores, strict=True)
         if score >= threshold
     )
+
+
+def scores_from_output(
+    raw: npt.NDArray[np.generic], quantization: Quantization | None, kind: OutputKind
+) -> npt.NDArray[np.float32]:
+    """Give the score of every class, float32 (C,); the arguments are those of `predictions_from_output`."""
+    values = dequantize(raw, quantization)
+    return _probabilities(values, kind) if len(raw) == 1 or kind in ("logits", "multilabel-logits") else values
 
 
 def _probabilities(values: npt.NDArray[np.float32], kind: OutputKind) -> npt.NDArray[np.float32]:

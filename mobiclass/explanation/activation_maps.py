@@ -17,8 +17,9 @@ import numpy.typing as npt
 from mobiclass.classifier import Classifier
 from mobiclass.errors import ModelError
 from mobiclass.images import Preprocessor, RgbImage
+from mobiclass.predictions import scores_from_output
 from mobiclass.runtime import Session, open_session
-from mobiclass.tflite import dequantize, override_facts
+from mobiclass.tflite import dequantize, find_head, head_weights, override_facts
 
 _GRID: Final = 8  # cells a side for occlusion
 _COVERED: Final = 2  # cells a side that are covered at once; fewer hide too little to matter
@@ -92,7 +93,8 @@ class _Features(NamedTuple):
     def explain(self, image: RgbImage, shares: Mapping[int, float]) -> ActivationMap:
         session = self.session
         _, raw = session.interpreter.invoke_with_extra(session.preprocessor(image))
-        features = dequantize(raw, session.extra_quantization)[0]
+        assert session.extra is not None
+        features = dequantize(raw, session.extra.quantization)[0]
         if self.channels_first:
             features = np.moveaxis(features, 0, 2)
         towards = np.zeros(self.weights.shape[1], np.float32)
@@ -110,32 +112,25 @@ class _Features(NamedTuple):
 
 def _open_features(session: Session) -> _Features | None:
     """Load the model of `session` with its feature map as a further output; ``None`` where it has none that can be."""
-    from mobiclass.tflite import find_head, head_weights
-
-    model = session.model
-    if model.output_count != 1 or model.edgetpu_compiled:
+    model, file = session.model, str(session.model.path)
+    if model.edgetpu_compiled:
         return None
     try:
-        head = find_head(model.content, str(model.path))
+        head = find_head(model.content, file, output_place=model.output_place)
+        if head.pooled_from is None or not head.classes:
+            return None
+        weights, _ = head_weights(model.content, head, file)
     except ModelError:
         return None
-    if head.operator == "none" or head.pooled_from is None:
-        return None
-    weights, _ = head_weights(model.content, head)
-    opened, _ = open_session(model, session.run._replace(device="cpu"), override_facts(), extra_output=head.pooled_from)
     if len(weights) > 1 and model.output_kind in ("probabilities", "logits"):
         weights = weights - weights.mean(axis=0)
-    _, raw = opened.interpreter.invoke_with_extra(np.zeros(model.input.shape, model.input.dtype))
-    depth = weights.shape[1]
-    if raw.ndim != 4 or depth not in (raw.shape[1], raw.shape[3]):
-        return None
-    return _Features(opened, weights, channels_first=raw.shape[3] != depth)
+    opened, _ = open_session(model, session.run._replace(device="cpu"), override_facts(), extra="feature map")
+    assert opened.extra is not None
+    return _Features(opened, weights, channels_first=opened.extra.shape[3] != head.width)
 
 
 def _occlude(session: Session, image: RgbImage, shares: Mapping[int, float]) -> ActivationMap:
     """Cover parts of what the model sees with its mean colour, and map what that takes from the score."""
-    from mobiclass.predictions import scores_from_output
-
     model, preprocessor = session.model, session.preprocessor
     assert model.output_kind is not None
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mobiclass._system import open_door
 
 if TYPE_CHECKING:
-    from mobiclass.images.decode import Classifiable, RgbImage, load_image, upright_image
+    from mobiclass.images.decode import Classifiable, ImageSource, RgbImage, load_image, upright_image
     from mobiclass.images.formats import decoders
     from mobiclass.images.likeness import LOOKS_ALIKE_BITS, difference_hash
     from mobiclass.images.made_photo import make_photo
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 open_door(
     __name__,
     {
-        "decode": ("Classifiable", "RgbImage", "load_image", "upright_image"),
+        "decode": ("Classifiable", "ImageSource", "RgbImage", "load_image", "upright_image"),
         "formats": ("decoders",),
         "likeness": ("LOOKS_ALIKE_BITS", "difference_hash"),
         "made_photo": ("make_photo",),
