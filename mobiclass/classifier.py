@@ -10,18 +10,20 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from mobiclass.choices import Channels, Layout, OutputKind, Resize, RunOptions, RuntimeChoice
+from mobiclass.decisions import Choice, Decision, DecisionOptions, decider_for
 from mobiclass.errors import DelegateError, ImageError, ModelError
 from mobiclass.hub import find_model
 from mobiclass.images import Classifiable, RgbImage, upright_image
 from mobiclass.labels import read_labels
-from mobiclass.predictions import Prediction, predictions_from_output
+from mobiclass.predictions import Prediction, predictions_from_output, scores_from_output
 from mobiclass.runtime import Runtime, Session, open_session
-from mobiclass.tflite import ModelInfo, override_facts, read_model
+from mobiclass.tflite import ModelInfo, dequantize, override_facts, read_model
 
 if TYPE_CHECKING:
-    from mobiclass.runtime import Fallback
+    from mobiclass.runtime import ExtraKind, Fallback
 
 _IN_MEMORY: Final = "-"  # the path of an image without one, as of one on standard input
 
@@ -46,6 +48,7 @@ class ImageResult(NamedTuple):
         fallback: why the CPU took over from an accelerator, or ``None``.
         timing: ``None`` if there is an error.
         model: the model that ran.
+        decision: the answer; ``None`` where none was asked for, or there is an error.
     """
 
     path: str
@@ -55,6 +58,7 @@ class ImageResult(NamedTuple):
     fallback: str | None
     timing: Timing | None
     model: ModelInfo
+    decision: Decision | None = None
 
 
 class Classifier:
@@ -66,10 +70,14 @@ class Classifier:
     Threads may share a classifier, but on the CPU they take turns; `clone` makes one for each.
     """
 
-    def __init__(self, session: Session, fallback: Fallback | None = None) -> None:
+    def __init__(
+        self, session: Session, fallback: Fallback | None = None, decisions: DecisionOptions | None = None
+    ) -> None:
         """Classify with `session`, and with `fallback` once that raises a `DelegateError`; see `load`."""
         self._session = session
         self._fallback = fallback
+        self._decisions = decisions or DecisionOptions(decide=False)
+        self._choices: dict[ModelInfo, Choice] = {}
         self._lock = threading.Lock()
 
     @property
@@ -81,6 +89,11 @@ class Classifier:
     def model(self) -> ModelInfo:
         """What is known about the model, and from which source."""
         return self._session.model
+
+    @property
+    def choice(self) -> Choice:
+        """What is decided about the model that is loaded."""
+        return self._choice(self.model)
 
     @property
     def device(self) -> str:
@@ -120,6 +133,9 @@ class Classifier:
         resolution: int | Sequence[int] | str | None = None,
         output_tensor: int | str | None = None,
         output_kind: OutputKind | None = None,
+        decide: bool | None = None,
+        thresholds: str | os.PathLike[str] | None = None,
+        only: str | os.PathLike[str] | None = None,
         device_timeout: float = 10.0,
         notify: Callable[[str], None] | None = None,
     ) -> Classifier:
@@ -144,12 +160,16 @@ class Classifier:
             output_tensor: which output holds the scores, by place or name; it is found where one has them.
             output_kind: overrides what that output holds: ``probabilities``, ``logits``, ``multilabel`` (a
                 probability a label, as they are) or ``multilabel-logits`` (a sigmoid is applied).
+            decide: whether results have a decision: the class where it is sure, else a group, else ``unknown``; by
+                default where the model has rules for that, or ImageNet's labels.
+            thresholds: a table ``label,score``: from which score on a class is answered, in place of the model's rules.
+            only: a list with a label, a WordNet id or a group a line: no other class is predicted or answered.
             device_timeout: seconds after which an Edge TPU that does not answer has failed.
             notify: called, by any thread, with a message when an Edge TPU fails.
 
         Raises:
             ModelError: the model is missing, damaged or not an image classifier.
-            LabelsError: the labels cannot be read or do not fit.
+            LabelsError: the labels cannot be read or do not fit, or `thresholds` or `only` name what is not among them.
             DelegateError: the Edge TPU cannot be used.
             SetupError: the runtime is not installed.
             ValueError: an argument is out of range.
@@ -167,11 +187,19 @@ class Classifier:
             output_tensor=output_tensor,
             output_kind=output_kind,
         )
-        return cls(*open_session(read_model(find_model(model), overrides), run, overrides, notify))
+        decisions = DecisionOptions(
+            decide, Path(thresholds) if thresholds is not None else None, Path(only) if only is not None else None
+        )
+        info = read_model(find_model(model), overrides)
+        decider = decider_for(info, decisions).decider
+        extra: ExtraKind | None = "features" if decider and decider.needs_features else None
+        return cls(*open_session(info, run, overrides, notify, extra=extra), decisions)
 
     def clone(self) -> Classifier:
         """Make a classifier for another thread: it has its own interpreter on the CPU, and shares an accelerator."""
-        return Classifier(self._session.clone(), self._fallback)
+        clone = Classifier(self._session.clone(), self._fallback, self._decisions)
+        clone._choices = self._choices  # of the same models: read once
+        return clone
 
     def models(self) -> tuple[ModelInfo, ...]:
         """Return the models that results may come from: the loaded one, and its fallback."""
@@ -228,15 +256,15 @@ class Classifier:
     ) -> ImageResult:
         """Classify `image` as `classify` does; the result, or its error, is under the name `path`."""
         try:
-            predictions, timing, ran = self._classify(image, top_k, threshold, allow_truncated)
+            predictions, timing, ran, decision = self._classify(image, top_k, threshold, allow_truncated)
         except ImageError as error:
             ran = self._session
             return ImageResult(path, (), error, ran.device, ran.fallback, None, ran.model)
-        return ImageResult(path, predictions, None, ran.device, ran.fallback, timing, ran.model)
+        return ImageResult(path, predictions, None, ran.device, ran.fallback, timing, ran.model, decision)
 
     def _classify(
         self, source: Classifiable, top_k: int, threshold: float, allow_truncated: bool
-    ) -> tuple[tuple[Prediction, ...], Timing, Session]:
+    ) -> tuple[tuple[Prediction, ...], Timing, Session, Decision | None]:
         if top_k < 1:
             raise ValueError(f"top_k must be at least 1, not {top_k}")
         if not 0 <= threshold <= 1:
@@ -248,22 +276,35 @@ class Classifier:
         tensor = session.preprocessor(image)
         preprocessed = perf_counter()
         try:
-            raw = session.interpreter.invoke(tensor)
+            raw, features = _invoke(session, tensor)
         except DelegateError as error:
             session = self._fall_back(session, error)
             image = _decode(source, session, allow_truncated)  # at another scale, perhaps
-            raw = session.interpreter.invoke(session.preprocessor(image))
+            raw, features = _invoke(session, session.preprocessor(image))
         invoked = perf_counter()
         model = session.model
         if raw.dtype.kind == "f" and not np.isfinite(raw).all():
             raise ModelError(f"{model.path}: the model's output is NaN or infinite; the model is damaged")
         assert model.output_kind is not None  # where the graph does not tell, the session has found out
+        decider, allowed, _ = self._choice(model)
         predictions = predictions_from_output(
-            raw, model.output.quantization, model.output_kind, model.labels, top_k, threshold
+            raw, model.output.quantization, model.output_kind, model.labels, top_k, threshold, allowed
         )
+        decision = None
+        if decider and predictions:
+            decision = decider.decide_by_best(predictions[0].index, predictions[0].score)
+        if decider and decision is None:
+            scores = scores_from_output(raw, model.output.quantization, model.output_kind)
+            decision = decider.decide(scores, features)
         done = perf_counter()
         times = (decoded - start, preprocessed - decoded, invoked - preprocessed, done - invoked)
-        return predictions, Timing(*(round(seconds * 1000, 3) for seconds in times)), session
+        return predictions, Timing(*(round(seconds * 1000, 3) for seconds in times)), session, decision
+
+    def _choice(self, model: ModelInfo) -> Choice:
+        """Give what is decided about `model`, one of `models`."""
+        if model not in self._choices:
+            self._choices[model] = decider_for(model, self._decisions)
+        return self._choices[model]
 
     def _fall_back(self, failed: Session, error: DelegateError) -> Session:
         """Let the fallback take over from `failed`, unless another thread has done so.
@@ -277,6 +318,16 @@ class Classifier:
             if self._session is failed:
                 self._session = self._fallback.take_over(error)
             return self._session
+
+
+def _invoke(
+    session: Session, tensor: npt.NDArray[np.generic]
+) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.float32] | None]:
+    """Run the model; returns the raw output (N,), and the features (D,) where the session gives them."""
+    if session.extra is None:
+        return session.interpreter.invoke(tensor), None
+    raw, extra = session.interpreter.invoke_with_extra(tensor)
+    return raw, dequantize(extra, session.extra.quantization).reshape(-1)[: session.extra.values]
 
 
 def _decode(source: Classifiable, session: Session, allow_truncated: bool) -> RgbImage:

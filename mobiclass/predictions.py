@@ -6,6 +6,7 @@ never renormalized (a quantized softmax may add up to 0.9). It knows nothing of 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -38,6 +39,7 @@ def predictions_from_output(
     labels: tuple[str, ...] | None,
     k: int,
     threshold: float = 0.0,
+    allowed: Sequence[int] | None = None,
 ) -> tuple[Prediction, ...]:
     """Find and name the best `k` classes of a raw output.
 
@@ -48,11 +50,16 @@ def predictions_from_output(
         labels: one label a class, or ``None``.
         k: the number of predictions, at least 1.
         threshold: classes with a lower score (0–1), as it is shown, are left out.
+        allowed: the indices of the only classes that count, ascending; ``None`` for all.
 
     Returns:
         The best first; equal scores go by index.
     """
-    if len(raw) == 1 or kind in ("logits", "multilabel-logits"):
+    if allowed is not None:
+        probabilities = scores_from_output(raw, quantization, kind)[list(allowed)]
+        places = top_k(probabilities, k)
+        best, scores = [allowed[place] for place in places], _shortest(probabilities[places])
+    elif len(raw) == 1 or kind in ("logits", "multilabel-logits"):
         probabilities = scores_from_output(raw, quantization, kind)
         best = top_k(probabilities, k)
         scores = _shortest(probabilities[best])
@@ -76,8 +83,11 @@ def scores_from_output(
     raw: npt.NDArray[np.generic], quantization: Quantization | None, kind: OutputKind
 ) -> npt.NDArray[np.float32]:
     """Give the score of every class, float32 (C,); the arguments are those of `predictions_from_output`."""
-    values = dequantize(raw, quantization)
-    return _probabilities(values, kind) if len(raw) == 1 or kind in ("logits", "multilabel-logits") else values
+    if len(raw) == 1 or kind in ("logits", "multilabel-logits"):
+        return _probabilities(dequantize(raw, quantization), kind)
+    if raw.dtype.itemsize == 1:
+        return _score_table(quantization, raw.dtype.name)[raw]
+    return dequantize(raw, quantization)
 
 
 def _probabilities(values: npt.NDArray[np.float32], kind: OutputKind) -> npt.NDArray[np.float32]:
@@ -113,9 +123,15 @@ def top_k(values: npt.NDArray[np.generic], k: int) -> list[int]:
 
 
 @lru_cache(maxsize=16)
-def _scores_of_bytes(quantization: Quantization | None, dtype: str) -> list[float]:
+def _score_table(quantization: Quantization | None, dtype: str) -> npt.NDArray[np.float32]:
     """Work out the score of every value of an 8-bit output; negative ones count from the end, as an index does."""
-    return _shortest(dequantize(np.arange(256).astype(dtype), quantization))
+    return dequantize(np.arange(256).astype(dtype), quantization)
+
+
+@lru_cache(maxsize=16)
+def _scores_of_bytes(quantization: Quantization | None, dtype: str) -> list[float]:
+    """Give the scores of `_score_table` as the shortest numbers."""
+    return _shortest(_score_table(quantization, dtype))
 
 
 def _shortest(scores: npt.NDArray[np.float32]) -> list[float]:

@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias
 
 if TYPE_CHECKING:
     from mobiclass.classifier import ImageResult
+    from mobiclass.decisions import Decision
 
 Row: TypeAlias = dict[str, Any]
 """One result as a JSON object: what `result_row` makes."""
 
-FlatRow: TypeAlias = "tuple[str, int | None, int | None, str | None, float | None, str | None]"
+FlatRow: TypeAlias = "tuple[str | int | float | None, ...]"
 
 FLAT_FIELDS: Final = ("path", "rank", "index", "label", "score", "error")
 """The columns of tabular formats, one line per prediction."""
+
+DECISION_FIELDS: Final = ("decision", "decision_score", "decision_kind")
+"""The columns behind them where the run decides."""
 
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
@@ -32,6 +36,7 @@ def result_row(result: ImageResult, *, timing: bool = False) -> Row:
             {"index": prediction.index, "label": prediction.label, "score": prediction.score}
             for prediction in result.predictions
         ],
+        **({} if result.decision is None else {"decision": _decision_fields(result.decision)}),
         "model": printable_utf8(result.model.name),
         "device": result.device,
         "error": None,
@@ -48,6 +53,11 @@ def result_row(result: ImageResult, *, timing: bool = False) -> Row:
             "postprocess": result.timing.postprocess_ms,
         }
     return row
+
+
+def _decision_fields(decision: Decision) -> dict[str, Any]:
+    fields: dict[str, Any] = {"label": decision.label, "score": decision.score, "kind": decision.kind}
+    return fields if decision.index is None else fields | {"index": decision.index}
 
 
 def path_fields(path: str) -> dict[str, str]:
@@ -117,12 +127,13 @@ class JsonWriter:
 class CsvWriter:
     """One line per prediction; an image without any has one line with an empty rank (see `csv_table`)."""
 
-    def __init__(self, stream: TextIO, *, for_spreadsheets: bool = False) -> None:
+    def __init__(self, stream: TextIO, *, decides: bool = False, for_spreadsheets: bool = False) -> None:
         self._write_line = csv_table(stream, for_spreadsheets=for_spreadsheets)
-        self._write_line(FLAT_FIELDS)
+        self._decides = decides
+        self._write_line((*FLAT_FIELDS, *DECISION_FIELDS) if decides else FLAT_FIELDS)
 
     def write(self, row: Row) -> None:
-        for cells in flat_rows(row):
+        for cells in flat_rows(row, decides=self._decides):
             self._write_line(cells)
 
 
@@ -143,13 +154,18 @@ def _as_text(cell: object) -> object:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
 
 
-def flat_rows(row: Row) -> list[FlatRow]:
-    """Flatten `row` to one tuple of `FLAT_FIELDS` per prediction, or one without a rank if there is none."""
+def flat_rows(row: Row, *, decides: bool = False) -> list[FlatRow]:
+    """Flatten `row` to one tuple of `FLAT_FIELDS` per prediction, or one without a rank if there is none.
+
+    With `decides`, each ends in `DECISION_FIELDS`, which are empty for a row with an error.
+    """
     error = f"{row['error']['kind']}: {row['error']['message']}" if row["error"] else None
+    decision = row.get("decision") or {}
+    decided = tuple(decision.get(name) for name in ("label", "score", "kind")) if decides else ()
     if not row["predictions"]:
-        return [(row["path"], None, None, None, None, error)]
+        return [(row["path"], None, None, None, None, error, *decided)]
     return [
-        (row["path"], rank, prediction["index"], prediction["label"], prediction["score"], error)
+        (row["path"], rank, prediction["index"], prediction["label"], prediction["score"], error, *decided)
         for rank, prediction in enumerate(row["predictions"], start=1)
     ]
 

@@ -38,7 +38,7 @@ class BatchSummary:
         reused: those of them whose row is an earlier run's.
         failures: how many failed, by kind of error.
         fallback: how many ran on the CPU as the fallback for an accelerator.
-        labels: how often each label came first.
+        labels: how often each label came first, or was decided for.
         slowest: the file that took longest, and its seconds; ``None`` before the first.
         seconds: from the first file to the last.
         interrupted: whether it was stopped before the last file.
@@ -64,9 +64,8 @@ class BatchSummary:
         self.fallback += "fallback" in row
         if row["error"]:
             self.failures[row["error"]["kind"]] += 1
-        elif row["predictions"]:
-            first = row["predictions"][0]
-            self.labels[first["label"] or f"class {first['index']}"] += 1
+        elif answer := row.get("decision") or next(iter(row["predictions"]), None):
+            self.labels[answer["label"] or f"class {answer['index']}"] += 1
         if not reused and (self.slowest is None or seconds > self.slowest[1]):
             self.slowest = (row["path"], seconds)
 

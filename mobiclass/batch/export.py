@@ -12,13 +12,15 @@ from typing import Final
 
 from mobiclass._system import atomic_write
 from mobiclass.errors import SetupError
-from mobiclass.results import FLAT_FIELDS, CsvWriter, Row, flat_rows
+from mobiclass.results import DECISION_FIELDS, FLAT_FIELDS, CsvWriter, Row, flat_rows
 
 _LINES_A_ROW_GROUP: Final = 50_000  # some 10 MB on their way into the file, whatever --top-k is
 
 
-def exporter(suffix: str, *, csv_bom: bool = False) -> Callable[[Iterable[Row], Path], None]:
+def exporter(suffix: str, *, decides: bool = False, csv_bom: bool = False) -> Callable[[Iterable[Row], Path], None]:
     """Return the function that writes rows to a file with `suffix`, ``.csv`` (for spreadsheets too) or ``.parquet``.
+
+    With `decides`, the columns of decisions are there too.
 
     Raises:
         SetupError: Parquet is wanted, and pyarrow is not installed or not for this NumPy.
@@ -30,11 +32,11 @@ def exporter(suffix: str, *, csv_bom: bool = False) -> Callable[[Iterable[Row], 
             raise SetupError(
                 f"Parquet files need pyarrow ({error}): pip install 'mobiclass[parquet]', or write .csv or .jsonl"
             ) from error
-        return write_parquet
-    return partial(write_csv, for_spreadsheets=True) if csv_bom else write_csv
+        return partial(write_parquet, decides=decides)
+    return partial(write_csv, decides=decides, for_spreadsheets=csv_bom)
 
 
-def write_csv(rows: Iterable[Row], path: Path, *, for_spreadsheets: bool = False) -> None:
+def write_csv(rows: Iterable[Row], path: Path, *, decides: bool = False, for_spreadsheets: bool = False) -> None:
     """Write `rows` to the CSV file `path` (UTF-8); see `mobiclass.results.csv_table`.
 
     Raises:
@@ -43,14 +45,14 @@ def write_csv(rows: Iterable[Row], path: Path, *, for_spreadsheets: bool = False
     with atomic_write(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
         try:
-            writer = CsvWriter(text, for_spreadsheets=for_spreadsheets)
+            writer = CsvWriter(text, decides=decides, for_spreadsheets=for_spreadsheets)
             for row in rows:
                 writer.write(row)
         finally:
             text.detach()  # the file is closed by whom it belongs to
 
 
-def write_parquet(rows: Iterable[Row], path: Path) -> None:
+def write_parquet(rows: Iterable[Row], path: Path, *, decides: bool = False) -> None:
     """Write `rows` to the Parquet file `path`.
 
     Raises:
@@ -59,10 +61,14 @@ def write_parquet(rows: Iterable[Row], path: Path) -> None:
     import pyarrow
     import pyarrow.parquet
 
-    types = (pyarrow.string(), pyarrow.int32(), pyarrow.int32(), pyarrow.string(), pyarrow.float32(), pyarrow.string())
-    schema = pyarrow.schema(list(zip(FLAT_FIELDS, types, strict=True)))
-    lines = (line for row in rows for line in flat_rows(row))
+    text, score = pyarrow.string(), pyarrow.float32()
+    types = [text, pyarrow.int32(), pyarrow.int32(), text, score, text]
+    columns = list(zip(FLAT_FIELDS, types, strict=True))
+    if decides:
+        columns += zip(DECISION_FIELDS, (text, score, text), strict=True)
+    schema = pyarrow.schema(columns)
+    lines = (line for row in rows for line in flat_rows(row, decides=decides))
     with atomic_write(path) as file, pyarrow.parquet.ParquetWriter(file, schema) as writer:
         while group := list(islice(lines, _LINES_A_ROW_GROUP)):
-            columns = [list(column) for column in zip(*group, strict=True)]
-            writer.write_table(pyarrow.table(columns, schema=schema))
+            arrays = [list(column) for column in zip(*group, strict=True)]
+            writer.write_table(pyarrow.table(arrays, schema=schema))

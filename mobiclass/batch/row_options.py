@@ -49,6 +49,9 @@ class RowOptions:
         resolution: height and width for an input that leaves them open.
         output_tensor: which output holds the scores.
         output_kind: overrides what that output holds.
+        decide: whether rows have a decision.
+        thresholds: a digest of the scores from which on classes are answered; ``None`` for the model's rules.
+        only: a digest of the classes that may be answered; ``None`` for all.
     """
 
     top_k: int = 5
@@ -65,6 +68,9 @@ class RowOptions:
     resolution: tuple[int, int] | None = None
     output_tensor: str | None = None
     output_kind: OutputKind | None = None
+    decide: bool = False
+    thresholds: str | None = None
+    only: str | None = None
 
     @property
     def sha256(self) -> str:
@@ -146,7 +152,7 @@ class _Option(NamedTuple):
             return "on" if self.value else "off"
         if self.value is None:
             return "the default"
-        if self.name == "labels":
+        if self.name in ("labels", "thresholds", "only"):
             return "a file"
         if isinstance(self.value, tuple):
             return ",".join(f"{channel:.12g}" for channel in self.value)

@@ -23,6 +23,7 @@ from mobiclass.cli.options import (
     all_files_option,
     check_csv_bom,
     csv_bom_option,
+    decision_options,
     earlier_run_options,
     exclude_option,
     format_option,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     "Output", "--report", metavar="FILE.html", type=click.Path(path_type=Path, dir_okay=False),
     help="Also write an HTML report; needs -o.",
 )  # fmt: skip
+@decision_options
 @model_options
 @prediction_options
 @format_option
@@ -112,7 +114,9 @@ def batch(
             file = outputs.enter_context(FileOutput(output, shape, resume=resume, overwrite=overwrite, csv_bom=csv_bom))
             run = Batch(classifier, jobs=jobs, options=shape, journal=file.journal)
         else:
-            write = outputs.enter_context(rows_to_stdout(output_format, several=True, csv_bom=csv_bom))
+            write = outputs.enter_context(
+                rows_to_stdout(output_format, several=True, decides=shape.decide, csv_bom=csv_bom)
+            )
             run = Batch(classifier, jobs=jobs, options=shape, receive=write)
         summary, interrupted_by = run_until_signal(
             run, finder.find(sources, stdin_bytes()), resumable=output is not None, quiet=quiet

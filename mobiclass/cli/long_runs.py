@@ -66,15 +66,23 @@ def for_throughput(options: ModelOptions, jobs: int | None) -> tuple[ModelOption
 
 def row_options(classifier: Classifier, model: ModelOptions, **prediction: Any) -> RowOptions:
     """Gather the options that shape rows: those of `model`, which `classifier` was loaded with, and of `prediction`."""
-    import json
-    from hashlib import sha256
-
     from mobiclass.batch import RowOptions
 
     given = model._asdict() | prediction
     if model.labels is not None:  # as they were read: the file may be a pipe
-        given["labels"] = sha256(json.dumps(classifier.model.labels).encode("ascii")).hexdigest()
+        given["labels"] = _digest(classifier.model.labels)
+    choice = classifier.choice
+    given["decide"] = choice.decider is not None
+    given["thresholds"] = choice.label_scores and _digest(sorted(choice.label_scores.items()))
+    given["only"] = choice.allowed and _digest(choice.allowed)
     return RowOptions(**{field.name: given[field.name] for field in fields(RowOptions)})
+
+
+def _digest(value: Any) -> str:
+    import json
+    from hashlib import sha256
+
+    return sha256(json.dumps(value).encode("ascii")).hexdigest()
 
 
 def run_until_signal(

@@ -8,8 +8,8 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar, get_args
 import click
 
 Group: TypeAlias = Literal[
-    "Sources", "Model", "Comparison", "Execution", "Input preprocessing", "Predictions", "Measurement", "Output",
-    "General",
+    "Sources", "Model", "Comparison", "Execution", "Input preprocessing", "Predictions", "Decisions", "Measurement",
+    "Output", "General",
 ]  # fmt: skip
 """The headings, in the order in which ``--help`` shows them; click's own options, such as ``--help``, are General."""
 

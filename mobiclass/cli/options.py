@@ -42,6 +42,14 @@ _DEFAULTS: Final = RunOptions()
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+class Decisions(NamedTuple):
+    """Whether a model's scores become an answer, and how; see `mobiclass.classifier.Classifier.load`."""
+
+    decide: bool | None = None
+    thresholds: str | None = None
+    only: str | None = None
+
+
 class ModelOptions(NamedTuple):
     """Which model, and how to run it."""
 
@@ -57,6 +65,7 @@ class ModelOptions(NamedTuple):
     resolution: tuple[int, int] | None
     output_tensor: str | None
     output_kind: OutputKind | None
+    decisions: Decisions = Decisions(decide=False)
 
     def of_another_model(self, model: str, labels: str | None) -> ModelOptions:
         """Run `model` likewise; what was said of the first one's input and output does not hold for it."""
@@ -76,6 +85,7 @@ class ModelOptions(NamedTuple):
             labels=self.labels,
             **self.description,
             **self.run._asdict(),
+            **self.decisions._asdict(),
             notify=None if quiet else echo_notice,
         )
         click.get_current_context().call_on_close(classifier.close)
@@ -254,6 +264,22 @@ _EARLIER_RUN_OPTIONS = (
     option("Output", "--overwrite", is_flag=True, help="Replace the output of an earlier run."),
 )  # fmt: skip
 
+_DECISION_OPTIONS = (
+    option(
+        "Decisions", "--decide/--no-decide", default=None,
+        help="Decide for a class where it is sure, else for a group, else for unknown.  [default: where the model has "
+        "rules for that, or ImageNet's labels]",
+    ),
+    option(
+        "Decisions", "--thresholds", metavar="FILE", type=ANY_PATH,
+        help="Least score of a class to be decided for: label,score per line.",
+    ),
+    option(
+        "Decisions", "--only", metavar="FILE", type=ANY_PATH,
+        help="List of the only classes to predict: labels, WordNet ids or groups.",
+    ),
+)  # fmt: skip
+
 format_option = option(
     "Output", "--format", "output_format", type=click.Choice(("table", "json", "jsonl", "csv")),
     help="Output format on stdout.  [default: table on a terminal, else jsonl]",
@@ -277,10 +303,24 @@ def model_options(command: Command) -> Command:
     @functools.wraps(command)
     def with_options(**arguments: Any) -> Any:
         arguments["run"] = _take_run_options(arguments)
-        fields = {name: arguments.pop(name) for name in ModelOptions._fields}
+        fields = {name: arguments.pop(name) for name in ModelOptions._fields if name in arguments}
         return command(options=ModelOptions(**fields), **arguments)
 
     return _with(_MODEL_OPTIONS, with_options)  # type: ignore[return-value]
+
+
+def decision_options(command: Command) -> Command:
+    """Give `command` the options that say how scores become an answer; they are part of its `ModelOptions`.
+
+    It stands before `model_options`.
+    """
+
+    @functools.wraps(command)
+    def with_decisions(**arguments: Any) -> Any:
+        fields = {name: arguments.pop(name) for name in Decisions._fields}
+        return command(decisions=Decisions(**fields), **arguments)
+
+    return _with(_DECISION_OPTIONS, with_decisions)  # type: ignore[return-value]
 
 
 def description_options(command: Command) -> Command:

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def rows_to_stdout(output_format: str | None, *, several: bool, csv_bom: bool) -> Iterator[Callable[[Row], None]]:
-    """Give a function that writes a row to stdout at once, in `output_format`.
+def rows_to_stdout(
+    output_format: str | None, *, several: bool, decides: bool, csv_bom: bool
+) -> Iterator[Callable[[Row], None]]:
+    """Give a function that writes a row to stdout at once, in `output_format`; with `decides`, rows have decisions.
 
     The default is a table on a terminal and JSON lines elsewhere.
     """
@@ -31,7 +33,7 @@ def rows_to_stdout(output_format: str | None, *, several: bool, csv_bom: bool) -
     if array:
         write = array.write
     elif output_format == "csv":
-        write = CsvWriter(stream, for_spreadsheets=csv_bom).write
+        write = CsvWriter(stream, decides=decides, for_spreadsheets=csv_bom).write
     elif output_format == "table" or (output_format is None and stream.isatty()):
         write = TableWriter(stream, with_paths=several).write
     else:

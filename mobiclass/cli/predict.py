@@ -14,6 +14,7 @@ from mobiclass.cli.options import (
     ModelOptions,
     check_csv_bom,
     csv_bom_option,
+    decision_options,
     format_option,
     model_options,
     prediction_options,
@@ -32,6 +33,7 @@ _MAX_STDIN_BYTES: Final = 512 << 20  # no photo is larger; an endless stream mus
 
 @click.command(cls=GroupedCommand)
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(readable=False))
+@decision_options
 @model_options
 @prediction_options
 @format_option
@@ -87,7 +89,9 @@ def predict(
         threshold=threshold,
         allow_truncated=allow_truncated,
     )
-    with rows_to_stdout(output_format, several=len(images) > 1, csv_bom=csv_bom) as write:
+    with rows_to_stdout(
+        output_format, several=len(images) > 1, decides=classifier.choice.decider is not None, csv_bom=csv_bom
+    ) as write:
         for result in results:
             write(result_row(result, timing=timing))
             if result.error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mobiclass._system import open_door
 
 if TYPE_CHECKING:
-    from mobiclass.labels.imagenet import ImagenetClass, read_classes
+    from mobiclass.labels.imagenet import ImagenetClass, first_imagenet_index, read_classes
     from mobiclass.labels.lists import LabelList, Labels, background_index
     from mobiclass.labels.matching import ClassNames, Match, MatchedBy, Miss
     from mobiclass.labels.parsing import labels_of_value, parse_labels, read_labels
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 open_door(
     __name__,
     {
-        "imagenet": ("ImagenetClass", "read_classes"),
+        "imagenet": ("ImagenetClass", "first_imagenet_index", "read_classes"),
         "lists": ("LabelList", "Labels", "background_index"),
         "matching": ("ClassNames", "Match", "MatchedBy", "Miss"),
         "parsing": ("labels_of_value", "parse_labels", "read_labels"),

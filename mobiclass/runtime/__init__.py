@@ -9,6 +9,7 @@ from mobiclass._system import open_door
 if TYPE_CHECKING:
     from mobiclass.runtime.backends import RUNTIMES, Runtime, choose_runtime, import_runtime, load_interpreter
     from mobiclass.runtime.edgetpu.devices import INSTALL, LIBRARIES, EdgeTpuDevice, advise, find_devices
+    from mobiclass.runtime.extra_output import ExtraKind
     from mobiclass.runtime.session import Fallback, Session, open_session
     from mobiclass.runtime.trial import require_loadable
 
@@ -17,6 +18,7 @@ open_door(
     {
         "backends": ("RUNTIMES", "Runtime", "choose_runtime", "import_runtime", "load_interpreter"),
         "edgetpu.devices": ("INSTALL", "LIBRARIES", "EdgeTpuDevice", "advise", "find_devices"),
+        "extra_output": ("ExtraKind",),
         "session": ("Fallback", "Session", "open_session"),
         "trial": ("require_loadable",),
     },

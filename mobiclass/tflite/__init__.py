@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Graph,
         open_model,
         read_graph,
+        read_zip_members,
     )
     from mobiclass.tflite.head import Head, find_head, head_weights
     from mobiclass.tflite.info import read_model
@@ -40,6 +41,7 @@ open_door(
             "Graph",
             "open_model",
             "read_graph",
+            "read_zip_members",
         ),
         "head": ("Head", "find_head", "head_weights"),
         "info": ("read_model",),

@@ -5,7 +5,7 @@ Here the sources are read and checked; which of them wins is decided in `mobicla
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, get_args
 
 from mobiclass.choices import Channels, Interpolation, Layout, OutputKind, Resize
@@ -56,6 +56,8 @@ class Facts(NamedTuple):
         description: what the model is, in a sentence.
         author: who made it.
         license: the licence of its weights.
+        rules: the object under ``rules``: when a class, a group or ``unknown`` is answered.
+        taught: the object under ``taught``: what `mobiclass teach` has measured.
     """
 
     source: str
@@ -73,6 +75,8 @@ class Facts(NamedTuple):
     description: str | None = None
     author: str | None = None
     license: str | None = None
+    rules: Mapping[str, Any] | None = None
+    taught: Mapping[str, Any] | None = None
 
 
 # The default normalization is that of the MobileNet family; it serves float inputs that nothing describes.
@@ -220,7 +224,16 @@ def parse_config(content: bytes, source: str, file: str) -> Facts:
     }
     if config.get("labels") is not None:
         said["labels"] = labels_of_value(config["labels"], f"{file}: 'labels'")
+    for name in ("rules", "taught"):
+        if config.get(name) is not None:
+            said[name] = _object(config[name], f"{file}: {name!r}")
     return Facts(source=source, **said)
+
+
+def _object(value: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ModelError(f"{where} must be an object, not {value!r}")
+    return value
 
 
 def per_channel(values: float | Sequence[float], where: str, *, positive: bool = False) -> PerChannel:

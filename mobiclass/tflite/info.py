@@ -60,7 +60,7 @@ def read_model(path: Path, overrides: Facts | None = None) -> ModelInfo:
     labels, labels_source, nearby = _fitted_labels(layers, scores.per_image, path)
     kind, kind_source = _output_kind(layers, scores)
     _check_classes(scores, kind, labels, graph.custom_ops, path)
-    texts = {name: strongest(layers, name) for name in ("description", "author", "license")}
+    texts = {name: strongest(layers, name) for name in ("description", "author", "license", "rules", "taught")}
     return ModelInfo(
         path=path,
         content=content,

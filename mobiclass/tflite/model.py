@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mobiclass.choices import Channels, Interpolation, Layout, OutputKind, Resize
 from mobiclass.errors import ModelError
@@ -86,6 +86,9 @@ class ModelInfo(ModelFile):
         notes: what a person should know of files that were not used.
         wnids: the WordNet id of each output, where its labels have them.
         nearby_labels: the label file beside it, where that is its labels' source or may be.
+        rules: when a class, a group or ``unknown`` is answered, as `mobiclass.decisions.parse_rules` reads it; ``None``
+            where it says nothing.
+        taught: what `mobiclass teach` has measured; ``None`` where it was not taught.
     """
 
     input: TensorSpec
@@ -107,6 +110,8 @@ class ModelInfo(ModelFile):
     notes: tuple[str, ...] = ()
     wnids: tuple[str | None, ...] | None = field(default=None, repr=False)
     nearby_labels: NearbyLabels | None = None
+    rules: Mapping[str, Any] | None = field(default=None, repr=False)
+    taught: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
     def height(self) -> int:

@@ -34,6 +34,7 @@ from mobiclass.cli.options import (
     allow_truncated_option,
     check_csv_bom,
     csv_bom_option,
+    decision_options,
     earlier_run_options,
     exclude_option,
     jobs_option,
@@ -93,6 +94,7 @@ _FILE: Final = click.Path(path_type=Path, dir_okay=False, readable=False)
 @jobs_option
 @all_files_option
 @exclude_option
+@decision_options
 @model_options
 @allow_truncated_option
 @option(

@@ -29,6 +29,8 @@ class TableWriter:
             lines.append(f"not classified: {safe_text(row['error']['message'])}")
         elif not row["predictions"]:
             lines.append("no prediction reaches the threshold")
+        if decision := row.get("decision"):
+            lines.append(_decision_line(decision))
         lines += self._prediction_lines(row["predictions"])
         if timing := row.get("timing_ms"):
             lines.append(", ".join(f"{step} {milliseconds:.1f} ms" for step, milliseconds in timing.items()))
@@ -48,6 +50,13 @@ class TableWriter:
             f"{fit_text(name, width)}  {_percent(prediction['score'])}  {_bar(prediction['score'])}".rstrip()
             for name, prediction in zip(names, predictions, strict=True)
         ]
+
+
+def _decision_line(decision: dict[str, Any]) -> str:
+    if decision["kind"] == "unknown":
+        return "→ unknown"
+    group = ", a group" if decision["kind"] == "group" else ""
+    return f"→ {safe_text(decision['label'])} ({_percent(decision['score']).strip()}{group})"
 
 
 def _percent(score: float) -> str:

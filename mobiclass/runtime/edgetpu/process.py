@@ -65,7 +65,8 @@ class EdgeTpuProcess:
     ) -> None:
         """Start the child with the first of `libraries` that is installed, and wait until it has run `model` once.
 
-        `extra` is what the model is to give besides its scores. The timeout of `run` applies to each stage on the device, and to each invoke.
+        `extra` is what the model is to give besides its scores. The timeout of `run` applies to each stage on the
+        device, and to each invoke.
 
         Raises:
             ChildFailure: it did not get that far.

@@ -1,0 +1,130 @@
+"""Whether and how a model's scores become an answer: what the model says of it, and what a person asks for."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from mobiclass.errors import ModelError
+from mobiclass.tflite import ModelInfo, read_zip_members
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from mobiclass.decisions.decider import Decider
+    from mobiclass.decisions.rules import Rules
+
+_IMAGENET_CLASSES: Final = 1000
+_MAX_MEANS: Final = 1 << 26  # values
+
+
+class DecisionOptions(NamedTuple):
+    """What a person asks for.
+
+    Attributes:
+        decide: whether to decide; by default where the model has rules or ImageNet's labels, or `thresholds` are given.
+        thresholds: a table ``label,score``: from which score on a class is answered.
+        only: a list of the labels, WordNet ids or groups that may be answered.
+    """
+
+    decide: bool | None = None
+    thresholds: Path | None = None
+    only: Path | None = None
+
+
+class Choice(NamedTuple):
+    """What comes of the options for one model.
+
+    Attributes:
+        decider: answers; ``None`` where nothing is decided.
+        allowed: the only classes that predictions may have, ascending; ``None`` for all.
+        label_scores: the score from which on a class is answered, by index, where a person has said so.
+    """
+
+    decider: Decider | None = None
+    allowed: tuple[int, ...] | None = None
+    label_scores: Mapping[int, float] | None = None
+
+
+def decider_for(model: ModelInfo, options: DecisionOptions) -> Choice:
+    """Prepare the decisions about what `model` says.
+
+    Raises:
+        LabelsError: a table or a list cannot be read, or names what the model does not have.
+        ModelError: the rules of the model are impossible.
+    """
+    wanted = _wanted(model, options)
+    if not wanted and options.only is None:
+        return Choice()
+    from mobiclass.decisions.allow_list import read_allow_list
+    from mobiclass.decisions.taxonomy import model_taxonomy
+    from mobiclass.labels import ClassNames
+
+    names = ClassNames(model.labels, model.classes, model.wnids) if options.only or options.thresholds else None
+    allowed = None
+    if options.only is not None and names is not None:
+        allowed = read_allow_list(options.only, names, model_taxonomy(model))
+    if not wanted:
+        return Choice(allowed=allowed)
+    from mobiclass.decisions.decider import Decider
+    from mobiclass.decisions.label_scores import read_label_scores
+    from mobiclass.decisions.rules import DEFAULT_RULES, parse_rules
+
+    label_scores = read_label_scores(options.thresholds, names) if options.thresholds and names else None
+    rules = DEFAULT_RULES if model.rules is None else parse_rules(model.rules, str(model.path))
+    decider = Decider(
+        rules,
+        model.labels,
+        model.classes,
+        find_taxonomy=partial(model_taxonomy, model),
+        label_scores=label_scores,
+        allowed=allowed,
+        means=_class_means(model, rules),
+        scores_add_up=model.output_kind in ("probabilities", "logits", None),
+    )
+    return Choice(decider, allowed, label_scores)
+
+
+def _wanted(model: ModelInfo, options: DecisionOptions) -> bool:
+    if options.decide is not None:
+        return options.decide
+    return model.rules is not None or options.thresholds is not None or _has_imagenet_labels(model)
+
+
+def _has_imagenet_labels(model: ModelInfo) -> bool:
+    if model.labels is None or len(model.labels) not in (_IMAGENET_CLASSES, _IMAGENET_CLASSES + 1):
+        return False
+    from mobiclass.labels import first_imagenet_index
+
+    return first_imagenet_index(model.labels) is not None
+
+
+def _class_means(model: ModelInfo, rules: Rules) -> npt.NDArray[np.float32] | None:
+    """Read the means that the rule of unknown photos compares with."""
+    if rules.unknown is None:
+        return None
+    import numpy as np
+
+    file, name = str(model.path), rules.unknown.means
+    content = read_zip_members(model.content, file, {name}).get(name)
+    if content is None:
+        raise ModelError(f"{file}: its rules name {name!r}, which is not in the zip appended to it")
+    try:
+        means = np.load(io.BytesIO(content), allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise ModelError(f"{file}: {name!r} in the appended zip is no array ({error})") from error
+    if (
+        not isinstance(means, np.ndarray)
+        or means.dtype != np.float32
+        or means.ndim != 2
+        or len(means) != model.classes
+        or not np.isfinite(means).all()
+    ):
+        raise ModelError(
+            f"{file}: {name!r} in the appended zip must be float32, a row for each of {model.classes} classes"
+        )
+    return means

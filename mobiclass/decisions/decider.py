@@ -1,0 +1,150 @@
+"""`Decider`: scores of all classes to one answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from mobiclass.decisions.decision import UNKNOWN, Decision
+from mobiclass.decisions.rules import Rules
+from mobiclass.decisions.taxonomy import Taxonomy
+
+
+class Decider:
+    """Answers with a class, a group or ``unknown``, by the rules of one model."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        labels: Sequence[str] | None,
+        classes: int,
+        *,
+        find_taxonomy: Callable[[], Taxonomy | None] = lambda: None,
+        label_scores: Mapping[int, float] | None = None,
+        allowed: Sequence[int] | None = None,
+        means: npt.NDArray[np.float32] | None = None,
+        scores_add_up: bool = True,
+    ) -> None:
+        """Prepare to decide.
+
+        Args:
+            rules: see `Rules`.
+            labels: one a class; ``None`` where the model has none.
+            classes: the number of classes, C.
+            find_taxonomy: gives the groups; asked when a class is not sure for the first time.
+            label_scores: the score from which on a class is answered, by index, stronger than the rules.
+            allowed: the only classes that may be answered, by index; ``None`` for all.
+            means: the means of the classes' features, float32 (C, D), rows of length 1, for the rule of unknown photos.
+            scores_add_up: whether scores are of classes of which a photo shows one; else a group has the score of the
+                best of its classes.
+        """
+        self._rules = rules
+        self._labels = labels
+        self._classes = classes
+        self._find_taxonomy = find_taxonomy
+        self._allowed = None if allowed is None else np.zeros(classes, bool)
+        if self._allowed is not None:
+            self._allowed[list(allowed or ())] = True
+        by_label = rules.labels
+        self._own_scores = {index: by_label[label] for index, label in enumerate(labels or ()) if label in by_label}
+        self._own_scores |= label_scores or {}
+        self._means = means if rules.unknown else None
+        self._scores_add_up = scores_add_up
+
+    @property
+    def needs_features(self) -> bool:
+        """Whether `decide` needs a photo's features besides its scores."""
+        return self._means is not None
+
+    @property
+    def allowed(self) -> npt.NDArray[np.bool_] | None:
+        """Which classes may be answered, bool (C,); ``None`` for all."""
+        return self._allowed
+
+    def decide_by_best(self, index: int, score: float) -> Decision | None:
+        """Decide by the best class alone, if that is enough: it is sure, and no features are needed."""
+        if self.needs_features or self._allowed is not None or score < self._score_of(index):
+            return None
+        return Decision(self._label(index), score, "class", index)
+
+    def decide(self, scores: npt.NDArray[np.float32], features: npt.NDArray[np.float32] | None = None) -> Decision:
+        """Decide.
+
+        Args:
+            scores: of all classes, float32 (C,), 0 to 1.
+            features: the photo's, float32 (D,); wanted where `needs_features`.
+        """
+        scores = scores if self._allowed is None else np.where(self._allowed, scores, np.float32(0))
+        best = int(scores.argmax())
+        best_score = _shortest(scores[best])
+        if self._allowed is not None and not self._allowed[best]:
+            return Decision(UNKNOWN, best_score, "unknown")
+        if self._is_foreign(features):
+            return Decision(UNKNOWN, best_score, "unknown")
+        if best_score >= self._score_of(best):
+            return Decision(self._label(best), best_score, "class", best)
+        return self._group(scores) or Decision(UNKNOWN, best_score, "unknown")
+
+    def _is_foreign(self, features: npt.NDArray[np.float32] | None) -> bool:
+        if self._means is None or self._rules.unknown is None or features is None:
+            return False
+        length = float(np.linalg.norm(features))
+        return length == 0 or float((self._means @ features).max()) < self._rules.unknown.threshold * length
+
+    def _group(self, scores: npt.NDArray[np.float32]) -> Decision | None:
+        """Find the smallest group that is sure; of several of one size the one with the highest score."""
+        if not self._members:
+            return None
+        members, starts = self._members
+        combine = np.add if self._scores_add_up else np.maximum
+        # In float64, as many small scores add up.
+        of_groups = np.minimum(combine.reduceat(scores[members].astype(np.float64), starts), 1.0)
+        sure = np.flatnonzero(of_groups >= self._rules.group_score)
+        if not len(sure):
+            return None
+        sizes = self._sizes[sure]
+        smallest = sure[sizes == sizes[0]]  # they are in the order of their sizes
+        place = int(smallest[of_groups[smallest].argmax()])
+        return Decision(self._names[place], _shortest(np.float32(of_groups[place])), "group")
+
+    @cached_property
+    def _groups(self) -> list[tuple[str, list[int]]]:
+        """The groups that may be answered, the smallest first, of the classes that are allowed."""
+        taxonomy = self._find_taxonomy()
+        groups = []
+        for group in taxonomy.groups if taxonomy else ():
+            if len(group.classes) <= self._rules.largest_group:
+                members = [index for index in group.classes if self._allowed is None or self._allowed[index]]
+                if members and members[-1] < self._classes:
+                    groups.append((group.name, members))
+        return sorted(groups, key=lambda group: len(group[1]))
+
+    @cached_property
+    def _members(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]] | None:
+        """The classes of all groups in a row, and where each group begins."""
+        if not self._groups:
+            return None
+        starts = np.cumsum([0, *(len(members) for _, members in self._groups)])[:-1]
+        return np.concatenate([members for _, members in self._groups]).astype(np.intp), starts.astype(np.intp)
+
+    @cached_property
+    def _sizes(self) -> npt.NDArray[np.intp]:
+        return np.array([len(members) for _, members in self._groups], np.intp)
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return [name for name, _ in self._groups]
+
+    def _score_of(self, index: int) -> float:
+        return self._own_scores.get(index, self._rules.class_score)
+
+    def _label(self, index: int) -> str:
+        return self._labels[index] if self._labels else f"class {index}"
+
+
+def _shortest(score: np.float32) -> float:
+    """Give the shortest number that is the float32 `score`, as predictions have it."""
+    return float(str(np.float32(score)))

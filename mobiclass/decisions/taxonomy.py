@@ -1,0 +1,189 @@
+"""Groups of classes: ImageNet's, from WordNet, and those of a table ``label,parent`` beside or in a model."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from mobiclass._system import read_text_file
+from mobiclass.errors import LabelsError
+from mobiclass.hub import data_folder
+from mobiclass.labels import first_imagenet_index
+from mobiclass.tflite import ModelInfo, read_zip_members
+
+MEMBER_NAME: Final = "taxonomy.csv"
+"""The table in a model's zip; beside ``X.tflite`` it is ``X.taxonomy.csv``, which is stronger."""
+
+_IMAGENET_FILE: Final = "imagenet_taxonomy.tsv"
+_MAX_BYTES: Final = 16 << 20
+_HEADER: Final = ("label", "parent")
+
+
+class Group(NamedTuple):
+    """Some classes that have a name together.
+
+    Attributes:
+        name: such as ``domestic cat``.
+        classes: their output indices, ascending; at least two.
+        wnid: its WordNet id; ``None`` for a group of somebody's own.
+    """
+
+    name: str
+    classes: tuple[int, ...]
+    wnid: str | None = None
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """The groups of a model's classes.
+
+    Attributes:
+        groups: the smallest first.
+    """
+
+    groups: tuple[Group, ...]
+
+    @cached_property
+    def by_name(self) -> dict[str, Group]:
+        """The groups by name and by WordNet id, in lower case."""
+        named = {group.name.casefold(): group for group in self.groups}
+        return named | {group.wnid: group for group in self.groups if group.wnid}
+
+
+def model_taxonomy(model: ModelInfo) -> Taxonomy | None:
+    """Find the groups of a model's classes: in ``X.taxonomy.csv`` beside it, in its own file, or those of ImageNet.
+
+    Raises:
+        LabelsError: a table is spoilt, or names no class of the model.
+        ModelError: the zip appended to the model is damaged.
+    """
+    if model.labels is None:
+        return None
+    beside = model.path.with_name(f"{model.name}.taxonomy.csv")
+    if beside.is_file():
+        return read_taxonomy(_text_of(beside), model.labels, str(beside))
+    file = str(model.path)
+    if embedded := read_zip_members(model.content, file, {MEMBER_NAME}).get(MEMBER_NAME):
+        return read_taxonomy(embedded.decode("utf-8", "replace"), model.labels, f"{file} ({MEMBER_NAME})")
+    first = first_imagenet_index(model.labels)
+    return None if first is None else imagenet_taxonomy(first)
+
+
+def imagenet_taxonomy(first: int = 0, file: Path | None = None) -> Taxonomy:
+    """Read the groups of ImageNet's classes; the first of these is the output `first` of the model.
+
+    A line is a WordNet id, a name, and the classes as ranges: ``n02121808<TAB>domestic cat<TAB>281-285``.
+
+    Raises:
+        LabelsError: the file is missing or spoilt.
+    """
+    file = file or data_folder() / _IMAGENET_FILE
+    groups = []
+    for number, line in enumerate(_text_of(file).splitlines(), 1):
+        try:
+            wnid, name, ranges = line.split("\t")
+            classes: list[int] = []
+            for each in ranges.split(","):
+                start, _, end = each.partition("-")
+                classes += range(first + int(start), first + int(end or start) + 1)
+        except ValueError as error:
+            raise LabelsError(f"{file}:{number}: expected a WordNet id, a name and ranges of classes") from error
+        groups.append(Group(name, tuple(classes), wnid))
+    return Taxonomy(tuple(groups))
+
+
+def read_taxonomy(text: str, labels: Sequence[str], file: str) -> Taxonomy:
+    """Read a table ``label,parent``: a line for each label, and for each group that belongs to a larger one.
+
+    A label may stand in several lines, for several groups. A group of one class has no use and is left out.
+
+    Args:
+        text: the table; a header ``label,parent`` may come first.
+        labels: those of the model.
+        file: names the table in messages.
+
+    Raises:
+        LabelsError: a line is not a label and a parent, a group contains itself or has the name of a label, or none of
+            the labels is the model's.
+    """
+    children: dict[str, dict[str, int]] = defaultdict(dict)
+    for number, label, parent in _lines(text, file):
+        if parent in labels:
+            raise LabelsError(f"{file}:{number}: {parent!r} is a label of the model and cannot be a group")
+        children[parent].setdefault(label, number)
+    places: dict[str, list[int]] = defaultdict(list)
+    for index, label in enumerate(labels):
+        places[label].append(index)
+    if children and not any(label in places for members in children.values() for label in members):
+        example = next(iter(next(iter(children.values()))))
+        raise LabelsError(f"{file}: none of its labels is one of the model's, {example!r} for one")
+    for members in children.values():
+        for label, number in members.items():
+            if label not in places and label not in children:
+                raise LabelsError(
+                    f"{file}:{number}: {label!r} is neither a label of the model nor a group of the table"
+                )
+    found: dict[str, frozenset[int]] = {}
+    for name in children:
+        _classes_of(name, children, places, found, file)
+    groups = [Group(name, tuple(sorted(found[name]))) for name in children if len(found[name]) > 1]
+    return Taxonomy(tuple(sorted(groups, key=lambda group: (len(group.classes), group.name))))
+
+
+def _classes_of(
+    top: str,
+    children: dict[str, dict[str, int]],
+    places: dict[str, list[int]],
+    found: dict[str, frozenset[int]],
+    file: str,
+) -> None:
+    """Work out the classes of `top` and of all groups in it, without recursion: a hostile table may be very deep."""
+    waiting, open_groups = [top], set()
+    while waiting:
+        name = waiting[-1]
+        if name in found:
+            waiting.pop()
+            continue
+        inner = [label for label in children[name] if label in children]
+        if name not in open_groups:
+            open_groups.add(name)
+            if ahead := [label for label in inner if label not in found]:
+                if again := next((label for label in ahead if label in open_groups), None):
+                    raise LabelsError(f"{file}:{children[name][again]}: the group {again!r} contains itself")
+                waiting += ahead
+                continue
+        if again := next((label for label in inner if label not in found), None):
+            raise LabelsError(f"{file}:{children[name][again]}: the group {again!r} contains itself")
+        own = frozenset(index for label in children[name] for index in places.get(label, ()))
+        found[name] = own.union(*(found[label] for label in inner))
+
+
+def _lines(text: str, file: str) -> list[tuple[int, str, str]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
+    lines = []
+    try:
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if not any(cells) or (not lines and tuple(cell.lower() for cell in cells) == _HEADER):
+                continue
+            if len(cells) != 2 or not all(cells):
+                raise LabelsError(f"{file}:{reader.line_num}: expected label,parent")
+            if cells[0] == cells[1]:
+                raise LabelsError(f"{file}:{reader.line_num}: the group {cells[0]!r} contains itself")
+            lines.append((reader.line_num, cells[0], cells[1]))
+    except csv.Error as error:
+        raise LabelsError(f"{file}:{reader.line_num}: {error}") from error
+    return lines
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return read_text_file(file, _MAX_BYTES)
+    except ValueError as error:
+        raise LabelsError(f"{file}: the groups {error}") from error
