@@ -31,6 +31,7 @@ _COMMANDS: Final = {
     "evaluate": "Measure the accuracy of a model on labelled photos.",
     "models": "List, fetch and inspect models.",
     "predict": "Classify one or a few images.",
+    "results": "Sort, tag, export and review photos by their result rows.",
 }
 """The commands, each the object of its name in the module of its name, with what ``--help`` says of them."""
 

@@ -1,1 +1,19 @@
 """What people do with rows afterwards: sort, tag, export, review."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mobiclass._system import open_door
+
+if TYPE_CHECKING:
+    from mobiclass.library.review import Selection, select_for_review
+    from mobiclass.library.rows import read_rows
+
+open_door(
+    __name__,
+    {
+        "review": ("Selection", "select_for_review"),
+        "rows": ("read_rows",),
+    },
+)

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import count, zip_longest
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from mobiclass.errors import ImageError
 from mobiclass.images import LOOKS_ALIKE_BITS, difference_hash
+from mobiclass.library.answers import answer, photo_path
 from mobiclass.results import Row, path_bytes
 
 _KEPT_A_PHOTO: Final = 4  # candidates for each photo that is wanted: some will look alike, or be gone
@@ -96,7 +97,7 @@ class _Answers:
         for row in rows:
             if row["error"] or not row["predictions"]:
                 continue
-            name, score = _answer(row)
+            name, score, _ = answer(row)
             self.labels.add(name)
             self._answers[_digest(row)] = (name, score)
 
@@ -118,11 +119,11 @@ class _Pools:
         self._of_label: dict[str, tuple[int, list[Row]]] = {}
 
     def add(self, row: Row, other: tuple[str, float] | None) -> None:
-        name, score = _answer(row)
+        name, score, kind = answer(row)
         if other and other[0] != name:
             reason = f"two answers: {name} ({score:.0%}), and {other[0]} ({other[1]:.0%}) in the other run"
             self._keep(self._differing, min(score, other[1]), row, reason)
-        elif (row.get("decision") or {}).get("kind") == "unknown":
+        elif kind == "unknown":
             self._keep(self._unknown, score, row, "unknown")
         else:
             scores = [prediction["score"] for prediction in row["predictions"]]
@@ -151,7 +152,7 @@ class _Pools:
             for pool in (self._differing, self._unknown, self._unsure)
         ]
         rounds = zip_longest(*(kept for _, (_, kept) in sorted(self._of_label.items())))
-        sample = ((row, f"a sample of {_answer(row)[0]}") for each in rounds for row in each if row is not None)
+        sample = ((row, f"a sample of {answer(row).label}") for each in rounds for row in each if row is not None)
         for turn in zip_longest(*pools, sample):
             yield from (entry for entry in turn if entry is not None)
 
@@ -178,8 +179,8 @@ def _take(candidates: Iterator[tuple[Row, str]], selection: Selection, limit: in
         except ImageError:
             selection.gone += 1
             continue
-        answer = _answer(row)[0]
-        twin = next((each for bits, name, each in hashes if name == answer and _alike(bits, looks)), None)
+        label = answer(row).label
+        twin = next((each for bits, name, each in hashes if name == label and _alike(bits, looks)), None)
         if twin:
             selection.alike += 1
             twin["review"]["alike"] = twin["review"].get("alike", 0) + 1
@@ -187,14 +188,8 @@ def _take(candidates: Iterator[tuple[Row, str]], selection: Selection, limit: in
             continue
         shown = {**row, "path": os.fspath(path), "review": {"photo": _table_name(row, path, root), "reason": reason}}
         shown.pop("path_base64", None)
-        hashes.append((looks, answer, shown))
+        hashes.append((looks, label, shown))
         selection.rows.append(shown)
-
-
-def photo_path(row: Row, root: Path | None) -> Path:
-    """Give the path of the photo of `row`: the saved image of a camera's, else the row's own."""
-    name = row["image"] if row.get("image") else os.fsdecode(path_bytes(row))
-    return (root or Path()) / name
 
 
 def _table_name(row: Row, path: Path, root: Path | None) -> str:
@@ -202,13 +197,6 @@ def _table_name(row: Row, path: Path, root: Path | None) -> str:
     if root is None:
         return str(path.absolute())
     return os.path.relpath(path, root)
-
-
-def _answer(row: Row) -> tuple[str, float]:
-    answer: dict[str, Any] = row["predictions"][0]
-    if row.get("decision") and row["decision"]["kind"] != "unknown":
-        answer = row["decision"]
-    return answer["label"] or f"class {answer['index']}", float(answer["score"])
 
 
 def _digest(row: Row) -> bytes:
