@@ -39,7 +39,8 @@ def test_the_wheel_holds_the_package_and_the_model_alone(wheel: Path) -> None:
     assert {name.partition("/")[0] for name in names} == {"mobiclass", f"mobiclass-{mobiclass.__version__}.dist-info"}
     assert f"mobiclass/models/{BUILT_IN}.tflite" in names
     assert "mobiclass/models/catalog.toml" in names
-    assert {"mobiclass/models/imagenet_classes.tsv", "mobiclass/models/LICENSE-wordnet.txt"} <= set(names)
+    wordnet = ("imagenet_classes.tsv", "imagenet_taxonomy.tsv", "LICENSE-wordnet.txt")
+    assert {f"mobiclass/models/{name}" for name in wordnet} <= set(names)
     assert "mobiclass/py.typed" in names
     assert "mobiclass/report/assets/page.html" in names
     licences = [name.rpartition("/")[2] for name in names if "/licenses/" in name]

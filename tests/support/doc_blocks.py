@@ -117,7 +117,8 @@ def _programs(desk: Path) -> dict[str, str]:
     for table, content in zip(tables, (cpu, tpu), strict=True):
         (desk / table["file"]).write_bytes(content)
     package = copy_package(desk / "package", tables)
-    shutil.copy(ROOT / "models" / "imagenet_classes.tsv", desk / "package" / "mobiclass" / "models")
+    for table in ("imagenet_classes.tsv", "imagenet_taxonomy.tsv"):
+        shutil.copy(ROOT / "models" / table, desk / "package" / "mobiclass" / "models")
     variables = {**package, "MOBICLASS_CACHE": desk / "cache", "MOBICLASS_MIRROR": desk.as_uri()}
     settings = " ".join(f"{key}='{value}'" for key, value in variables.items())
     lines = {"mobiclass": f'{settings} exec "{sys.executable}" -c \'{PROGRAM}\' "$@"', **_STAND_INS}
