@@ -136,6 +136,18 @@ def read_taxonomy(text: str, labels: Sequence[str], file: str) -> Taxonomy:
     return Taxonomy(tuple(sorted(groups, key=lambda group: (len(group.classes), group.name))))
 
 
+def read_parents(file: Path) -> dict[str, str]:
+    """Read a table ``label,parent`` without a model: the first parent of each label.
+
+    Raises:
+        LabelsError: it cannot be read, or a line is not a label and a parent.
+    """
+    parents: dict[str, str] = {}
+    for _, label, parent in _lines(_text_of(file), str(file)):
+        parents.setdefault(label, parent)
+    return parents
+
+
 def _classes_of(
     top: str,
     children: dict[str, dict[str, int]],

@@ -1,4 +1,4 @@
-"""Activation maps: they add up to the logit, lie where the colour is, and agree with what covering parts of it shows."""
+"""Activation maps: they add up to the logit, lie where the colour is, and agree with what covering parts shows."""
 
 from __future__ import annotations
 
