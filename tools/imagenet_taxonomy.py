@@ -27,12 +27,13 @@ TAXONOMY: Final = Path(__file__).resolve().parents[1] / "models" / "imagenet_tax
 WORDNET: Final = Path("/usr/share/wordnet")
 
 _NOUNS: Final = "data.noun"
+_NO_ID: Final = "-"
 _VERSION: Final = "WordNet 3.0"
 _EDITED: Final = re.compile(r"[+-]n\d{8}")
 
 
 class NamedGroup(NamedTuple):
-    """A line of the table of names: WordNet id, name, and the ids added (``+n…``) and taken away (``-n…``)."""
+    """A line of the table: WordNet id (``-`` for none), name, and the ids added (``+n…``) and taken away (``-n…``)."""
 
     wnid: str
     name: str
@@ -103,7 +104,8 @@ def read_named_groups(path: Path = GROUPS) -> tuple[NamedGroup, ...]:
             continue
         wnid, name, edited, *more = (*line.split("\t"), "", "")
         edits = tuple(edited.split())
-        if any(more) or not all(map(_EDITED.fullmatch, (f"+{wnid}", *edits))) or name != name.strip() or not name:
+        ids = edits if wnid == _NO_ID else (f"+{wnid}", *edits)
+        if any(more) or not all(map(_EDITED.fullmatch, ids)) or name != name.strip() or not name:
             raise SetupError(f"{path}:{number}: expected an id, a name and edits, separated by tabs: {line!r}")
         groups.append(NamedGroup(wnid, name, edits))
     return tuple(groups)
@@ -123,8 +125,8 @@ def taxonomy_text(
             below[wnid].add(index)
     members = {group: frozenset(_members(group, below)) for group in groups}
     _check(members, classes)
-    ordered = sorted(groups, key=lambda group: (len(members[group]), group.wnid))
-    return "".join(f"{g.wnid}\t{g.name}\t{_ranges(members[g])}\n" for g in ordered)
+    ordered = sorted(groups, key=lambda group: (len(members[group]), group.wnid, group.name))
+    return "".join(f"{g.wnid.strip(_NO_ID)}\t{g.name}\t{_ranges(members[g])}\n" for g in ordered)
 
 
 def _ancestors(wnid: str, hypernyms: Mapping[str, tuple[str, ...]]) -> set[str]:
@@ -150,21 +152,21 @@ def _members(group: NamedGroup, below: Mapping[str, set[int]]) -> set[int]:
 
 def _check(members: Mapping[NamedGroup, frozenset[int]], classes: tuple[ImagenetClass, ...]) -> None:
     labels = {entry.label.casefold() for entry in classes}
-    names: dict[str, str] = {}
-    contents: dict[frozenset[int], str] = {}
+    names: dict[str, NamedGroup] = {}
+    contents: dict[frozenset[int], NamedGroup] = {}
+    ids: dict[str, NamedGroup] = {}
     for group, indices in members.items():
         if len(indices) < 2:
             raise SetupError(f"{group.name} ({group.wnid}): a group needs two classes")
         if group.name.casefold() in labels:
             raise SetupError(f"{group.name} ({group.wnid}): a class has this name")
         for kind, other in (
-            ("name", names.setdefault(group.name.casefold(), group.wnid)),
-            ("classes", contents.setdefault(indices, group.wnid)),
+            ("name", names.setdefault(group.name.casefold(), group)),
+            ("classes", contents.setdefault(indices, group)),
+            ("id", ids.setdefault(group.wnid, group)),
         ):
-            if other != group.wnid:
-                raise SetupError(f"{group.name} ({group.wnid}): {other} has the same {kind}")
-    if len({group.wnid for group in members}) != len(members):
-        raise SetupError("an id names two groups")
+            if other != group and (kind != "id" or group.wnid != _NO_ID):
+                raise SetupError(f"{group.name} ({group.wnid}): {other.name} has the same {kind}")
 
 
 def _ranges(indices: frozenset[int]) -> str:

@@ -78,7 +78,8 @@ def model_taxonomy(model: ModelInfo) -> Taxonomy | None:
 def imagenet_taxonomy(first: int = 0, file: Path | None = None) -> Taxonomy:
     """Read the groups of ImageNet's classes; the first of these is the output `first` of the model.
 
-    A line is a WordNet id, a name, and the classes as ranges: ``n02121808<TAB>domestic cat<TAB>281-285``.
+    A line is a WordNet id (nothing for a group that WordNet does not have), a name, and the classes as ranges:
+    ``n02121808<TAB>domestic cat<TAB>281-285``.
 
     Raises:
         LabelsError: the file is missing or spoilt.
@@ -94,7 +95,7 @@ def imagenet_taxonomy(first: int = 0, file: Path | None = None) -> Taxonomy:
                 classes += range(first + int(start), first + int(end or start) + 1)
         except ValueError as error:
             raise LabelsError(f"{file}:{number}: expected a WordNet id, a name and ranges of classes") from error
-        groups.append(Group(name, tuple(classes), wnid))
+        groups.append(Group(name, tuple(classes), wnid or None))
     return Taxonomy(tuple(groups))
 
 

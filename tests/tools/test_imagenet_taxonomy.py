@@ -46,7 +46,10 @@ def test_the_committed_file_is_what_people_can_be_told() -> None:
     assert all(len(group.classes) >= 2 for group in groups)
     assert all(list(group.classes) == sorted(set(group.classes)) for group in groups)
     assert all(group.classes[0] >= 0 and group.classes[-1] < 1000 for group in groups)
-    assert len(set(names)) == len({group.wnid for group in groups}) == len({group.classes for group in groups})
+    assert len(set(names)) == len({group.classes for group in groups}) == len(groups)
+    wnids = [group.wnid for group in groups if group.wnid is not None]
+    assert len(set(wnids)) == len(wnids) > 0.9 * len(groups)
+    assert all(len(wnid) == 9 for wnid in wnids)
     assert labels.isdisjoint(names)
     assert all(len(small.classes) <= len(large.classes) for small, large in pairwise(groups))
 
@@ -59,14 +62,16 @@ def test_the_committed_file_is_what_people_can_be_told() -> None:
         ("n01503061", "bird", {"ostrich", "goldfinch", "macaw", "king penguin"}),
         ("n03100490", "vehicle", {"airliner", "sports car", "bullet train", "gondola (boat)", "tandem bicycle"}),
         ("n00021265", "food or drink", {"pizza", "banana", "espresso", "corn"}),
+        (None, "household item", {"pillow", "frying pan", "desk", "screwdriver", "television"}),
         ("n15074962", "tissue paper", {"paper towel", "toilet paper"}),
     ],
 )
-def test_groups_have_their_classes(wnid: str, name: str, examples: set[str]) -> None:
+def test_groups_have_their_classes(wnid: str | None, name: str, examples: set[str]) -> None:
     classes = read_classes()
     by_name = imagenet_taxonomy().by_name
-    assert by_name[wnid] == by_name[name]
-    assert examples <= {classes[index].label for index in by_name[wnid].classes}
+    assert by_name[name].wnid == wnid
+    assert wnid is None or by_name[wnid] == by_name[name]
+    assert examples <= {classes[index].label for index in by_name[name].classes}
 
 
 def test_menus_are_no_food_and_the_largest_group_is_of_animals() -> None:
@@ -91,6 +96,7 @@ def test_a_group_has_what_is_below_it_also_instances(wordnet: Path) -> None:
 
 def test_a_group_is_edited(wordnet: Path) -> None:
     assert written(wordnet, "n00000001\tpets\t-n00000004") == "n00000001\tpets\t0,2\n"
+    assert written(wordnet, "-\tours\t+n00000002", "-\tmine\t+n00000001") == "\tours\t0-1\n\tmine\t0-2\n"
     assert written(wordnet, "n00000005\tseaside\t+n00000003") == "n00000005\tseaside\t0,2\n"
 
 
@@ -99,14 +105,15 @@ def test_a_group_is_edited(wordnet: Path) -> None:
     [
         (["n00000005\tcrabs"], "needs two classes"),
         (["n00000001\tCorgi"], "a class has this name"),
-        (["n00000001\tanimal", "n00000002\tAnimal"], "n00000001 has the same name"),
-        (["n00000001\tanimal", "n00000002\tdog\t+n00000005"], "n00000001 has the same classes"),
+        (["n00000001\tanimal", "n00000002\tAnimal"], "animal has the same name"),
+        (["n00000001\tanimal", "n00000002\tdog\t+n00000005"], "animal has the same classes"),
         (["n00000002\tdog\t+n00000003"], r"\+n00000003 changes nothing"),
         (["n00000002\tdog\t-n00000005"], "-n00000005 changes nothing"),
-        (["n00000001\tanimal", "n00000001\tdog\t-n00000005"], "names two groups"),
+        (["n00000001\tanimal", "n00000001\tdog\t-n00000005"], "animal has the same id"),
         (["n0000001\tanimal"], "groups.tsv:2: expected an id"),
         (["n00000001\t animal"], "groups.tsv:2: expected an id"),
         (["n00000001\tanimal\tn00000003"], "groups.tsv:2: expected an id"),
+        (["-\tanimal\t+n00000003"], "needs two classes"),
         (["n00000001"], "groups.tsv:2: expected an id"),
     ],
 )
