@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mobiclass.batch.row_options import RowOptions
     from mobiclass.batch.sources import ImageFinder, is_image_name
     from mobiclass.batch.wildcards import is_folder
+    from mobiclass.batch.workers import Workers
 
 open_door(
     __name__,
@@ -25,5 +26,6 @@ open_door(
         "row_options": ("RowOptions",),
         "sources": ("ImageFinder", "is_image_name"),
         "wildcards": ("is_folder",),
+        "workers": ("Workers",),
     },
 )

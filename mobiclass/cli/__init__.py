@@ -32,6 +32,7 @@ _COMMANDS: Final = {
     "models": "List, fetch and inspect models.",
     "predict": "Classify one or a few images.",
     "results": "Sort, tag, export and review photos by their result rows.",
+    "teach": "Teach a model one's own classes from a few photos.",
 }
 """The commands, each the object of its name in the module of its name, with what ``--help`` says of them."""
 

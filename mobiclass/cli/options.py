@@ -31,10 +31,11 @@ if TYPE_CHECKING:
 # For completion only: reading a file gives a better message than click's check.
 ANY_PATH: Final = click.Path(readable=False)
 
-DESCRIPTION: Final = (
-    "resize", "crop_fraction", "mean", "std", "channels", "layout", "resolution", "output_tensor", "output_kind"
-)  # fmt: skip
-"""The options that override what a model says of its input and output."""
+PREPROCESSING: Final = ("resize", "crop_fraction", "mean", "std", "channels", "layout", "resolution")
+"""The options that override what a model says of its input."""
+
+DESCRIPTION: Final = (*PREPROCESSING, "output_tensor", "output_kind")
+"""Those, and the ones that override what it says of its output."""
 
 _MAX_SECONDS: Final = 86_400
 _DEFAULTS: Final = RunOptions()
@@ -207,11 +208,19 @@ _LABELS_OPTION = option(
     "indices).  [default: the model's own]",
 )  # fmt: skip
 
+_MODEL_OPTION = option(
+    "Model", "-m", "--model", metavar="NAME|PATH", type=ANY_PATH, envvar="MOBICLASS_MODEL", show_envvar=True,
+    help="Catalogue name, or path of any .tflite classifier.  [default: the built-in model]",
+)  # fmt: skip
+
+_BASE_OPTION = option(
+    "Model", "-m", "--model", "base", metavar="NAME|PATH", type=ANY_PATH, envvar="MOBICLASS_MODEL", show_envvar=True,
+    help="Base model: any .tflite classifier that ends in pooling and a dense layer, or an embedding extractor.  "
+    "[default: the built-in model]",
+)  # fmt: skip
+
 _MODEL_OPTIONS = (
-    option(
-        "Model", "-m", "--model", metavar="NAME|PATH", type=ANY_PATH, envvar="MOBICLASS_MODEL", show_envvar=True,
-        help="Catalogue name, or path of any .tflite classifier.  [default: the built-in model]",
-    ),
+    _MODEL_OPTION,
     _LABELS_OPTION,
     *_DEVICE_OPTIONS,
     *_DESCRIPTION_OPTIONS,
@@ -321,6 +330,19 @@ def decision_options(command: Command) -> Command:
         return command(decisions=Decisions(**fields), **arguments)
 
     return _with(_DECISION_OPTIONS, with_decisions)  # type: ignore[return-value]
+
+
+def base_options(command: Command) -> Command:
+    """Give `command` the model that it takes features of, as `base`, what overrides the description of its input, as
+    the mapping `preprocessing`, and where it runs, as `run`."""
+
+    @functools.wraps(command)
+    def with_base(**arguments: Any) -> Any:
+        given = {name: value for name in PREPROCESSING if (value := arguments.pop(name)) is not None}
+        return command(run=_take_run_options(arguments), preprocessing=given, **arguments)
+
+    options = _DESCRIPTION_OPTIONS[: len(PREPROCESSING)]
+    return _with((_BASE_OPTION, *_DEVICE_OPTIONS, *options), with_base)  # type: ignore[return-value]
 
 
 def description_options(command: Command) -> Command:

@@ -80,6 +80,11 @@ def explain(classifier: Classifier, *, quiet: bool, verbose: bool) -> None:
         click.echo(
             f"mobiclass: {safe_text(model.name)}: {safe_text(nearby_labels_text(model.nearby_labels))}", err=True
         )
+    tell_doubts(model)
+
+
+def tell_doubts(model: ModelInfo) -> None:
+    """Say on stderr what of `model` was not believed, and what of its normalization was guessed or may be wrong."""
     for text in (*model.notes, *_doubts(model)):
         click.echo(f"mobiclass: {safe_text(model.name)}: {safe_text(text)}", err=True)
 

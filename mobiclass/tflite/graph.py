@@ -103,8 +103,12 @@ def open_model(content: bytes, file: str) -> Iterator[Table]:
         ) from error
 
 
-def read_zip_members(content: bytes, file: str, names: Collection[str]) -> dict[str, bytes]:
+def read_zip_members(
+    content: bytes, file: str, names: Collection[str], *, most_bytes: int = _MAX_MEMBER_BYTES
+) -> dict[str, bytes]:
     """Read those of `names` that the zip appended to the model holds; ``{}`` where there is no zip.
+
+    Of each no more than `most_bytes` are accepted.
 
     Raises:
         ModelError: the zip is damaged, encrypted, or a member is unreasonably large.
@@ -116,11 +120,11 @@ def read_zip_members(content: bytes, file: str, names: Collection[str]) -> dict[
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = {info.filename: info for info in archive.infolist() if info.filename in names}
             for name, info in members.items():
-                if info.file_size > _MAX_MEMBER_BYTES:
+                if info.file_size > most_bytes:
                     raise ModelError(f"{file}: {name!r} in the appended zip would be {info.file_size} bytes long")
                 if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                     raise NotImplementedError(f"{name!r} is compressed by method {info.compress_type}")
-            return {name: _read_member(archive, info) for name, info in members.items()}
+            return {name: _read_member(archive, info, most_bytes) for name, info in members.items()}
     except zipfile.BadZipFile as error:
         # Most models carry no zip at all. Where one ends, or only begins, it is damaged or was cut short.
         if b"PK\x05\x06" in content[-66_000:] or any(begin in content for begin in _ZIP_BEGINS):
@@ -133,10 +137,10 @@ def read_zip_members(content: bytes, file: str, names: Collection[str]) -> dict[
         raise ModelError(f"{file}: the zip appended to the model cannot be read ({error})") from error
 
 
-def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most_bytes: int) -> bytes:
     # With a length to keep to: read() alone inflates all that is there, whatever length the zip claims.
     with archive.open(info) as member:
-        return member.read(_MAX_MEMBER_BYTES)
+        return member.read(most_bytes)
 
 
 def _what_it_is_instead(content: bytes) -> str:

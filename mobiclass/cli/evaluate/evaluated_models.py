@@ -58,17 +58,22 @@ def check_agreement(first: EvaluatedModel, second: EvaluatedModel) -> None:
 
 def tell_what_is_left_out(photos: Photos, names: tuple[str, ...], truth: Truth, *, quiet: bool) -> None:
     """Say on stderr which photos and names are excluded, and which entries of the map match none."""
-    from mobiclass.evaluation import LabelledPhotos
-
     if quiet:
         return
-    told = _left_out_of_table(photos) if isinstance(photos, LabelledPhotos) else _left_out_of_folders(photos)
-    if left_out := len(photos.names) - len(names):
-        told.append(f"{photos.unit} excluded by the map: {left_out}")
+    told = left_out(photos)
+    if excluded := len(photos.names) - len(names):
+        told.append(f"{photos.unit} excluded by the map: {excluded}")
     if truth.unknown:
         told.append(f"{photos.unit} of the map that do not exist: {listed(truth.unknown)}")
     for line in told:
         click.echo(f"mobiclass: {safe_text(line)}", err=True)
+
+
+def left_out(photos: Photos) -> list[str]:
+    """Say which images in a folder or a table are not among `photos`, a line a reason."""
+    from mobiclass.evaluation import LabelledPhotos
+
+    return _left_out_of_table(photos) if isinstance(photos, LabelledPhotos) else _left_out_of_folders(photos)
 
 
 def _left_out_of_folders(folders: ClassFolders) -> list[str]:

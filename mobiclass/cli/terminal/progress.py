@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import click
 
@@ -16,8 +16,20 @@ _FREQUENT_LABELS: Final = 5
 _LABEL_CELLS: Final = 40
 
 
+class Progress(Protocol):
+    """How far a run over many photos has come."""
+
+    @property
+    def images(self) -> int:
+        """The photos done so far."""
+
+    @property
+    def failed(self) -> int:
+        """Those of them that could not be read."""
+
+
 class ProgressBar:
-    """A batch's progress bar, on a terminal and unless quiet."""
+    """The progress bar of a run over many photos, on a terminal and unless quiet."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._bar: Any = None
@@ -30,7 +42,7 @@ class ProgressBar:
                 unit=" images", file=sys.stderr, dynamic_ncols=True, leave=False, smoothing=0.05, miniters=0
             )
 
-    def update(self, summary: BatchSummary, listed: int, all_listed: bool) -> None:
+    def update(self, summary: Progress, listed: int, all_listed: bool) -> None:
         """Show `summary` so far; `listed` files were found, and there may be more unless `all_listed`."""
         if self._bar is None:
             return

@@ -1,0 +1,114 @@
+"""Fitting a head to samples, or to some of their photos: what a head is tested with is fitted like the one that is kept."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from mobiclass.teaching.head import (
+    Features,
+    Floats,
+    Head,
+    Integers,
+    best_gain,
+    equal_class_weights,
+    fit_head,
+    in_their_span,
+    unit_length,
+)
+from mobiclass.teaching.samples import Samples
+from mobiclass.teaching.views import view_shares
+
+FOLDS: Final = 5
+_NEVER: Final = -1e6
+DEFAULT_GAIN: Final = 4.0
+"""What logits are multiplied by where too few photos are there to find out."""
+
+
+class Fitter:
+    """The features of samples as directions, and heads fitted to them.
+
+    Attributes:
+        count: the number of classes.
+        classes: (n,) the class of each photo.
+        plain: (n, W) the direction of each photo as it is; all of their distances and angles are those of the features.
+        length: the mean length of the photos' features.
+        features: (rows, D) the features of all views, as real numbers.
+    """
+
+    def __init__(self, samples: Samples) -> None:
+        self.count = len(samples.labels)
+        self.classes = samples.classes
+        self.features = samples.features()
+        self.length = float(np.linalg.norm(self.features[samples.is_plain], axis=1).mean()) or 1.0
+        self._directions, self._basis = in_their_span(unit_length(self.features))
+        self.plain: Features = self._directions[samples.is_plain]
+        self._photo_of_row = samples.photo_of_row
+        views = np.bincount(self._photo_of_row)
+        self._shares = np.concatenate([view_shares(int(number)) for number in views])
+
+    def fit(self, photos: npt.NDArray[np.bool_] | None = None) -> Head:
+        """Fit a head for `plain` to all views of those `photos` (n,), or of all.
+
+        A class without a photo among them is never the best.
+        """
+        rows = np.ones(len(self._photo_of_row), np.bool_) if photos is None else photos[self._photo_of_row]
+        there, classes = np.unique(self.classes[self._photo_of_row[rows]], return_inverse=True)
+        weights = equal_class_weights(classes, len(there), self._shares[rows])
+        found = fit_head(self._directions[rows], classes, len(there), weights)
+        head = Head(np.zeros((self.count, self.plain.shape[1])), np.full(self.count, _NEVER))
+        head.weights[there], head.bias[there] = found
+        return head
+
+    def of_features(self, head: Head) -> Head:
+        """Turn a head for `plain` into one for features of length 1."""
+        return Head(self.as_features(head.weights), head.bias)
+
+    def as_features(self, coordinates: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+        """Turn rows of coordinates (k, W), such as those of `plain`, into rows of features (k, D)."""
+        return coordinates if self._basis is None else (coordinates @ self._basis).astype(coordinates.dtype)
+
+    @property
+    def alone(self) -> Integers:
+        """Groups of one photo each: (n,)."""
+        return np.arange(len(self.classes))
+
+    def held_out_logits(self, groups: Integers) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Compute each photo's logits by a head that was fitted without it and without what looks like it.
+
+        Args:
+            groups: (n,) the same number for photos that look alike.
+
+        Returns:
+            The logits (n, C), and for which photos there are any: not for those without which their class is empty.
+        """
+        logits = np.zeros((len(self.classes), self.count))
+        folds = make_folds(self.classes, groups)
+        known = np.zeros(len(folds), np.bool_)
+        for fold in np.unique(folds):
+            out = folds == fold
+            left = np.bincount(self.classes[~out], minlength=self.count)
+            if np.count_nonzero(left) < 2:
+                continue
+            logits[out] = self.fit(~out).logits(self.plain[out])
+            known |= out & (left[self.classes] > 0)
+        return logits, known
+
+
+def make_folds(classes: Integers, groups: Integers) -> Integers:
+    """Deal the photos to `FOLDS` folds: the photos of a group together, each class evenly; (n,) of fold numbers."""
+    folds = np.full(len(classes), -1, np.intp)
+    next_fold = 0
+    for place in np.unique(classes):
+        for photo in np.flatnonzero(classes == place):
+            if folds[photo] < 0:
+                folds[groups == groups[photo]] = next_fold % FOLDS
+                next_fold += 1
+    return folds
+
+
+def fit_gain(logits: Floats, classes: Integers, known: npt.NDArray[np.bool_]) -> float:
+    """Find what to multiply logits by, from those of photos that were held out."""
+    return best_gain(logits[known], classes[known]) if known.sum() > logits.shape[1] else DEFAULT_GAIN

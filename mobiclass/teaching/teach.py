@@ -1,0 +1,269 @@
+"""Teaching: photos of one's own classes to a model that tells them apart.
+
+The features of every photo by the base model, a linear head fitted to them, how well such heads do on photos that were
+held out, and a rule for photos of none of the classes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from mobiclass.choices import RunOptions
+from mobiclass.errors import ClassesError, SetupError
+from mobiclass.teaching.base import Base, read_base
+from mobiclass.teaching.blas import use_one_thread
+from mobiclass.teaching.features import Extraction, Extractor, Photo, Progress
+from mobiclass.teaching.fitting import Fitter, fit_gain
+from mobiclass.teaching.head import STRENGTH
+from mobiclass.teaching.samples import PhotoFeatures, Samples, with_views
+from mobiclass.teaching.taught_model import Origin, read_taught, taught_content
+from mobiclass.teaching.unknown import UnknownRule, fit_unknown
+from mobiclass.teaching.views import ALL_VIEWS, MANY_PHOTOS, view_count
+from mobiclass.tflite import ModelInfo
+
+FEWEST_CLASSES: Final = 2
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is to be taught, and how.
+
+    Attributes:
+        photos: the photos, each with its label.
+        base: the base model's name or path; ``None`` for the built-in one, or that of the model that is taught more.
+        preprocessing: overrides what the base says of its input.
+        append: a taught model whose photos are taught too.
+        remove: labels of it that are not.
+        seed: chooses the crops; ``None`` for 0, or that of the model that is taught more.
+        run: where the base runs.
+        jobs: photos at a time.
+        allow_truncated: whether truncated photos count.
+    """
+
+    photos: Sequence[Photo]
+    base: str | None = None
+    preprocessing: Mapping[str, Any] = field(default_factory=dict)
+    append: Path | None = None
+    remove: Sequence[str] = ()
+    seed: int | None = None
+    run: RunOptions = field(default_factory=RunOptions)
+    jobs: int = 1
+    allow_truncated: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Taught:
+    """A taught model, not yet written.
+
+    Attributes:
+        content: the bytes of the ``.tflite``.
+        samples: what it was taught.
+        base: the base.
+        origin: what the base is called, and was where a taught model is taught more.
+        extraction: what became of the photos.
+        left_out: photos that were not taught, and why: a line each.
+        rule: when a photo is of no class; ``None`` where there are too few photos to tell.
+        gain: what the logits were multiplied by, so that scores are as high as the head is right.
+        measured: how good the model is: the further entries of ``taught`` in its ``mobiclass.json``.
+    """
+
+    content: bytes
+    samples: Samples
+    base: ModelInfo
+    origin: Origin
+    extraction: Extraction
+    left_out: tuple[str, ...]
+    rule: UnknownRule | None
+    gain: float
+    measured: dict[str, Any]
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of the model, in hexadecimal."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def choices(self) -> list[str]:
+        """What was chosen, and why: a line each."""
+        return _choices(self)
+
+
+def teach_classes(
+    lesson: Lesson,
+    file: str,
+    *,
+    progress: Progress | None = None,
+    loaded: Callable[[], None] | None = None,
+    notify: Callable[[str], None] | None = None,
+) -> Taught:
+    """Teach a model.
+
+    Args:
+        lesson: what is to be taught.
+        file: the name of the file that the model is for.
+        progress: see `mobiclass.teaching.features.Progress`.
+        loaded: called once the base is loaded, and the photos are next.
+        notify: is told when an Edge TPU fails.
+
+    Raises:
+        ClassesError: there are fewer than two classes, or a class has no photo that can be read.
+        ModelError: a model cannot be read or run, or has no features.
+        SetupError: the runtime is not installed, or the device cannot be used.
+    """
+    use_one_thread()
+    earlier, origin = _earlier(lesson)
+    base, origin = _base_of(lesson, origin)
+    _check_classes({photo.label for photo in lesson.photos} | set(earlier.counts if earlier else ()))
+    extractor = Extractor(
+        base, lesson.run, base_sha256=origin.sha256, seed=origin.seed, jobs=lesson.jobs,
+        allow_truncated=lesson.allow_truncated, notify=notify,
+    )  # fmt: skip
+    try:
+        if loaded:
+            loaded()
+        samples, extraction, left_out = _gather(lesson, extractor, earlier, progress)
+    finally:
+        extractor.close()
+    return _fit(base, origin, samples, extraction, left_out, file)
+
+
+def _earlier(lesson: Lesson) -> tuple[Samples | None, Origin | None]:
+    """Read the photos that were taught before, but for the classes that are to be removed."""
+    if lesson.append is None:
+        return None, None
+    samples, origin = read_taught(lesson.append)
+    if missing := [label for label in lesson.remove if label not in samples.counts]:
+        raise ClassesError(
+            f"{lesson.append}: it was not taught {', '.join(map(repr, missing))}",
+            [f"it was taught {', '.join(map(repr, samples.labels))}"],
+        )
+    if lesson.seed not in (None, origin.seed):
+        raise SetupError(f"{lesson.append}: it was taught with --seed {origin.seed}, which must be the same")
+    return samples.without(lesson.remove), origin
+
+
+def _base_of(lesson: Lesson, origin: Origin | None) -> tuple[Base, Origin]:
+    """Read the base; for a taught model the one that it was made of where that is here, else the taught model itself.
+
+    Their features are the same.
+    """
+    if lesson.append is None or origin is None:
+        base = read_base(lesson.base, lesson.preprocessing)
+        return base, Origin(base.model.name, base.model.sha256, lesson.seed or 0)
+    taught = read_base(lesson.append)
+    try:
+        base = read_base(lesson.base or origin.name)
+    except SetupError:
+        if lesson.base is not None:
+            raise
+        return taught, origin
+    if base.model.sha256 == origin.sha256:
+        model = replace(base.model, preprocessing=taught.model.preprocessing)
+        return base._replace(model=model), origin
+    if lesson.base is None:
+        return taught, origin
+    raise SetupError(
+        f"{base.model.path}: not the model that {lesson.append} was taught on, which is {origin.name} "
+        f"({origin.sha256[:12]}…)"
+    )
+
+
+def _check_classes(labels: set[str]) -> None:
+    if len(labels) < FEWEST_CLASSES:
+        what = f"there is only {next(iter(labels))!r}" if labels else "there are none"
+        raise ClassesError(f"a model needs at least {FEWEST_CLASSES} classes to tell apart; {what}")
+
+
+def _gather(
+    lesson: Lesson, extractor: Extractor, earlier: Samples | None, progress: Progress | None
+) -> tuple[Samples, Extraction, tuple[str, ...]]:
+    """Compute the features of the photos, and join them with those of the photos taught before."""
+    known = earlier.pairs() if earlier else []
+    if earlier and known and earlier.zero_point != extractor.zero_point:
+        raise SetupError(f"{lesson.append}: its features are not those of this base")
+    extraction = extractor.extract(lesson.photos, Counter(earlier.counts if earlier else ()), progress)
+    kept, left_out = _distinct(extraction, known)
+    # Of a class that turns out to have few photos, after all, more views are wanted.
+    sizes = Counter(label for label, _ in kept)
+    short = {
+        photo.sha256 for label, photo in kept if len(photo.scales) < view_count(sizes[label])
+    } - {photo.sha256 for _, photo in known}
+    if short:
+        again = extractor.extract([photo for photo, found in extraction.found if found.sha256 in short], Counter())
+        better = {found.sha256: found for _, found in again.found}
+        kept = [(label, better.get(photo.sha256, photo)) for label, photo in kept]
+    samples = Samples.of(kept, extractor.zero_point)
+    if empty := sorted({photo.label for photo in lesson.photos} - set(samples.labels)):
+        raise ClassesError(
+            f"no photo of {', '.join(map(repr, empty))} can be taught",
+            [*map(str, extraction.errors[:10]), *left_out[:10]],
+        )
+    return with_views(samples, [view_count(count) for count in samples.counts.values()]), extraction, tuple(left_out)
+
+
+def _distinct(
+    extraction: Extraction, known: Iterable[tuple[str, PhotoFeatures]]
+) -> tuple[list[tuple[str, PhotoFeatures]], list[str]]:
+    """Take each photo once, and none that is in two classes; name those left out."""
+    labels: defaultdict[str, set[str]] = defaultdict(set)
+    for label, photo in known:
+        labels[photo.sha256].add(label)
+    before = set(labels)
+    for photo, found in extraction.found:
+        labels[found.sha256].add(photo.label)
+    kept = [(label, photo) for label, photo in known if len(labels[photo.sha256]) == 1]
+    left_out, seen = [], set()
+    for photo, found in extraction.found:
+        if len(of := labels[found.sha256]) > 1:
+            left_out.append(f"{photo.path}: the same photo is in {' and '.join(map(repr, sorted(of)))}; it is in none now")
+        elif found.sha256 in seen:
+            left_out.append(f"{photo.path}: a copy of another photo of {photo.label!r}; it counts once")
+        elif found.sha256 not in before:
+            kept.append((photo.label, found))
+        seen.add(found.sha256)
+    return kept, left_out
+
+
+def _fit(
+    base: Base, origin: Origin, samples: Samples, extraction: Extraction, left_out: tuple[str, ...], file: str
+) -> Taught:
+    fitter = Fitter(samples)
+    groups = fitter.alone
+    logits, held_out = fitter.held_out_logits(groups)
+    gain = fit_gain(logits, fitter.classes, held_out)
+    head = fitter.of_features(fitter.fit()).scaled(gain, fitter.length)
+    directions = fitter.plain
+    rule = fit_unknown(directions, fitter.classes, groups, fitter.count)
+    if rule:
+        rule = rule._replace(means=fitter.as_features(rule.means))
+    measured: dict[str, Any] = {}
+    if held_out.any():
+        right = logits[held_out].argmax(axis=1) == fitter.classes[held_out]
+        measured["cross_validation"] = {"photos": int(held_out.sum()), "top1": round(float(right.mean()), 4)}
+    content = taught_content(base, origin, samples, head, fitter.features, rule, measured, file)
+    return Taught(content, samples, base.model, origin, extraction, left_out, rule, gain, measured)
+
+
+
+def _choices(taught: Taught) -> list[str]:
+    views = Counter(view_count(count) for count in taught.samples.counts.values())
+    lines = [
+        f"base: {taught.origin.name}, {taught.samples.width} features",
+        *(
+            f"views: {number} a photo for {classes} classes"
+            + (f", which have no more than {MANY_PHOTOS} photos" if number == ALL_VIEWS else "")
+            for number, classes in sorted(views.items(), reverse=True)
+        ),
+        f"head: logistic regression, C = {STRENGTH:g}, classes weighed equally; logits times {taught.gain:.1f}, as "
+        "photos held out want it",
+    ]
+    if taught.rule:
+        lines.append(f"unknown: below a cosine of {taught.rule.threshold:.3f} to the nearest class mean")
+    if taught.extraction.cached:
+        lines.append(f"features of {taught.extraction.cached} photos were cached")
+    return lines
