@@ -24,7 +24,8 @@ _MEMORY: Final = 10
 _MAX_ITERATIONS: Final = 200
 _GRADIENT_TOLERANCE: Final = 1e-4
 _SUFFICIENT_DECREASE: Final = 1e-4
-_SMALLEST_STEP: Final = 1e-10
+_SMALLEST_STEP: Final = 1e-4
+_NEGLIGIBLE: Final = 1e-7
 _WORTHWHILE: Final = 1.5  # so many times fewer coordinates than features
 _GAINS: Final = (1.0, 16.0)
 _GAIN_STEPS: Final = 40
@@ -153,6 +154,8 @@ def minimize(function: Callable[[Floats], tuple[float, Floats]], shape: tuple[in
             break
         direction = -_inverse_hessian_times(gradient, pairs)
         slope = float(np.vdot(direction, gradient))
+        if -slope <= _NEGLIGIBLE * abs(value):  # no more to be had in this precision
+            break
         step = 1.0 if pairs else 1.0 / max(1.0, float(np.abs(gradient).sum()))
         while True:
             next_point = point + step * direction
@@ -160,7 +163,7 @@ def minimize(function: Callable[[Floats], tuple[float, Floats]], shape: tuple[in
             if next_value <= value + _SUFFICIENT_DECREASE * step * slope or step < _SMALLEST_STEP:
                 break
             step /= 2
-        if next_value >= value:  # no more to be had in this precision
+        if next_value >= value:
             break
         moved, turned = next_point - point, next_gradient - gradient
         if (curvature := float(np.vdot(moved, turned))) > 0:

@@ -85,7 +85,7 @@ def taught_content(
     description = f"{len(samples.labels)} classes, taught from {photos} photos on the features of {origin.name}"
     license_ = model.license or ""
     card = Card(
-        name=printable_utf8(Path(file).name.removesuffix(".tflite")),
+        name=printable_utf8(f"{origin.name}, taught {len(samples.labels)} classes"),
         description=description,
         version=__version__,
         author=model.author or "",

@@ -119,16 +119,7 @@ def teach_classes(
     earlier, origin = _earlier(lesson)
     base, origin = _base_of(lesson, origin)
     _check_classes({photo.label for photo in lesson.photos} | set(earlier.counts if earlier else ()))
-    extractor = Extractor(
-        base, lesson.run, base_sha256=origin.sha256, seed=origin.seed, jobs=lesson.jobs,
-        allow_truncated=lesson.allow_truncated, notify=notify,
-    )  # fmt: skip
-    try:
-        if loaded:
-            loaded()
-        samples, extraction, left_out = _gather(lesson, extractor, earlier, progress)
-    finally:
-        extractor.close()
+    samples, extraction, left_out = _gather(lesson, base, origin, earlier, progress, loaded, notify)
     return _fit(base, origin, samples, extraction, left_out, file)
 
 
@@ -180,9 +171,30 @@ def _check_classes(labels: set[str]) -> None:
 
 
 def _gather(
-    lesson: Lesson, extractor: Extractor, earlier: Samples | None, progress: Progress | None
+    lesson: Lesson,
+    base: Base,
+    origin: Origin,
+    earlier: Samples | None,
+    progress: Progress | None,
+    loaded: Callable[[], None] | None,
+    notify: Callable[[str], None] | None,
 ) -> tuple[Samples, Extraction, tuple[str, ...]]:
     """Compute the features of the photos, and join them with those of the photos taught before."""
+    extractor = Extractor(
+        base, lesson.run, base_sha256=origin.sha256, seed=origin.seed, jobs=lesson.jobs,
+        allow_truncated=lesson.allow_truncated, notify=notify,
+    )  # fmt: skip
+    try:
+        if loaded:
+            loaded()
+        return _joined(lesson, extractor, earlier, progress)
+    finally:
+        extractor.close()
+
+
+def _joined(
+    lesson: Lesson, extractor: Extractor, earlier: Samples | None, progress: Progress | None
+) -> tuple[Samples, Extraction, tuple[str, ...]]:
     known = earlier.pairs() if earlier else []
     if earlier and known and earlier.zero_point != extractor.zero_point:
         raise SetupError(f"{lesson.append}: its features are not those of this base")
