@@ -333,8 +333,10 @@ def decision_options(command: Command) -> Command:
 
 
 def base_options(command: Command) -> Command:
-    """Give `command` the model that it takes features of, as `base`, what overrides the description of its input, as
-    the mapping `preprocessing`, and where it runs, as `run`."""
+    """Give `command` the model that it takes features of: `base`, where it `run`s, and the mapping `preprocessing`.
+
+    The latter is what overrides the model's description of its input.
+    """
 
     @functools.wraps(command)
     def with_base(**arguments: Any) -> Any:

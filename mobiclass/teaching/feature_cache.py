@@ -55,18 +55,18 @@ class FeatureCache:
     def write(self, photo: PhotoFeatures) -> None:
         """Keep the views of a photo, in place of those that there are."""
         body = photo.scales.astype("<f4").tobytes() + photo.values.tobytes()
-        beside: str | None = None
+        beside: Path | None = None
         with suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)
             try:
                 with tempfile.NamedTemporaryFile(dir=self._folder, prefix=_TEMPORARY, delete=False) as file:
-                    beside = file.name
+                    beside = Path(file.name)
                     file.write(hashlib.sha256(body).digest()[:_DIGEST_BYTES] + body)
-                os.replace(beside, self._path(photo.sha256))
+                beside.replace(self._path(photo.sha256))
                 beside = None
             finally:
                 if beside is not None:
-                    os.unlink(beside)
+                    beside.unlink()
 
     def prune(self, most_bytes: int = MOST_BYTES) -> None:
         """Drop the files that were used longest ago, until no more than `most_bytes` are left."""

@@ -11,6 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final, NamedTuple, TypeAlias
 
@@ -112,7 +113,8 @@ class Extractor:
         if spec.quantization and self._scale:
             self.zero_point = spec.quantization.zero_point - (_UINT8_TO_INT8 if spec.dtype == "uint8" else 0)
         runtime = session.interpreter.runtime
-        way = (_VIEWS_FORMAT, base_sha256, replace(model.preprocessing, sources={}), model.input, seed, allow_truncated, session.device,
+        preprocessing = replace(model.preprocessing, sources={})
+        way = (_VIEWS_FORMAT, base_sha256, preprocessing, model.input, seed, allow_truncated, session.device,
                runtime.package, runtime.version)  # fmt: skip
         self._cache = FeatureCache(repr(way))
 
@@ -198,7 +200,7 @@ class Extractor:
         raw = raw.reshape(-1)
         if self._scale is not None:
             values = raw if raw.dtype == np.int8 else (raw.astype(np.uint8) ^ _UINT8_TO_INT8).view(np.int8)
-            return values.copy(), self._scale  # type: ignore[return-value]
+            return values.copy(), self._scale
         real = raw.astype(np.float32)
         if not np.isfinite(real).all():
             raise ModelError(f"{self._session.model.path}: its features are NaN or infinite; the model is damaged")
@@ -220,7 +222,7 @@ def _file_sha256(path: str) -> str:
     """
     digest = hashlib.sha256()
     try:
-        with open(path, "rb") as file:
+        with Path(path).open("rb") as file:
             if os.fstat(file.fileno()).st_size > _MOST_BYTES:
                 raise ImageError("the file is too long to be a photo", kind="too_large", path=path)
             while block := file.read(_BLOCK_BYTES):

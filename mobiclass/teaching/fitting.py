@@ -1,8 +1,8 @@
-"""Fitting a head to samples, or to some of their photos: what a head is tested with is fitted like the one that is kept."""
+"""Fitting a head to samples, or to some of their photos: a head is tested by others that are fitted likewise."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -66,7 +66,7 @@ class Fitter:
         """Turn a head for `plain` into one for features of length 1."""
         return Head(self.as_features(head.weights), head.bias)
 
-    def as_features(self, coordinates: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    def as_features(self, coordinates: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Turn rows of coordinates (k, W), such as those of `plain`, into rows of features (k, D)."""
         return coordinates if self._basis is None else (coordinates @ self._basis).astype(coordinates.dtype)
 

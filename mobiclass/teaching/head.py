@@ -173,7 +173,7 @@ def minimize(function: Callable[[Floats], tuple[float, Floats]], shape: tuple[in
 
 
 def _inverse_hessian_times(gradient: Floats, pairs: deque[tuple[Floats, Floats, float]]) -> Floats:
-    result = gradient.copy()
+    result: Floats = gradient.copy()
     factors = []
     for moved, turned, curvature in reversed(pairs):
         factor = float(np.vdot(moved, result)) / curvature
@@ -183,7 +183,7 @@ def _inverse_hessian_times(gradient: Floats, pairs: deque[tuple[Floats, Floats, 
         _, turned, curvature = pairs[-1]
         result *= curvature / float(np.vdot(turned, turned))
     for (moved, turned, curvature), factor in zip(pairs, reversed(factors), strict=True):
-        result += (factor - float(np.vdot(turned, result)) / curvature) * moved
+        result = result + (factor - float(np.vdot(turned, result)) / curvature) * moved
     return result
 
 
@@ -203,4 +203,3 @@ def best_gain(logits: Floats, classes: Integers) -> float:
 
     gains = np.geomspace(*_GAINS, _GAIN_STEPS)
     return float(gains[np.argmin([entropy(gain) for gain in gains])])
-

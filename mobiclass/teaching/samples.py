@@ -63,7 +63,9 @@ class Samples:
     def of(cls, photos: Iterable[tuple[str, PhotoFeatures]], zero_point: int) -> Samples:
         """Sort `photos`, each with its label."""
         ranked = sorted(photos, key=lambda pair: (pair[0], pair[1].sha256))
-        by_label = [(label, tuple(photo for _, photo in group)) for label, group in groupby(ranked, lambda pair: pair[0])]
+        by_label = [
+            (label, tuple(photo for _, photo in group)) for label, group in groupby(ranked, lambda pair: pair[0])
+        ]
         return cls(tuple(label for label, _ in by_label), zero_point, tuple(group for _, group in by_label))
 
     def pairs(self) -> list[tuple[str, PhotoFeatures]]:
@@ -83,7 +85,7 @@ class Samples:
     @property
     def width(self) -> int:
         """The number of features, D."""
-        return self.photos[0][0].values.shape[1]
+        return len(self.photos[0][0].values[0])
 
     @cached_property
     def classes(self) -> npt.NDArray[np.intp]:
@@ -165,7 +167,6 @@ def with_views(samples: Samples, wanted: Sequence[int]) -> Samples:
     return replace(
         samples,
         photos=tuple(
-            tuple(photo.first(views) for photo in photos)
-            for photos, views in zip(samples.photos, wanted, strict=True)
+            tuple(photo.first(views) for photo in photos) for photos, views in zip(samples.photos, wanted, strict=True)
         ),
     )

@@ -1,5 +1,7 @@
-"""A taught model as a file: an ordinary ``.tflite`` whose card says what it was taught, and keeps what teaching it
-further needs."""
+"""A taught model as a file: an ordinary ``.tflite`` whose card says what it was taught.
+
+It keeps the features of its photos, so that it can be taught more without them.
+"""
 
 from __future__ import annotations
 
@@ -154,7 +156,7 @@ def _range(logits: Floats) -> tuple[float, float]:
 
 
 def _preprocessing(model: ModelInfo) -> dict[str, Any]:
-    """Say how the base's input is made; a normalization that ``mobiclass.json`` cannot hold is in the metadata alone."""
+    """Say how the base's input is made; a std below 1, which is refused there, stands in the metadata alone."""
     said = model.preprocessing
     found: dict[str, Any] = {
         "resize": said.resize,

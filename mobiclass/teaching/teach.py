@@ -202,9 +202,9 @@ def _joined(
     kept, left_out = _distinct(extraction, known)
     # Of a class that turns out to have few photos, after all, more views are wanted.
     sizes = Counter(label for label, _ in kept)
-    short = {
-        photo.sha256 for label, photo in kept if len(photo.scales) < view_count(sizes[label])
-    } - {photo.sha256 for _, photo in known}
+    short = {photo.sha256 for label, photo in kept if len(photo.scales) < view_count(sizes[label])} - {
+        photo.sha256 for _, photo in known
+    }
     if short:
         again = extractor.extract([photo for photo, found in extraction.found if found.sha256 in short], Counter())
         better = {found.sha256: found for _, found in again.found}
@@ -219,25 +219,27 @@ def _joined(
 
 
 def _distinct(
-    extraction: Extraction, known: Iterable[tuple[str, PhotoFeatures]]
+    extraction: Extraction, earlier: Sequence[tuple[str, PhotoFeatures]]
 ) -> tuple[list[tuple[str, PhotoFeatures]], list[str]]:
-    """Take each photo once, and none that is in two classes; name those left out."""
+    """Take each photo once, and none that is in two classes; say which were left out."""
     labels: defaultdict[str, set[str]] = defaultdict(set)
-    for label, photo in known:
-        labels[photo.sha256].add(label)
-    before = set(labels)
-    for photo, found in extraction.found:
-        labels[found.sha256].add(photo.label)
-    kept = [(label, photo) for label, photo in known if len(labels[photo.sha256]) == 1]
-    left_out, seen = [], set()
-    for photo, found in extraction.found:
-        if len(of := labels[found.sha256]) > 1:
-            left_out.append(f"{photo.path}: the same photo is in {' and '.join(map(repr, sorted(of)))}; it is in none now")
-        elif found.sha256 in seen:
+    for label, features in earlier:
+        labels[features.sha256].add(label)
+    taught = set(labels)
+    for photo, features in extraction.found:
+        labels[features.sha256].add(photo.label)
+    kept = [(label, features) for label, features in earlier if len(labels[features.sha256]) == 1]
+    left_out = []
+    seen: set[str] = set()
+    for photo, features in extraction.found:
+        if len(of := labels[features.sha256]) > 1:
+            both = " and ".join(map(repr, sorted(of)))
+            left_out.append(f"{photo.path}: the same photo is in {both}; it is taught as neither")
+        elif features.sha256 in seen:
             left_out.append(f"{photo.path}: a copy of another photo of {photo.label!r}; it counts once")
-        elif found.sha256 not in before:
-            kept.append((photo.label, found))
-        seen.add(found.sha256)
+        elif features.sha256 not in taught:
+            kept.append((photo.label, features))
+        seen.add(features.sha256)
     return kept, left_out
 
 
@@ -259,7 +261,6 @@ def _fit(
         measured["cross_validation"] = {"photos": int(held_out.sum()), "top1": round(float(right.mean()), 4)}
     content = taught_content(base, origin, samples, head, fitter.features, rule, measured, file)
     return Taught(content, samples, base.model, origin, extraction, left_out, rule, gain, measured)
-
 
 
 def _choices(taught: Taught) -> list[str]:
