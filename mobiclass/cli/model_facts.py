@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mobiclass.cli.terminal.text import safe_text
@@ -20,6 +21,8 @@ WEIGHTS: Final = "weights of the first layer"
 
 OPEN: Final = "open"
 """The output kind of a model that is known only once it has been run."""
+
+_TAUGHT_CLASSES: Final = 20
 
 _KINDS: Final = {
     "probabilities": "probabilities",
@@ -66,6 +69,28 @@ def model_facts(model: ModelInfo) -> list[Fact]:
     ]
     if model.custom_ops:
         facts.append(Fact("custom operators", ", ".join(model.custom_ops), ""))
+    if model.taught:
+        facts += _taught_facts(model.taught, model.sources["taught"])
+    return facts
+
+
+def _taught_facts(taught: Mapping[str, Any], source: str) -> list[Fact]:
+    """List what a model was taught, as far as its file says it; the file may be anybody's."""
+    facts = []
+    photos = taught.get("photos")
+    if isinstance(photos, Mapping):
+        shown = [f"{label} {count}" for label, count in photos.items()]
+        more = f" and {len(shown) - _TAUGHT_CLASSES} more" if len(shown) > _TAUGHT_CLASSES else ""
+        facts.append(Fact("taught", f"photos: {', '.join(shown[:_TAUGHT_CLASSES])}{more}", source))
+    if base := taught.get("base"):
+        facts.append(Fact("base", f"{base}, sha256 {str(taught.get('base_sha256', 'unknown'))[:16]}…", source))
+    measured = taught.get("cross_validation")
+    if isinstance(measured, Mapping) and isinstance(top1 := measured.get("top1"), (int, float)):
+        text = f"{top1 * 100:.1f} % of {measured.get('photos', '?')} photos held out"
+        interval = measured.get("interval")
+        if isinstance(interval, list) and len(interval) == 2 and all(isinstance(end, (int, float)) for end in interval):
+            text += f", 95 % interval {interval[0] * 100:.1f}–{interval[1] * 100:.1f}"
+        facts.append(Fact("cross-validation", text, source))
     return facts
 
 
@@ -122,6 +147,7 @@ def model_json(model: ModelInfo) -> dict[str, Any]:
         "sources": dict(model.sources),
         "custom_ops": list(model.custom_ops),
         "edgetpu_compiled": model.edgetpu_compiled,
+        **({"taught": model.taught} if model.taught else {}),
     }
 
 
