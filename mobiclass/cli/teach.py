@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
 from mobiclass.choices import RunOptions
 from mobiclass.cli.evaluate.evaluated_models import left_out
@@ -31,9 +32,11 @@ from mobiclass.results import printable_utf8
 if TYPE_CHECKING:
     from mobiclass.batch import Exclusion
     from mobiclass.evaluation import Photos
-    from mobiclass.teaching import Photo, Taught
+    from mobiclass.teaching import Lesson, Photo, Taught
 
-_FILE = click.Path(path_type=Path, dir_okay=False, readable=False)
+_FILE: Final = click.Path(path_type=Path, dir_okay=False, readable=False)
+_LABEL_CELLS: Final = 40
+_CONFUSIONS: Final = 5
 
 
 @click.command(cls=GroupedCommand)
@@ -112,7 +115,7 @@ def teach(
     threads = run.num_threads or 1
     lesson = Lesson(
         photos=photos,
-        base=base if append is None or base != os.environ.get("MOBICLASS_MODEL") else None,
+        base=None if append is not None and _from_environment("base") else base,
         preprocessing=preprocessing,
         append=append,
         remove=remove,
@@ -121,6 +124,7 @@ def teach(
         jobs=jobs or max(1, available_cores() // threads),
         allow_truncated=allow_truncated,
     )
+    _check_base(lesson, output)
     bar = ProgressBar(quiet=quiet)
     try:
         taught = teach_classes(
@@ -168,6 +172,19 @@ def _check_options(
         raise SetupError(f"{output}: the folder {output.parent} does not exist; create it first")
     if output.exists() and not overwrite:
         raise SetupError(f"{output}: the file exists already; --overwrite replaces it")
+
+
+def _from_environment(name: str) -> bool:
+    """Whether an option's value is the environment's; to a model that is taught more, that one means nothing."""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.ENVIRONMENT
+
+
+def _check_base(lesson: Lesson, output: Path) -> None:
+    """Refuse to write the taught model over its base, which later teaching may need."""
+    from mobiclass.hub import find_model
+
+    if lesson.append is None and os.path.realpath(find_model(lesson.base)) == os.path.realpath(output):
+        raise click.UsageError(f"-o {output}: it is the base itself; give the taught model another name")
 
 
 def _find_photos(
@@ -218,22 +235,45 @@ def _tell(taught: Taught, *, quiet: bool, verbose: bool) -> None:
 
 
 def _print(taught: Taught, output: Path, output_format: str) -> None:
-    fields = {
-        "model": printable_utf8(str(output)),
-        "sha256": taught.sha256,
-        "base": taught.origin.name,
-        "classes": [{"name": label, "photos": count} for label, count in taught.samples.counts.items()],
-        "errors": len(taught.extraction.errors),
-        "unknown_threshold": round(taught.rule.threshold, 4) if taught.rule else None,
-        **taught.measured,
-    }
     if output_format == "json":
         import json
 
-        click.echo(json.dumps(fields, ensure_ascii=False, indent=2))
+        click.echo(json.dumps(_fields(taught, output), ensure_ascii=False, indent=2))
         return
     counts = taught.samples.counts
-    click.echo(f"{safe_text(str(output))}: {len(counts)} classes from {sum(counts.values())} photos")
-    width = max(map(text_width, counts))
+    base = safe_text(taught.origin.name)
+    click.echo(f"{safe_text(str(output))}: {len(counts)} classes from {sum(counts.values())} photos, based on {base}")
+    held_out = taught.held_out
+    if held_out:
+        low, high = held_out.interval
+        click.echo(
+            f"accuracy by cross-validation: {held_out.right / held_out.photos * 100:.1f} %, "
+            f"95 % interval {low * 100:.1f}–{high * 100:.1f}"
+        )
+    else:
+        click.echo("accuracy: unknown; with two photos of each class and more it can be told by cross-validation")
+    width = min(_LABEL_CELLS, max(map(text_width, [*counts, "class"])))
+    click.echo(f"\n{fit_text('class', width)}  {'photos':>6}  {'top-1':>7}")
+    rows = {each.label: each for each in held_out.classes} if held_out else {}
     for label, count in counts.items():
-        click.echo(f"  {fit_text(label, width)}  {count:>6} photos")
+        row = rows.get(label)
+        share = f"{row.right / row.photos * 100:5.1f} %" if row and row.photos else "–"
+        click.echo(f"{fit_text(label, width)}  {count:>6}  {share:>7}")
+    if held_out and held_out.confusions:
+        click.echo("\nConfused pairs")
+        for truth, found, photos in held_out.confusions[:_CONFUSIONS]:
+            click.echo(f"{photos:>6}  {fit_text(truth, min(width, text_width(truth)))} taken for {found}")
+
+
+def _fields(taught: Taught, output: Path) -> dict[str, Any]:
+    held_out = taught.held_out.as_json() if taught.held_out else None
+    return {
+        "model": printable_utf8(str(output)),
+        "sha256": taught.sha256,
+        "base": taught.origin.name,
+        "photos": sum(taught.samples.counts.values()),
+        "errors": len(taught.extraction.errors),
+        "classes": [{"name": label, "photos": count} for label, count in taught.samples.counts.items()],
+        "cross_validation": held_out,
+        "unknown_threshold": taught.rule.rounded if taught.rule else None,
+    }

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mobiclass.evaluation.labelled_photos import LabelledPhotos, Photos, read_labelled_photos
     from mobiclass.evaluation.metrics import TOP, Count, Tally
     from mobiclass.evaluation.rows import PhotoTruth, TemporaryRows, mistakes_first, pair_rows
+    from mobiclass.evaluation.statistics import wilson_interval
     from mobiclass.evaluation.summary import Evaluation, evaluation_json, report_facts, write_classes_csv
     from mobiclass.evaluation.truth import Truth, match_folders
 
@@ -25,6 +26,7 @@ open_door(
         "labelled_photos": ("LabelledPhotos", "Photos", "read_labelled_photos"),
         "metrics": ("TOP", "Count", "Tally"),
         "rows": ("PhotoTruth", "TemporaryRows", "mistakes_first", "pair_rows"),
+        "statistics": ("wilson_interval",),
         "summary": ("Evaluation", "evaluation_json", "report_facts", "write_classes_csv"),
         "truth": ("Truth", "match_folders"),
     },

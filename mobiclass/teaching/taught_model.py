@@ -175,7 +175,7 @@ def _preprocessing(model: ModelInfo) -> dict[str, Any]:
 def _rules(rule: UnknownRule, photos: int) -> dict[str, Any]:
     return {
         "format": _RULES_FORMAT,
-        "unknown": {"kind": "cosine", "threshold": round(rule.threshold, 4), "means": MEANS_NAME},
+        "unknown": {"kind": "cosine", "threshold": rule.rounded, "means": MEANS_NAME},
         "fitted_on": f"the {photos} photos that the model was taught, each left out in turn: 2 standard deviations "
         "below their mean cosine to the class means",
     }

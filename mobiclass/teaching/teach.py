@@ -20,6 +20,7 @@ from mobiclass.teaching.blas import use_one_thread
 from mobiclass.teaching.features import Extraction, Extractor, Photo, Progress
 from mobiclass.teaching.fitting import Fitter, fit_gain
 from mobiclass.teaching.head import STRENGTH
+from mobiclass.teaching.held_out import HeldOut, count_held_out
 from mobiclass.teaching.samples import PhotoFeatures, Samples, with_views
 from mobiclass.teaching.taught_model import Origin, read_taught, taught_content
 from mobiclass.teaching.unknown import UnknownRule, fit_unknown
@@ -69,7 +70,7 @@ class Taught:
         left_out: photos that were not taught, and why: a line each.
         rule: when a photo is of no class; ``None`` where there are too few photos to tell.
         gain: what the logits were multiplied by, so that scores are as high as the head is right.
-        measured: how good the model is: the further entries of ``taught`` in its ``mobiclass.json``.
+        held_out: how good it is, by photos that were held out; ``None`` where there are too few.
     """
 
     content: bytes
@@ -80,7 +81,7 @@ class Taught:
     left_out: tuple[str, ...]
     rule: UnknownRule | None
     gain: float
-    measured: dict[str, Any]
+    held_out: HeldOut | None
 
     @property
     def sha256(self) -> str:
@@ -147,21 +148,22 @@ def _base_of(lesson: Lesson, origin: Origin | None) -> tuple[Base, Origin]:
         base = read_base(lesson.base, lesson.preprocessing)
         return base, Origin(base.model.name, base.model.sha256, lesson.seed or 0)
     taught = read_base(lesson.append)
-    try:
-        base = read_base(lesson.base or origin.name)
-    except SetupError:
-        if lesson.base is not None:
-            raise
-        return taught, origin
-    if base.model.sha256 == origin.sha256:
-        model = replace(base.model, preprocessing=taught.model.preprocessing)
-        return base._replace(model=model), origin
-    if lesson.base is None:
-        return taught, origin
-    raise SetupError(
-        f"{base.model.path}: not the model that {lesson.append} was taught on, which is {origin.name} "
-        f"({origin.sha256[:12]}…)"
-    )
+    places = [lesson.base] if lesson.base else [origin.name, str(lesson.append.with_name(f"{origin.name}.tflite"))]
+    for place in places:
+        try:
+            base = read_base(place)
+        except SetupError:
+            if lesson.base:
+                raise
+            continue
+        if base.model.sha256 == origin.sha256:
+            return base._replace(model=replace(base.model, preprocessing=taught.model.preprocessing)), origin
+        if lesson.base:
+            raise SetupError(
+                f"{base.model.path}: not the model that {lesson.append} was taught on, which is {origin.name} "
+                f"({origin.sha256[:12]}…)"
+            )
+    return taught, origin
 
 
 def _check_classes(labels: set[str]) -> None:
@@ -248,19 +250,17 @@ def _fit(
 ) -> Taught:
     fitter = Fitter(samples)
     groups = fitter.alone
-    logits, held_out = fitter.held_out_logits(groups)
-    gain = fit_gain(logits, fitter.classes, held_out)
+    logits, known = fitter.held_out_logits(groups)
+    gain = fit_gain(logits, fitter.classes, known)
     head = fitter.of_features(fitter.fit()).scaled(gain, fitter.length)
     directions = fitter.plain
     rule = fit_unknown(directions, fitter.classes, groups, fitter.count)
     if rule:
         rule = rule._replace(means=fitter.as_features(rule.means))
-    measured: dict[str, Any] = {}
-    if held_out.any():
-        right = logits[held_out].argmax(axis=1) == fitter.classes[held_out]
-        measured["cross_validation"] = {"photos": int(held_out.sum()), "top1": round(float(right.mean()), 4)}
+    held_out = count_held_out(logits, known, fitter.classes, samples.labels)
+    measured = {"cross_validation": held_out.as_json()} if held_out else {}
     content = taught_content(base, origin, samples, head, fitter.features, rule, measured, file)
-    return Taught(content, samples, base.model, origin, extraction, left_out, rule, gain, measured)
+    return Taught(content, samples, base.model, origin, extraction, left_out, rule, gain, held_out)
 
 
 def _choices(taught: Taught) -> list[str]:

@@ -30,6 +30,11 @@ class UnknownRule(NamedTuple):
     threshold: float
     means: npt.NDArray[np.float32]
 
+    @property
+    def rounded(self) -> float:
+        """The threshold as it is written."""
+        return round(self.threshold, 4)
+
     def is_unknown(self, directions: Features) -> npt.NDArray[np.bool_]:
         """Say of photos, whose features (n, D) have length 1, whether each is unknown."""
         found: npt.NDArray[np.bool_] = (directions @ self.means.T).max(axis=1) < self.threshold

@@ -82,7 +82,9 @@ def test_views_that_are_missing_in_the_cache_are_added(colours: Path, photos: li
     assert tables(extraction) == whole
 
 
-def test_a_broken_photo_is_told_and_the_others_have_features(colours: Path, photos: list[Photo], tmp_path: Path) -> None:
+def test_a_broken_photo_is_told_and_the_others_have_features(
+    colours: Path, photos: list[Photo], tmp_path: Path
+) -> None:
     broken = tmp_path / "photos" / "red" / "broken.jpg"
     broken.write_bytes(b"no image")
     more = [*photos[:2], Photo("red", str(broken)), Photo("red", str(tmp_path / "gone.jpg")), *photos[2:]]
