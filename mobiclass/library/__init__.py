@@ -9,15 +9,23 @@ from mobiclass._system import open_door
 if TYPE_CHECKING:
     from mobiclass.library.folders import folder_of
     from mobiclass.library.review import Selection, select_for_review
+    from mobiclass.library.row_keywords import read_hierarchy
     from mobiclass.library.rows import read_rows
+    from mobiclass.library.sidecars import SidecarStyle
     from mobiclass.library.sorting import Sorter, SortSummary, undo_sorting
+    from mobiclass.library.tagging import Tagger, TagRun, TagSummary
+    from mobiclass.library.xmp import Keywords
 
 open_door(
     __name__,
     {
         "folders": ("folder_of",),
         "review": ("Selection", "select_for_review"),
+        "row_keywords": ("read_hierarchy",),
         "rows": ("read_rows",),
         "sorting": ("SortSummary", "Sorter", "undo_sorting"),
+        "sidecars": ("SidecarStyle",),
+        "tagging": ("TagRun", "TagSummary", "Tagger"),
+        "xmp": ("Keywords",),
     },
 )

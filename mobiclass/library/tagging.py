@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from mobiclass.errors import SetupError
-from mobiclass.library.embedding import EmbeddingError, Place, find_packet, replace_packet
+from mobiclass.library.answers import is_same_file, photo_path
+from mobiclass.library.embedded_keywords import EmbeddedEdit, without_our_keywords
+from mobiclass.library.embedding import EmbeddingError
 from mobiclass.library.replacing import read_regular, replace_file
+from mobiclass.library.row_keywords import Hierarchy, row_answers, row_keywords
 from mobiclass.library.sidecars import Sidecars, SidecarStyle
-from mobiclass.library.xmp import Keywords, edit_keywords, keyword_text, our_keywords
+from mobiclass.library.xmp import Keywords, edit_keywords, our_keywords
 from mobiclass.library.xmp_packet import MAX_PACKET_BYTES, XmpError
 from mobiclass.results import Row
 
@@ -27,54 +32,19 @@ class TagError(Exception):
     """One photo cannot be tagged; nothing of it was changed."""
 
 
-def row_labels(row: Row, *, top: int | None = None, min_score: float = 0.0) -> list[tuple[str, bool]]:
-    """Give the labels of `row`, each with whether it is a group.
+@dataclass(slots=True)
+class TagSummary:
+    """What became of the rows.
 
-    Args:
-        row: one without an error.
-        top: how many of the predictions count; by default the decision, or the best prediction where there is none.
-        min_score: a label with a lower score (0–1) is left out.
+    Attributes:
+        outcomes: how many photos were tagged, were right already, or lost our keywords.
+        errors: how many rows have an error in place of an answer, and were passed over.
+        problems: how many photos could not be tagged.
     """
-    decision = row.get("decision")
-    if decision and top is None:
-        if decision["kind"] == "unknown" or decision["score"] < min_score:
-            return []
-        return [(decision["label"], decision["kind"] == "group")]
-    best = row["predictions"][: top or 1]
-    return [(each["label"], False) for each in best if each["label"] is not None and each["score"] >= min_score]
 
-
-def row_keywords(row: Row, parents: Mapping[str, str], *, top: int | None = None, min_score: float = 0.0) -> Keywords:
-    """Make the keywords of `row` of its labels; see `row_labels`.
-
-    Args:
-        row: one without an error.
-        parents: the group around each label or group; those around a label come before it in a hierarchical keyword.
-        top: see `row_labels`.
-        min_score: likewise.
-    """
-    subject: dict[str, None] = {}
-    hierarchical: dict[str, None] = {}
-    for label, is_group in row_labels(row, top=top, min_score=min_score):
-        keyword = keyword_text(label)
-        if not keyword:
-            continue
-        subject[keyword] = None
-        if is_group or label in parents:
-            hierarchical["|".join(_level(name) for name in _lineage(label, parents))] = None
-    return Keywords(tuple(subject), tuple(hierarchical))
-
-
-def _lineage(label: str, parents: Mapping[str, str]) -> list[str]:
-    lineage = [label]
-    while (parent := parents.get(lineage[0])) is not None and parent not in lineage:
-        lineage.insert(0, parent)
-    return lineage
-
-
-def _level(name: str) -> str:
-    """Make `name` one level of a hierarchical keyword, in which a bar separates them."""
-    return keyword_text(name.replace("|", "/"))
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    errors: int = 0
+    problems: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,23 +84,27 @@ class Tagger:
             changed = edit(path, row, keywords)
         except (EmbeddingError, XmpError) as error:
             raise TagError(f"{path}: {error}") from error
+        except FileNotFoundError as error:
+            raise TagError(f"{path}: there is no such photo; --root says where relative paths start") from error
         except OSError as error:
             if error.errno in _FULL:
                 raise SetupError(
                     f"{path}: the disk is full; make room and run this again: it goes on where it stopped"
                 ) from error
             raise TagError(f"{path}: {error.strerror or error}") from error
+        except ValueError as error:  # a NUL
+            raise TagError(f"{path}: not a path ({error})") from error
         if not changed:
             return "unchanged"
         return "tagged" if keywords and any(keywords.lists().values()) else "removed"
 
     def _edit_sidecars(self, path: str, row: Row, keywords: Keywords | None) -> bool:
-        status = _photo_status(path)
+        status = os.stat(path)
         sidecars = Sidecars(path)
         if keywords is None:
             # A list: each is edited.
             return any([self._edit_sidecar(sidecar, sidecars, None) for sidecar in sidecars.existing()])
-        if _has_fingerprint(row) and not _is_same_photo(path, row, status):
+        if _is_as_classified(path, row, status) is False:
             raise _changed(path)
         return self._edit_sidecar(sidecars.choose(self.style), sidecars, keywords)
 
@@ -168,39 +142,95 @@ class Tagger:
         return True
 
     def _edit_photo(self, path: str, row: Row, keywords: Keywords | None) -> bool:
-        if not _has_fingerprint(row):
+        if row.get("bytes") is None or row.get("mtime_ns") is None:
             raise TagError(f"{path}: its row has no bytes and mtime_ns, as batch writes them; write sidecars instead")
         path = _target(path)
         content, before = read_regular(path, max_bytes=_MAX_PHOTO_BYTES)
-        place = find_packet(content)
-        ours = our_keywords(_text(place)) if place.packet else Keywords()
-        if keywords and (place.is_simple or ours.added):
-            keywords = replace(keywords, added="VP8X")
-        edited = _with_keywords(content, place, keywords, simplify=bool(ours.added))
-        if edited is content:
+        edit = EmbeddedEdit(content, keywords)
+        if edit.edited is content:
             return False
-        original = _with_keywords(content, place, None, simplify=bool(ours.added))
-        if before.st_mtime_ns != row["mtime_ns"] or row["bytes"] not in (len(content), len(original)):
+        if before.st_mtime_ns != row["mtime_ns"] or row["bytes"] not in (len(content), len(edit.original)):
             raise _changed(path)
-        if without_our_keywords(edited) != original:
+        if without_our_keywords(edit.edited) != edit.original:
             raise TagError(f"{path}: embedding would not leave the rest of the file as it is; write a sidecar instead")
         if not before.st_mode & 0o222:
             raise TagError(f"{path}: the photo is write-protected")
         if not self.dry_run:
-            replace_file(path, edited, before, keep_time=True)
+            replace_file(path, edit.edited, before, keep_time=True)
         return True
 
 
-def without_our_keywords(content: bytes) -> bytes:
-    """Give the image file `content` as it was before our keywords were embedded; the same object if there are none.
+@dataclass(frozen=True, slots=True)
+class TagRun:
+    """How the photos of rows are tagged.
 
-    Raises:
-        EmbeddingError: it is no JPEG, PNG or WebP, or is damaged.
-        XmpError: its XMP is damaged.
+    Attributes:
+        tagger: writes the keywords.
+        hierarchy: knows the groups of labels.
+        root: where relative paths start; ``None`` for the current folder.
+        top: see `row_answers`.
+        min_score: likewise.
+        remove: whether our keywords are removed instead.
     """
-    place = find_packet(content)
-    simplify = bool(place.packet and our_keywords(_text(place)).added)
-    return _with_keywords(content, place, None, simplify=simplify)
+
+    tagger: Tagger
+    hierarchy: Hierarchy
+    root: Path | None = None
+    top: int | None = None
+    min_score: float = 0.0
+    remove: bool = False
+
+    def run(
+        self,
+        rows: Iterable[Row],
+        problem: Callable[[str], object],
+        done: Callable[[str, Outcome, Keywords], object] = lambda *outcome: None,
+    ) -> TagSummary:
+        """Tag the photos of `rows` one after the other.
+
+        Args:
+            rows: the rows; those with an error are passed over.
+            problem: called with what is wrong with a photo that cannot be tagged.
+            done: called for each other photo, with its path, what became of it, and its keywords.
+
+        Raises:
+            SetupError: the rows cannot be read, or the disk is full.
+        """
+        summary = TagSummary()
+        for row in rows:
+            if row["error"] and not self.remove:
+                summary.errors += 1
+                continue
+            keywords = Keywords()
+            try:
+                path = self._path(row)
+                if self.remove:
+                    outcome = self.tagger.remove(path, row)
+                else:
+                    answers = row_answers(row, top=self.top, min_score=self.min_score)
+                    keywords = row_keywords(row, answers, self.hierarchy)
+                    outcome = self.tagger.tag(path, row, keywords)
+            except TagError as error:
+                summary.problems += 1
+                problem(str(error))
+            else:
+                summary.outcomes[outcome] += 1
+                done(path, outcome, keywords)
+        return summary
+
+    def _path(self, row: Row) -> str:
+        try:
+            path = str(photo_path(row, self.root))
+            # Whoever names a folder means it, whatever the paths in rows from elsewhere say.
+            if self.root and not _is_within(os.path.realpath(path), os.path.realpath(self.root)):
+                raise TagError(f"{path}: the photo is outside {self.root} (--root)")
+        except (OSError, TypeError, ValueError) as error:
+            raise TagError(f"{row['path']}: not a path ({error})") from error
+        return path
+
+
+def _is_within(path: str, folder: str) -> bool:
+    return path.startswith(folder if folder.endswith(os.sep) else folder + os.sep)
 
 
 def _target(path: str) -> str:
@@ -208,37 +238,11 @@ def _target(path: str) -> str:
     return os.path.realpath(path) if os.path.islink(path) else path
 
 
-def _text(place: Place) -> bytes:
-    return (place.packet or b"").rstrip(b"\0")  # some programs end it like a string of C
-
-
-def _with_keywords(content: bytes, place: Place, keywords: Keywords | None, *, simplify: bool) -> bytes:
-    text = _text(place) or None
-    edited = edit_keywords(text, keywords)
-    if edited is text:
-        return content
-    if edited is not None and place.packet is not None and text is not None:
-        edited += place.packet[len(text) :]
-    return replace_packet(content, place, edited, simplify=simplify)
-
-
-def _photo_status(path: str) -> os.stat_result:
-    try:
-        return os.stat(path)
-    except FileNotFoundError:
-        raise TagError(f"{path}: there is no such photo; --root says where relative paths start") from None
-
-
-def _has_fingerprint(row: Row) -> bool:
-    return row.get("bytes") is not None and row.get("mtime_ns") is not None
-
-
-def _is_same_photo(path: str, row: Row, status: os.stat_result) -> bool:
-    """Whether the photo is the one that was classified, apart from keywords that we embedded."""
-    if status.st_mtime_ns != row["mtime_ns"]:
-        return False
-    if status.st_size == row["bytes"]:
-        return True
+def _is_as_classified(path: str, row: Row, status: os.stat_result) -> bool | None:
+    """Whether the photo is the one that was classified, apart from keywords of ours in it; ``None``: not known."""
+    is_same = is_same_file(row, status)
+    if is_same is not False or status.st_mtime_ns != row["mtime_ns"]:
+        return is_same
     try:
         original = without_our_keywords(read_regular(path, max_bytes=_MAX_PHOTO_BYTES)[0])
     except (EmbeddingError, XmpError):

@@ -12,7 +12,8 @@ import pytest
 
 from mobiclass.errors import SetupError
 from mobiclass.library import replacing
-from mobiclass.library.tagging import TagError, Tagger, row_keywords, row_labels, without_our_keywords
+from mobiclass.library.embedded_keywords import without_our_keywords
+from mobiclass.library.tagging import TagError, Tagger
 from mobiclass.library.xmp import Keywords, our_keywords
 from tests.support import xmp_files
 from tests.support.exiftool import as_list, needs_exiftool, read_tags
@@ -39,37 +40,6 @@ def row_of(path: Path) -> dict[str, Any]:
 def state(folder: Path) -> dict[str, tuple[bytes, int, int]]:
     """Give the content, time and mode of every file."""
     return {path.name: (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_mode) for path in folder.iterdir()}
-
-
-def prediction(label: str | None, score: float) -> dict[str, Any]:
-    return {"index": 0, "label": label, "score": score}
-
-
-def test_labels_of_a_row() -> None:
-    row: dict[str, Any] = {"predictions": [prediction("a", 0.5), prediction("b", 0.2)]}
-    assert row_labels(row) == [("a", False)]
-    assert row_labels(row, min_score=0.6) == []
-    assert row_labels(row, top=2) == [("a", False), ("b", False)]
-    assert row_labels(row, top=2, min_score=0.3) == [("a", False)]
-    row["decision"] = {"label": "g", "score": 0.9, "kind": "group"}
-    assert row_labels(row) == [("g", True)]
-    assert row_labels(row, min_score=0.95) == []
-    assert row_labels(row, top=1) == [("a", False)]
-    row["decision"] = {"label": "unknown", "score": 0.5, "kind": "unknown"}
-    assert row_labels(row) == []
-    assert row_labels({"predictions": []}) == []
-    assert row_labels({"predictions": [prediction(None, 0.5)]}) == []
-
-
-def test_keywords_of_a_row() -> None:
-    row: dict[str, Any] = {"predictions": [prediction("tabby\ncat", 0.5), prediction("x|y", 0.2), prediction(" ", 0.1)]}
-    parents = {"x|y": "group", "group": "root|", "loop": "pool", "pool": "loop"}
-    assert row_keywords(row, {}) == Keywords(("tabby cat",), ())
-    assert row_keywords(row, parents, top=3) == Keywords(("tabby cat", "x|y"), ("root/|group|x/y",))
-    row["decision"] = {"label": "cats", "score": 0.9, "kind": "group"}
-    assert row_keywords(row, {}) == Keywords(("cats",), ("cats",))
-    row["decision"] = {"label": "loop", "score": 0.9, "kind": "class"}
-    assert row_keywords(row, parents) == Keywords(("loop",), ("pool|loop",))
 
 
 @pytest.mark.parametrize("style", ["auto", "photo.jpg.xmp", "photo.xmp"])
