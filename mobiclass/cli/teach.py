@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from mobiclass.choices import RunOptions
 from mobiclass.cli.evaluate.evaluated_models import left_out
+from mobiclass.cli.long_runs import check_files
 from mobiclass.cli.option_groups import GroupedCommand, option
 from mobiclass.cli.options import (
     ANY_PATH,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _FILE: Final = click.Path(path_type=Path, dir_okay=False, readable=False)
 _LABEL_CELLS: Final = 40
 _CONFUSIONS: Final = 5
+_SUSPECTS: Final = 5
 
 
 @click.command(cls=GroupedCommand)
@@ -62,7 +64,11 @@ _CONFUSIONS: Final = 5
     "Execution", "--seed", metavar="N", type=click.IntRange(0, 2**32 - 1),
     help="Seed of the crops that photos are varied by.  [default: 0]",
 )  # fmt: skip
-@option("Output", "--overwrite", is_flag=True, help="Replace the model if it exists.")
+@option(
+    "Output", "--report", metavar="FILE.html", type=_FILE,
+    help="Also write an HTML report: photos that look mislabelled first.",
+)  # fmt: skip
+@option("Output", "--overwrite", is_flag=True, help="Replace the model and the report if they exist.")
 @option(
     "Output", "--format", "output_format", type=click.Choice(("table", "json")), default="table", show_default=True,
     help="Output format on stdout.",
@@ -85,6 +91,7 @@ def teach(
     jobs: int | None,
     allow_truncated: bool,
     seed: int | None,
+    report: Path | None,
     overwrite: bool,
     output_format: str,
     quiet: bool,
@@ -107,6 +114,7 @@ def teach(
       mobiclass teach --append birds2.tflite --remove sparrow -o birds3.tflite
     """
     _check_options(folder, output, truth_file, append, remove, preprocessing, overwrite=overwrite)
+    check_files(None, "-o", report, may_exist=overwrite)
     from mobiclass._system import atomic_write, available_cores
     from mobiclass.teaching import Lesson, teach_classes, use_one_thread
 
@@ -138,6 +146,8 @@ def teach(
         bar.close()
     with atomic_write(output) as file:
         file.write(taught.content)
+    if report:
+        _write_report(taught, report, output)
     _tell(taught, quiet=quiet, verbose=verbose)
     _print(taught, output, output_format)
     if taught.extraction.errors:
@@ -234,6 +244,44 @@ def _tell(taught: Taught, *, quiet: bool, verbose: bool) -> None:
         )
 
 
+def _write_report(taught: Taught, report: Path, output: Path) -> None:
+    from mobiclass.report import write_report
+    from mobiclass.teaching import report_rows
+
+    held_out = taught.held_out
+    facts = {"base": taught.origin.name}
+    if held_out:
+        low, high = held_out.interval
+        facts["cross-validated"] = f"{held_out.right / held_out.photos:.1%} (95 % interval {low:.0%} to {high:.0%})"
+    if taught.curve:
+        facts["more photos"] = str(taught.curve)
+    if taught.suspicions.photos:
+        facts["look mislabelled"] = f"{len(taught.suspicions.photos)}, which come first"
+    write_report(report_rows(taught), report, title=f"Photos taught to {output.name}", summary=facts)
+
+
+def _print_suspicions(taught: Taught) -> None:
+    """Print what a person should look at, and what more photos would bring."""
+    if taught.curve:
+        click.echo(f"\n{taught.curve}")
+    found = taught.suspicions
+    paths = {features.sha256: photo.path for photo, features in taught.extraction.found}
+    photos = [features.sha256 for _, features in taught.samples.pairs()]
+    shown = [suspect for suspect in found.photos if photos[suspect.photo] in paths]
+    if shown:
+        click.echo(f"\nPhotos that look mislabelled: {len(shown)}" + (", the surest" if len(shown) > _SUSPECTS else ""))
+        for suspect in shown[:_SUSPECTS]:
+            path = safe_text(paths[photos[suspect.photo]])
+            label, looks_like = safe_text(suspect.label), safe_text(suspect.looks_like)
+            click.echo(f"  {path}: {label}? looks like {looks_like} ({suspect.score:.0%})")
+    for one, other, share in found.alike:
+        click.echo(
+            f"{safe_text(one)} and {safe_text(other)} look like one class: {share:.0%} of their photos are confused"
+        )
+    for label, count in found.few:
+        click.echo(f"{safe_text(label)} has too few photos ({count}): 5 are a beginning, 20 are good")
+
+
 def _print(taught: Taught, output: Path, output_format: str) -> None:
     if output_format == "json":
         import json
@@ -263,6 +311,7 @@ def _print(taught: Taught, output: Path, output_format: str) -> None:
         click.echo("\nConfused pairs")
         for truth, found, photos in held_out.confusions[:_CONFUSIONS]:
             click.echo(f"{photos:>6}  {fit_text(truth, min(width, text_width(truth)))} taken for {found}")
+    _print_suspicions(taught)
 
 
 def _fields(taught: Taught, output: Path) -> dict[str, Any]:
@@ -275,5 +324,7 @@ def _fields(taught: Taught, output: Path) -> dict[str, Any]:
         "errors": len(taught.extraction.errors),
         "classes": [{"name": label, "photos": count} for label, count in taught.samples.counts.items()],
         "cross_validation": held_out,
+        "learning_curve": taught.curve.as_json() if taught.curve else None,
+        "suspicions": taught.suspicions.as_json(),
         "unknown_threshold": taught.rule.rounded if taught.rule else None,
     }

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from mobiclass.teaching.blas import use_one_thread
     from mobiclass.teaching.class_names import class_labels
     from mobiclass.teaching.features import Photo
+    from mobiclass.teaching.report import report_rows
     from mobiclass.teaching.teach import Lesson, Taught, teach_classes
 
 open_door(
@@ -18,6 +19,7 @@ open_door(
         "blas": ("use_one_thread",),
         "class_names": ("class_labels",),
         "features": ("Photo",),
+        "report": ("report_rows",),
         "teach": ("Lesson", "Taught", "teach_classes"),
     },
 )

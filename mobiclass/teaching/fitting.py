@@ -70,11 +70,6 @@ class Fitter:
         """Turn rows of coordinates (k, W), such as those of `plain`, into rows of features (k, D)."""
         return coordinates if self._basis is None else (coordinates @ self._basis).astype(coordinates.dtype)
 
-    @property
-    def alone(self) -> Integers:
-        """Groups of one photo each: (n,)."""
-        return np.arange(len(self.classes))
-
     def held_out_logits(self, groups: Integers) -> tuple[Floats, npt.NDArray[np.bool_]]:
         """Compute each photo's logits by a head that was fitted without it and without what looks like it.
 

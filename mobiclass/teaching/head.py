@@ -16,6 +16,7 @@ import numpy.typing as npt
 Floats: TypeAlias = npt.NDArray[np.float64]
 Features: TypeAlias = "npt.NDArray[np.float32] | npt.NDArray[np.float64]"
 Integers: TypeAlias = npt.NDArray[np.intp]
+Booleans: TypeAlias = npt.NDArray[np.bool_]
 
 STRENGTH: Final = 10.0
 """What the photos weigh against the penalty, the C of the literature; docs/teaching.md has the measurements."""
@@ -185,6 +186,13 @@ def _inverse_hessian_times(gradient: Floats, pairs: deque[tuple[Floats, Floats, 
     for (moved, turned, curvature), factor in zip(pairs, reversed(factors), strict=True):
         result = result + (factor - float(np.vdot(turned, result)) / curvature) * moved
     return result
+
+
+def softmax_rows(logits: Floats) -> Floats:
+    """Turn logits (n, C) into scores that add up to 1 in each row."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    scores: Floats = powers / powers.sum(axis=1, keepdims=True)
+    return scores
 
 
 def best_gain(logits: Floats, classes: Integers) -> float:

@@ -17,11 +17,14 @@ from mobiclass.choices import RunOptions
 from mobiclass.errors import ClassesError, SetupError
 from mobiclass.teaching.base import Base, read_base
 from mobiclass.teaching.blas import use_one_thread
+from mobiclass.teaching.duplicates import alike_groups
 from mobiclass.teaching.features import Extraction, Extractor, Photo, Progress
 from mobiclass.teaching.fitting import Fitter, fit_gain
-from mobiclass.teaching.head import STRENGTH
+from mobiclass.teaching.head import STRENGTH, Booleans, Floats, softmax_rows
 from mobiclass.teaching.held_out import HeldOut, count_held_out
+from mobiclass.teaching.learning_curve import LearningCurve, learning_curve
 from mobiclass.teaching.samples import PhotoFeatures, Samples, with_views
+from mobiclass.teaching.suspects import Suspicions, find_suspects
 from mobiclass.teaching.taught_model import Origin, read_taught, taught_content
 from mobiclass.teaching.unknown import UnknownRule, fit_unknown
 from mobiclass.teaching.views import ALL_VIEWS, MANY_PHOTOS, view_count
@@ -71,6 +74,10 @@ class Taught:
         rule: when a photo is of no class; ``None`` where there are too few photos to tell.
         gain: what the logits were multiplied by, so that scores are as high as the head is right.
         held_out: how good it is, by photos that were held out; ``None`` where there are too few.
+        scores: (n, C) of each photo for each class, 0 to 1, by a head that was fitted without it.
+        known: (n,) for which photos there are any.
+        curve: what more photos would bring; ``None`` where there are too few to tell.
+        suspicions: what may be wrong with the photos.
     """
 
     content: bytes
@@ -82,6 +89,10 @@ class Taught:
     rule: UnknownRule | None
     gain: float
     held_out: HeldOut | None
+    scores: Floats
+    known: Booleans
+    curve: LearningCurve | None
+    suspicions: Suspicions
 
     @property
     def sha256(self) -> str:
@@ -249,7 +260,7 @@ def _fit(
     base: Base, origin: Origin, samples: Samples, extraction: Extraction, left_out: tuple[str, ...], file: str
 ) -> Taught:
     fitter = Fitter(samples)
-    groups = fitter.alone
+    groups = alike_groups(fitter.plain, samples.width)
     logits, known = fitter.held_out_logits(groups)
     gain = fit_gain(logits, fitter.classes, known)
     head = fitter.of_features(fitter.fit()).scaled(gain, fitter.length)
@@ -258,9 +269,30 @@ def _fit(
     if rule:
         rule = rule._replace(means=fitter.as_features(rule.means))
     held_out = count_held_out(logits, known, fitter.classes, samples.labels)
-    measured = {"cross_validation": held_out.as_json()} if held_out else {}
+    scores = softmax_rows(logits * gain)
+    curve = learning_curve(fitter, groups, held_out.right / held_out.photos, held_out.photos) if held_out else None
+    suspicions = find_suspects(scores, known, fitter.classes, samples.labels)
+    measured = {
+        **({"cross_validation": held_out.as_json()} if held_out else {}),
+        **({"learning_curve": curve.as_json()} if curve else {}),
+        "suspicions": suspicions.as_json(),
+    }
     content = taught_content(base, origin, samples, head, fitter.features, rule, measured, file)
-    return Taught(content, samples, base.model, origin, extraction, left_out, rule, gain, held_out)
+    return Taught(
+        content,
+        samples,
+        base.model,
+        origin,
+        extraction,
+        left_out,
+        rule,
+        gain,
+        held_out,
+        scores,
+        known,
+        curve,
+        suspicions,
+    )
 
 
 def _choices(taught: Taught) -> list[str]:

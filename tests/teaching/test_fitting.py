@@ -27,7 +27,7 @@ def test_a_photo_is_held_out_with_what_looks_like_it() -> None:
     noise = generator.normal(size=(20, 60))
     doubled = samples({"a": np.repeat(noise[:10], 2, axis=0), "b": np.repeat(noise[10:], 2, axis=0)})
     fitter = Fitter(doubled)
-    logits, known = fitter.held_out_logits(fitter.alone)
+    logits, known = fitter.held_out_logits(np.arange(len(fitter.classes)))
     assert known.all()
     assert (logits.argmax(axis=1) == fitter.classes).mean() > 0.9  # by its copy
     pairs = np.unique(fitter.plain.round(4), axis=0, return_inverse=True)[1].reshape(-1)
@@ -41,13 +41,13 @@ def test_a_class_without_photos_is_never_best_nor_tested() -> None:
                              "c": generator.normal(-1, 1, (1, 9))}))  # fmt: skip
     head = fitter.fit(fitter.classes != 2)
     assert head.logits(fitter.plain).argmax(axis=1).max() == 1
-    _, known = fitter.held_out_logits(fitter.alone)
+    _, known = fitter.held_out_logits(np.arange(len(fitter.classes)))
     assert list(known) == [True] * 12 + [False]
 
 
 def test_with_one_photo_a_class_nothing_can_be_held_out() -> None:
     fitter = Fitter(samples({"a": np.eye(4)[:1], "b": np.eye(4)[1:2]}))
-    logits, known = fitter.held_out_logits(fitter.alone)
+    logits, known = fitter.held_out_logits(np.arange(len(fitter.classes)))
     assert not known.any()
     assert fit_gain(logits, fitter.classes, known) == DEFAULT_GAIN
 
