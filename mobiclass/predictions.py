@@ -86,7 +86,7 @@ def scores_from_output(
     if len(raw) == 1 or kind in ("logits", "multilabel-logits"):
         return _probabilities(dequantize(raw, quantization), kind)
     if raw.dtype.itemsize == 1:
-        return _score_table(quantization, raw.dtype.name)[raw]
+        return np.asarray(_score_table(quantization, raw.dtype.name)[raw])
     return dequantize(raw, quantization)
 
 

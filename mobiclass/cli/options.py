@@ -70,7 +70,8 @@ class ModelOptions(NamedTuple):
 
     def of_another_model(self, model: str, labels: str | None) -> ModelOptions:
         """Run `model` likewise; what was said of the first one's input and output does not hold for it."""
-        return ModelOptions(model, labels, self.run, **dict.fromkeys(DESCRIPTION))
+        nothing: dict[str, Any] = dict.fromkeys(DESCRIPTION)
+        return self._replace(model=model, labels=labels, decisions=Decisions(decide=False), **nothing)
 
     @property
     def description(self) -> dict[str, Any]:

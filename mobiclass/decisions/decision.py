@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
 
 DecisionKind: TypeAlias = Literal["class", "group", "unknown"]
 
@@ -10,7 +11,8 @@ UNKNOWN: Final = "unknown"
 """The label of an answer that is none."""
 
 
-class Decision(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Decision:
     """An answer.
 
     Attributes:

@@ -179,7 +179,7 @@ def _classes_of(
 
 def _lines(text: str, file: str) -> list[tuple[int, str, str]]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
-    lines = []
+    lines: list[tuple[int, str, str]] = []
     try:
         for row in reader:
             cells = [cell.strip() for cell in row]

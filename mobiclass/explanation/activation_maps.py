@@ -105,9 +105,8 @@ class _Features(NamedTuple):
 
     def _of_class(self, index: int) -> npt.NDArray[np.float32]:
         """Give the weights of a class (D,); a binary head's one output is the second class, and against the first."""
-        if len(self.weights) == 1:
-            return self.weights[0] * np.float32(1 if index else -1)
-        return self.weights[index]
+        own: npt.NDArray[np.float32] = self.weights[0] * np.float32(1 if index else -1)
+        return own if len(self.weights) == 1 else np.asarray(self.weights[index])
 
 
 def _open_features(session: Session) -> _Features | None:
@@ -132,11 +131,12 @@ def _open_features(session: Session) -> _Features | None:
 def _occlude(session: Session, image: RgbImage, shares: Mapping[int, float]) -> ActivationMap:
     """Cover parts of what the model sees with its mean colour, and map what that takes from the score."""
     model, preprocessor = session.model, session.preprocessor
-    assert model.output_kind is not None
+    kind = model.output_kind
+    assert kind is not None  # the session has found out
 
     def score(pixels: npt.NDArray[np.uint8]) -> float:
         raw = session.interpreter.invoke(preprocessor.tensor(pixels))
-        scores = scores_from_output(raw, model.output.quantization, model.output_kind)
+        scores = scores_from_output(raw, model.output.quantization, kind)
         return float(sum(scores[index] for index in shares))
 
     pixels = preprocessor.pixels(image)

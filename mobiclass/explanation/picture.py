@@ -109,7 +109,7 @@ def overlay(photo: Image.Image, seen: Box, found: ActivationMap, largest: float 
     )
     largest = largest or float(np.abs(found.values).max()) or 1.0
     opacity = np.minimum(np.abs(values) / largest, 1) * _STRONGEST
-    colour = np.where((values >= 0)[:, :, np.newaxis], np.float32(_FOR), np.float32(_AGAINST))
+    colour = np.where((values >= 0)[:, :, np.newaxis], np.array(_FOR), np.array(_AGAINST))
     coloured = Image.fromarray(colour.astype(np.uint8))
     drawn = _darkened_outside(photo, box)
     drawn.paste(coloured, box[:2], Image.fromarray((opacity * 255).round().astype(np.uint8)))
@@ -155,7 +155,7 @@ def _draw_scale(canvas: Image.Image, draw: ImageDraw.ImageDraw, largest: float, 
     width = min(360, canvas.width - 2 * _GAP)
     steps = np.linspace(-1, 1, width, dtype=np.float32)
     opacity = np.abs(steps)[:, np.newaxis] * _STRONGEST
-    colours = np.where((steps >= 0)[:, np.newaxis], np.float32(_FOR), np.float32(_AGAINST))
+    colours = np.where((steps >= 0)[:, np.newaxis], np.array(_FOR), np.array(_AGAINST))
     # Over mid-grey, as over a photo.
     ramp = (colours * opacity + np.float32(150) * (1 - opacity)).round().astype(np.uint8)
     bar = Image.fromarray(np.broadcast_to(ramp, (_SCALE_BAR_HEIGHT, width, 3)).copy())

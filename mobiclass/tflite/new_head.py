@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
 from mobiclass.errors import ModelError
 from mobiclass.tflite.editing import ModelEdit
@@ -132,7 +132,8 @@ def _quantized_bias(bias: npt.NDArray[np.float32], steps: list[float]) -> bytes:
     import numpy as np
 
     quantized = np.rint(bias.astype(np.float64) / np.asarray(steps))
-    return np.clip(quantized, -_LARGEST_BIAS, _LARGEST_BIAS).astype("<i4").tobytes()
+    content: bytes = np.clip(quantized, -_LARGEST_BIAS, _LARGEST_BIAS).astype("<i4").tobytes()
+    return content
 
 
 def _logits_scale(logits_range: tuple[float, float], dtype: str) -> Quantization:
@@ -155,7 +156,12 @@ def _convert(edit: ModelEdit, scores: int, classes: int, dtype: str, wanted: str
     return output
 
 
-def _scale(quantization: Quantization | None) -> dict[str, list[float] | list[int]]:
+class _Scale(TypedDict, total=False):
+    scales: list[float]
+    zero_points: list[int]
+
+
+def _scale(quantization: Quantization | None) -> _Scale:
     if quantization is None:
         return {}
     return {"scales": [quantization.scale], "zero_points": [quantization.zero_point]}

@@ -144,7 +144,8 @@ class EdgeTpuProcess:
 
     def extra(self) -> npt.NDArray[np.generic]:
         """Give the raw extra output of the last `invoke`, of its tensor's shape."""
-        return self._tensors.extra.copy()
+        extra: npt.NDArray[np.generic] = self._tensors.extra.copy()
+        return extra
 
     def close(self) -> None:
         """Have the child close the device and exit."""
