@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from mobiclass.decisions.decision import UNKNOWN, Decision
     from mobiclass.decisions.label_scores import read_label_scores
     from mobiclass.decisions.rules import Rules, UnknownRule, parse_rules
-    from mobiclass.decisions.taxonomy import imagenet_taxonomy, read_parents
+    from mobiclass.decisions.taxonomy import (
+        Taxonomy,
+        imagenet_taxonomy,
+        model_taxonomy,
+        read_parents,
+        sidecar_taxonomy,
+    )
 
 open_door(
     __name__,
@@ -24,6 +30,6 @@ open_door(
         "decision": ("UNKNOWN", "Decision"),
         "label_scores": ("read_label_scores",),
         "rules": ("Rules", "UnknownRule", "parse_rules"),
-        "taxonomy": ("imagenet_taxonomy", "read_parents"),
+        "taxonomy": ("Taxonomy", "imagenet_taxonomy", "model_taxonomy", "read_parents", "sidecar_taxonomy"),
     },
 )

@@ -88,11 +88,20 @@ class Decider:
             return Decision(self._label(best), best_score, "class", best)
         return self._group(scores) or Decision(UNKNOWN, best_score, "unknown")
 
+    def nearest_cosine(self, features: npt.NDArray[np.float32]) -> float:
+        """Compute the cosine between features, float32 (D,), and the nearest mean of a class; −1 for features of 0.
+
+        It is for models whose rules have means, those with `needs_features`.
+        """
+        length = float(np.linalg.norm(features))
+        if self._means is None or length == 0:
+            return -1.0
+        return float((self._means @ features).max()) / length
+
     def _is_foreign(self, features: npt.NDArray[np.float32] | None) -> bool:
         if self._means is None or self._rules.unknown is None or features is None:
             return False
-        length = float(np.linalg.norm(features))
-        return length == 0 or float((self._means @ features).max()) < self._rules.unknown.threshold * length
+        return not features.any() or self.nearest_cosine(features) < self._rules.unknown.threshold
 
     def _group(self, scores: npt.NDArray[np.float32]) -> Decision | None:
         """Find the smallest group that is sure; of several of one size the one with the highest score."""

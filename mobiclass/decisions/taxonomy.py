@@ -65,14 +65,26 @@ def model_taxonomy(model: ModelInfo) -> Taxonomy | None:
     """
     if model.labels is None:
         return None
-    beside = model.path.with_name(f"{model.name}.taxonomy.csv")
-    if beside.is_file():
-        return read_taxonomy(_text_of(beside), model.labels, str(beside))
+    if (table := sidecar_taxonomy(model)) is not None:
+        return read_taxonomy(table.decode("utf-8"), model.labels, str(_beside(model)))
     file = str(model.path)
     if embedded := read_zip_members(model.content, file, {MEMBER_NAME}).get(MEMBER_NAME):
         return read_taxonomy(embedded.decode("utf-8", "replace"), model.labels, f"{file} ({MEMBER_NAME})")
     first = first_imagenet_index(model.labels)
     return None if first is None else imagenet_taxonomy(first)
+
+
+def sidecar_taxonomy(model: ModelInfo) -> bytes | None:
+    """Read ``X.taxonomy.csv`` beside the model ``X.tflite``, in UTF-8; ``None`` where there is none.
+
+    Raises:
+        LabelsError: it cannot be read.
+    """
+    return _text_of(_beside(model)).encode() if _beside(model).is_file() else None
+
+
+def _beside(model: ModelInfo) -> Path:
+    return model.path.with_name(f"{model.name}.taxonomy.csv")
 
 
 def imagenet_taxonomy(first: int = 0, file: Path | None = None) -> Taxonomy:

@@ -1,0 +1,81 @@
+"""A picture of coverage against precision: what a stricter target costs, with groups and with the best class alone."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from mobiclass._system import atomic_write
+from mobiclass.errors import SetupError
+from mobiclass.evaluation.calibration import Outcome, Sample, Thresholds, fit_thresholds
+
+PLOT_SUFFIXES: Final = (".png", ".svg")
+
+_TARGETS: Final = tuple(target / 200 for target in range(140, 200))  # 70 to 99.5 %
+_MARGIN: Final = 1.5  # percent
+
+
+def require_matplotlib() -> None:
+    """Check that a plot can be drawn, before anything is measured for it.
+
+    Raises:
+        SetupError: Matplotlib is not installed.
+    """
+    if importlib.util.find_spec("matplotlib") is None:
+        raise SetupError("--plot needs Matplotlib: pip install 'mobiclass[plots]'")
+
+
+def write_calibration_plot(
+    fitted_on: Sample, judged_on: Sample, thresholds: Thresholds, path: Path, *, title: str, cosine: float | None
+) -> None:
+    """Draw into a ``.png`` or ``.svg`` file what targets come to on other photos than thresholds were fitted on.
+
+    Raises:
+        SetupError: the file cannot be written.
+    """
+    figure = draw(fitted_on, judged_on, thresholds, title=title, cosine=cosine)
+    kind = path.suffix.lower().removeprefix(".")
+    with atomic_write(path) as file:
+        # Without a date, so that the same photos give the same file.
+        figure.savefig(file, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
+
+
+def draw(
+    fitted_on: Sample, judged_on: Sample, thresholds: Thresholds, *, title: str, cosine: float | None
+) -> Any:
+    """Draw the curves; returns a Matplotlib ``Figure``."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    axes = figure.add_subplot()
+    fits = {fit_thresholds(fitted_on, target, cosine=cosine).thresholds for target in _TARGETS}
+    outcomes = [judged_on.outcome(each) for each in fits if each is not None]
+    alone = [judged_on.outcome(Thresholds(step / 100)) for step in range(101)]
+    chosen = judged_on.outcome(thresholds)
+    label = "class, else group" if judged_on.has_groups else "fitted thresholds"
+    _curve(axes, alone, color="tab:grey", marker="", label="best class alone, any threshold")
+    _curve(axes, outcomes, color="tab:blue", marker="o", label=f"{label}, fitted on the other half")
+    if chosen.precision is not None and chosen.precision_interval is not None:
+        x, y = 100 * chosen.precision, 100 * chosen.coverage
+        low, high = (100 * end for end in chosen.precision_interval)
+        lower, upper = (100 * end for end in chosen.coverage_interval)
+        axes.errorbar(
+            [x], [y], xerr=[[x - low], [high - x]], yerr=[[y - lower], [upper - y]], color="tab:red", marker="D",
+            capsize=3, zorder=3, label="chosen, with 95 % intervals",
+        )  # fmt: skip
+    lowest = min((100 * each.precision for each in (*outcomes, chosen) if each.precision is not None), default=0.0)
+    axes.set(
+        title=title, xlabel="precision: right answers (% of answers)", ylabel="coverage: answered (% of photos)",
+        xlim=(max(0.0, lowest - 3 * _MARGIN), 100 + _MARGIN / 3), ylim=(0, 100 + _MARGIN),
+    )  # fmt: skip
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower left", fontsize=9)
+    return figure
+
+
+def _curve(axes: Any, outcomes: Sequence[Outcome], **style: Any) -> None:
+    points = sorted((100 * each.precision, 100 * each.coverage) for each in outcomes if each.precision is not None)
+    if points:
+        axes.plot(*zip(*points, strict=True), linewidth=1.2, markersize=4, **style)
