@@ -262,6 +262,20 @@ class Classifier:
             return ImageResult(path, (), error, ran.device, ran.fallback, None, ran.model)
         return ImageResult(path, predictions, None, ran.device, ran.fallback, timing, ran.model, decision)
 
+    def features(self, image: Classifiable, *, allow_truncated: bool = False) -> npt.NDArray[np.float32]:
+        """Compute the features of one image, float32 (D,), with a model whose decisions need them.
+
+        Raises:
+            ImageError: the image cannot be found, read or decoded.
+            ModelError: the model cannot be run.
+            ValueError: nothing needs the model's features, so that they are not there.
+        """
+        session = self._session
+        features = _invoke(session, session.preprocessor(_decode(image, session, allow_truncated)))[1]
+        if features is None:
+            raise ValueError("the classifier was loaded without features: its decisions need none")
+        return features
+
     def _classify(
         self, source: Classifiable, top_k: int, threshold: float, allow_truncated: bool
     ) -> tuple[tuple[Prediction, ...], Timing, Session, Decision | None]:

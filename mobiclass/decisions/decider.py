@@ -60,6 +60,11 @@ class Decider:
         return self._means is not None
 
     @property
+    def rules(self) -> Rules:
+        """The rules of the model."""
+        return self._rules
+
+    @property
     def allowed(self) -> npt.NDArray[np.bool_] | None:
         """Which classes may be answered, bool (C,); ``None`` for all."""
         return self._allowed

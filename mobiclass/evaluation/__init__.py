@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 from mobiclass._system import open_door
 
 if TYPE_CHECKING:
+    from mobiclass.evaluation.calibrated_model import calibrated_copy, calibration_json, fitted_rules
+    from mobiclass.evaluation.calibration import Calibration, Outcome, fit_and_judge
+    from mobiclass.evaluation.calibration_plot import PLOT_SUFFIXES, require_matplotlib, write_calibration_plot
     from mobiclass.evaluation.class_map import ClassMap, read_class_map
     from mobiclass.evaluation.comparison import Comparison
     from mobiclass.evaluation.dataset import ClassFolders, list_class_folders
     from mobiclass.evaluation.labelled_photos import LabelledPhotos, Photos, read_labelled_photos
     from mobiclass.evaluation.metrics import TOP, Count, Tally
+    from mobiclass.evaluation.observations import LARGEST_GROUP, Observation, Observer
     from mobiclass.evaluation.rows import PhotoTruth, TemporaryRows, mistakes_first, pair_rows
     from mobiclass.evaluation.statistics import wilson_interval
     from mobiclass.evaluation.summary import Evaluation, evaluation_json, report_facts, write_classes_csv
@@ -20,11 +24,15 @@ if TYPE_CHECKING:
 open_door(
     __name__,
     {
+        "calibrated_model": ("calibrated_copy", "calibration_json", "fitted_rules"),
+        "calibration": ("Calibration", "Outcome", "fit_and_judge"),
+        "calibration_plot": ("PLOT_SUFFIXES", "require_matplotlib", "write_calibration_plot"),
         "class_map": ("ClassMap", "read_class_map"),
         "comparison": ("Comparison",),
         "dataset": ("ClassFolders", "list_class_folders"),
         "labelled_photos": ("LabelledPhotos", "Photos", "read_labelled_photos"),
         "metrics": ("TOP", "Count", "Tally"),
+        "observations": ("LARGEST_GROUP", "Observation", "Observer"),
         "rows": ("PhotoTruth", "TemporaryRows", "mistakes_first", "pair_rows"),
         "statistics": ("wilson_interval",),
         "summary": ("Evaluation", "evaluation_json", "report_facts", "write_classes_csv"),

@@ -9,12 +9,66 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
-from mobiclass.decisions import Rules, sidecar_taxonomy
+from mobiclass.decisions import Rules, UnknownRule, parse_rules, sidecar_taxonomy
 from mobiclass.errors import ModelError
+from mobiclass.evaluation.calibration import Calibration, Outcome
+from mobiclass.evaluation.observations import LARGEST_GROUP
+from mobiclass.results import printable_utf8
 from mobiclass.tflite import ModelInfo, config_bytes, read_model, read_zip_members, replace_members
 
 _CONFIG_NAME: Final = "mobiclass.json"
 _TEXTS: Final = ("license", "author", "description")
+
+
+def fitted_rules(calibration: Calibration, model: ModelInfo, photos: str) -> Rules:
+    """Make the rules of a model from what was fitted; `photos` names the photos, for people.
+
+    What the model's own rules say of single labels is left out: it was not measured.
+    """
+    thresholds, outcome = calibration.thresholds, calibration.outcome
+    unknown = parse_rules(model.rules, str(model.path)).unknown if model.rules is not None else None
+    if unknown is not None and calibration.cosine is not None:
+        unknown = UnknownRule(max(-1.0, thresholds.cosine), unknown.means)
+    count = len(calibration.fitted_on)
+    return Rules(
+        class_score=thresholds.class_score,
+        group_score=min(1.0, thresholds.group_score),
+        largest_group=LARGEST_GROUP if thresholds.group_score <= 1 else 1,  # a group has at least two classes
+        unknown=unknown,
+        fitted_on=f"{count} photos of {printable_utf8(photos)}, for a precision of {calibration.target:g}",
+        measured=measured_fields(outcome),
+    )
+
+
+def measured_fields(outcome: Outcome) -> dict[str, Any]:
+    """Give `outcome` as fields of a JSON object."""
+    interval = outcome.precision_interval
+    return {
+        "photos": outcome.photos,
+        "answered": outcome.answered,
+        "right": outcome.right,
+        "classes": outcome.classes,
+        "other_photos": outcome.others,
+        "other_photos_answered": outcome.others_answered,
+        "precision": None if outcome.precision is None else round(outcome.precision, 4),
+        "precision_95": None if interval is None else [round(end, 4) for end in interval],
+        "coverage": round(outcome.coverage, 4),
+        "coverage_95": [round(end, 4) for end in outcome.coverage_interval],
+    }
+
+
+def calibration_json(calibration: Calibration, rules: Rules, model: ModelInfo) -> dict[str, Any]:
+    """Give a calibration as a JSON object."""
+    top1 = calibration.top1_coverage
+    return {
+        "model": printable_utf8(model.name),
+        "model_sha256": model.sha256,
+        "target": calibration.target,
+        "rules": rules.as_json(),
+        "fitted": measured_fields(calibration.fitted),
+        "judged": measured_fields(calibration.outcome),
+        "top1_coverage_at_that_precision": None if top1 is None else round(top1, 4),
+    }
 
 
 def calibrated_copy(model: ModelInfo, rules: Rules) -> bytes:

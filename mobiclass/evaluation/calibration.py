@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from mobiclass.decisions import Taxonomy
+from mobiclass.errors import SetupError
+from mobiclass.evaluation.observations import Observation
 from mobiclass.evaluation.statistics import wilson_interval
 from mobiclass.images import LOOKS_ALIKE_BITS
-
-LARGEST_GROUP: Final = 400
-"""Of ImageNet's groups that leaves none out: ``animal`` has 398 classes."""
 
 FEWEST_PHOTOS: Final = 40
 """Half of them: 19 answers without a mistake are the fewest that can show a precision of 95 %."""
@@ -31,83 +28,6 @@ _LEAST_GROUP_SCORE: Final = 0.3
 _NO_GROUPS: Final = 1.01  # above every score
 _SLACK: Final = 0.02  # of the photos: so many may be left without an answer for thresholds that answer more classes
 _COSINES: Final = 20  # thresholds tried for the rule of unknown photos
-
-
-class GroupAnswer(NamedTuple):
-    """The group that a photo gets where the threshold is at most `score`, and above that of the answer before it."""
-
-    score: float
-    right: bool
-
-
-class Observation(NamedTuple):
-    """What a model said of one photo.
-
-    Attributes:
-        name: the name of its folder, or its label in a table.
-        truth: the index of its class; ``None`` for a photo of something else.
-        best: the index of the class with the highest score.
-        score: that score, 0 to 1.
-        groups: the groups that it may be answered with, the smallest first, by ascending scores.
-        cosine: how near its features are to the nearest class, −1 to 1; 1 where there is no such rule.
-        looks: its difference hash; ``None`` where it has none.
-    """
-
-    name: str
-    truth: int | None
-    best: int
-    score: float
-    groups: tuple[GroupAnswer, ...] = ()
-    cosine: float = 1.0
-    looks: int | None = None
-
-
-class Observer:
-    """Makes observations from the rows of a model's photos."""
-
-    def __init__(self, classes: int, taxonomy: Taxonomy | None, *, scores_add_up: bool = True) -> None:
-        """Prepare for a model with that many `classes`; see `mobiclass.decisions.Decider` for `scores_add_up`."""
-        groups = [group for group in taxonomy.groups if len(group.classes) <= LARGEST_GROUP] if taxonomy else []
-        groups.sort(key=lambda group: len(group.classes))
-        self._classes = classes
-        self._members = np.array([index for group in groups for index in group.classes], np.intp)
-        sizes = np.array([len(group.classes) for group in groups], np.intp)
-        self._starts = np.concatenate(([0], np.cumsum(sizes)))[:-1].astype(np.intp)
-        self._of_size = np.flatnonzero(np.diff(sizes, prepend=0)).astype(np.intp)  # where groups of another size begin
-        self._groups = groups
-        self._combine = np.add if scores_add_up else np.maximum
-
-    @property
-    def has_groups(self) -> bool:
-        """Whether a photo may be answered with a group."""
-        return bool(self._groups)
-
-    def observe(self, row: Mapping[str, Any], name: str, looks: int | None = None) -> Observation | None:
-        """Take from a row what thresholds are fitted on; its predictions are of all classes.
-
-        Returns:
-            ``None`` for a row without predictions, which no threshold can change.
-        """
-        predictions = row["predictions"]
-        if not predictions:
-            return None
-        scores = np.zeros(self._classes, np.float32)
-        scores[[each["index"] for each in predictions]] = [each["score"] for each in predictions]
-        truth = None if row["truth"] is None else row["truth"]["index"]
-        best = predictions[0]
-        return Observation(name, truth, best["index"], best["score"], self._group_answers(scores, truth), looks=looks)
-
-    def _group_answers(self, scores: npt.NDArray[np.float32], truth: int | None) -> tuple[GroupAnswer, ...]:
-        """Find the groups that are the answer for some threshold: those with a higher score than all smaller ones."""
-        if not self._groups:
-            return ()
-        sums = np.minimum(self._combine.reduceat(scores[self._members].astype(np.float64), self._starts), 1.0)
-        answers: list[GroupAnswer] = []
-        for begin, end in pairwise((*self._of_size.tolist(), len(self._groups))):
-            place = begin + int(sums[begin:end].argmax())
-            if sums[place] > (answers[-1].score if answers else 0.0):
-                answers.append(GroupAnswer(float(sums[place]), truth in self._groups[place].classes))
-        return tuple(answers)
 
 
 class Thresholds(NamedTuple):
@@ -237,11 +157,9 @@ class Fit(NamedTuple):
     best: Outcome | None = None
 
 
-def split_in_halves(
-    observations: Iterable[Observation], seed: int
-) -> tuple[list[Observation], list[Observation]]:
+def split_in_halves(observations: Iterable[Observation], seed: int) -> tuple[list[Observation], list[Observation]]:
     """Divide photos so that each half has as many of every class, and photos that look alike are in one half."""
-    chance = random.Random(seed)  # noqa: S311 - no secret
+    chance = random.Random(seed)
     halves: tuple[list[Observation], list[Observation]] = ([], [])
     by_name: dict[str, list[Observation]] = defaultdict(list)
     for each in observations:
@@ -334,4 +252,72 @@ def _count(
         added(sample.known, sample.known & has_group),
         added(everything, has_group),
         added(sample.known & sample.class_right, sample.known & group_right),
+    )
+
+
+class Calibration(NamedTuple):
+    """Thresholds, and what they come to on photos that they were not fitted on.
+
+    Attributes:
+        target: the precision that was asked for.
+        thresholds: what was fitted.
+        fitted_on: the photos that it was fitted on.
+        judged_on: the others.
+        fitted: what the thresholds come to on the first.
+        outcome: what they come to on the others.
+        top1_coverage: the coverage of the best class alone on the others, at the precision of `outcome` and with the
+            threshold that is best for them; ``None`` where nothing was answered.
+        cosine: the threshold of the rule of unknown photos that the model came with; ``None`` for no such rule.
+    """
+
+    target: float
+    thresholds: Thresholds
+    fitted_on: Sample
+    judged_on: Sample
+    fitted: Outcome
+    outcome: Outcome
+    top1_coverage: float | None
+    cosine: float | None
+
+
+def fit_and_judge(
+    observations: Sequence[Observation], *, target: float, seed: int, cosine: float | None = None
+) -> Calibration:
+    """Fit thresholds on one half of the photos, and judge them on the other.
+
+    Args:
+        observations: of the photos.
+        target: the least precision, over 0 and below 1.
+        seed: that of the halves.
+        cosine: the model's threshold of the rule of unknown photos, if it has that rule.
+
+    Raises:
+        SetupError: there are too few photos, or the target cannot be reached.
+    """
+    known = sum(each.truth is not None for each in observations)
+    if known < FEWEST_PHOTOS:
+        raise SetupError(f"{known} photos of known classes are too few to fit on: {FEWEST_PHOTOS} are the least")
+    fitted_on, judged_on = map(Sample, split_in_halves(observations, seed))
+    fit = fit_thresholds(fitted_on, target, cosine=cosine)
+    if fit.thresholds is None:
+        raise SetupError(f"no scores reach a precision of {target:.1%}{_reachable(fit.best)}")
+    outcome = judged_on.outcome(fit.thresholds)
+    return Calibration(
+        target=target,
+        thresholds=fit.thresholds,
+        fitted_on=fitted_on,
+        judged_on=judged_on,
+        fitted=fitted_on.outcome(fit.thresholds),
+        outcome=outcome,
+        top1_coverage=None if outcome.precision is None else judged_on.coverage_of_top1(outcome.precision),
+        cosine=cosine,
+    )
+
+
+def _reachable(best: Outcome | None) -> str:
+    if best is None or best.precision is None:
+        return " on these photos"
+    return (
+        f" on these photos with a mistake to spare; the highest without is {best.precision:.1%}, with "
+        f"{best.coverage:.1%} of the photos answered: lower --target, or give more photos"
     )

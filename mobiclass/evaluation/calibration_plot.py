@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from mobiclass._system import atomic_write
 from mobiclass.errors import SetupError
-from mobiclass.evaluation.calibration import Outcome, Sample, Thresholds, fit_thresholds
+from mobiclass.evaluation.calibration import Calibration, Outcome, Thresholds, fit_thresholds
 
 PLOT_SUFFIXES: Final = (".png", ".svg")
 
@@ -27,33 +27,30 @@ def require_matplotlib() -> None:
         raise SetupError("--plot needs Matplotlib: pip install 'mobiclass[plots]'")
 
 
-def write_calibration_plot(
-    fitted_on: Sample, judged_on: Sample, thresholds: Thresholds, path: Path, *, title: str, cosine: float | None
-) -> None:
+def write_calibration_plot(calibration: Calibration, path: Path, title: str) -> None:
     """Draw into a ``.png`` or ``.svg`` file what targets come to on other photos than thresholds were fitted on.
 
     Raises:
         SetupError: the file cannot be written.
     """
-    figure = draw(fitted_on, judged_on, thresholds, title=title, cosine=cosine)
+    figure = draw(calibration, title)
     kind = path.suffix.lower().removeprefix(".")
     with atomic_write(path) as file:
         # Without a date, so that the same photos give the same file.
         figure.savefig(file, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
 
 
-def draw(
-    fitted_on: Sample, judged_on: Sample, thresholds: Thresholds, *, title: str, cosine: float | None
-) -> Any:
+def draw(calibration: Calibration, title: str) -> Any:
     """Draw the curves; returns a Matplotlib ``Figure``."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 5), layout="constrained")
     axes = figure.add_subplot()
+    fitted_on, judged_on, cosine = calibration.fitted_on, calibration.judged_on, calibration.cosine
     fits = {fit_thresholds(fitted_on, target, cosine=cosine).thresholds for target in _TARGETS}
     outcomes = [judged_on.outcome(each) for each in fits if each is not None]
     alone = [judged_on.outcome(Thresholds(step / 100)) for step in range(101)]
-    chosen = judged_on.outcome(thresholds)
+    chosen = calibration.outcome
     label = "class, else group" if judged_on.has_groups else "fitted thresholds"
     _curve(axes, alone, color="tab:grey", marker="", label="best class alone, any threshold")
     _curve(axes, outcomes, color="tab:blue", marker="o", label=f"{label}, fitted on the other half")

@@ -6,6 +6,7 @@ import os
 
 import click
 
+from mobiclass.cli.models.calibrate import calibrate
 from mobiclass.cli.models.list import list_models
 from mobiclass.cli.models.location import explain_location, location_verbosity
 from mobiclass.cli.models.pull import pull
@@ -15,16 +16,18 @@ from mobiclass.cli.option_groups import GroupedCommand
 
 @click.group()
 def models() -> None:
-    """List, fetch and inspect models.
+    """List, fetch, inspect and calibrate models.
 
     \b
     Examples:
       mobiclass models list
       mobiclass models pull mobilenet_v2_1.0_224_quant
       mobiclass models show mobilenet_v2_1.0_224_quant --layers
+      mobiclass models calibrate efficientnet_lite0 photos/
     """
 
 
+models.add_command(calibrate)
 models.add_command(list_models)
 models.add_command(pull)
 models.add_command(show)
