@@ -70,7 +70,7 @@ class Rules:
 
 
 DEFAULT_RULES: Final = Rules(class_score=0.65, group_score=0.85, largest_group=400)
-"""The rules of a model that has none: so strict that 95 % of the answers of any of three ImageNet models were right.
+"""The rules of a model that has none: so strict that 95 % of the answers of any of four ImageNet models were right.
 
 Measured in `docs/calibrating.md`. A model's own rules, fitted with ``models calibrate``, answer more photos.
 """
