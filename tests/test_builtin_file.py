@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from mobiclass.classifier import Classifier
+from mobiclass.decisions import parse_rules
 from mobiclass.hub.catalog import data_folder, find_model
 from mobiclass.tflite.flatbuffer import Table
 from mobiclass.tflite.graph import read_zip_members
@@ -119,3 +121,21 @@ def test_its_terms_are_named(model: ModelInfo) -> None:
 
 def test_it_fits_into_a_small_wheel() -> None:
     assert Path(find_model()).stat().st_size < 6_000_000
+
+
+def test_its_rules_are_on_record_and_understood(model: ModelInfo) -> None:
+    assert model.rules is not None
+    rules = parse_rules(model.rules, "m")
+    record = (data_folder().parent / "models" / "README.md").read_text(encoding="utf-8")
+    assert f"| `class_score` | {rules.class_score} |" in record
+    assert f"| `group_score` | {rules.group_score}:" in record
+    assert rules.largest_group == 400
+    assert "300 photos" in rules.fitted_on
+
+
+def test_it_answers_chelsea_with_a_domestic_cat() -> None:
+    chelsea = pytest.importorskip("skimage.data").chelsea()
+    (result,) = Classifier.load(num_threads=1).classify_many([chelsea])
+    assert result.decision is not None
+    assert result.decision[0::2] == ("domestic cat", "group")
+    assert result.decision.score > 0.85

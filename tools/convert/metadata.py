@@ -94,8 +94,14 @@ def encode_json(content: Mapping[str, Any]) -> bytes:
     return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def encode_config(card: ModelCard, source: str, preprocessing: Preprocessing, provenance: Mapping[str, Any]) -> bytes:
-    """Encode ``mobiclass.json``: the preprocessing that TFLite Metadata has no field for, and the provenance."""
+def encode_config(
+    card: ModelCard,
+    source: str,
+    preprocessing: Preprocessing,
+    provenance: Mapping[str, Any],
+    rules: Mapping[str, Any] | None = None,
+) -> bytes:
+    """Encode ``mobiclass.json``: what TFLite Metadata has no field for, with the `rules` of answers if there are any."""
     config = {
         "format": 1,
         "name": card.name,
@@ -110,6 +116,7 @@ def encode_config(card: ModelCard, source: str, preprocessing: Preprocessing, pr
             "mean": list(preprocessing.mean),
             "std": list(preprocessing.std),
         },
+        **({"rules": rules} if rules else {}),
         "provenance": provenance,
     }
     return encode_json(config)
