@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias
 if TYPE_CHECKING:
     from mobiclass.classifier import ImageResult
     from mobiclass.decisions import Decision
+    from mobiclass.images import ExifFacts
 
 Row: TypeAlias = dict[str, Any]
 """One result as a JSON object: what `result_row` makes."""
@@ -23,6 +24,9 @@ FLAT_FIELDS: Final = ("path", "rank", "index", "label", "score", "error")
 
 DECISION_FIELDS: Final = ("decision", "decision_score", "decision_kind")
 """The columns behind them where the run decides."""
+
+EXIF_FIELDS: Final = ("captured", "latitude", "longitude")
+"""The last columns, where the run reads Exif data."""
 
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
@@ -58,6 +62,15 @@ def result_row(result: ImageResult, *, timing: bool = False) -> Row:
 def _decision_fields(decision: Decision) -> dict[str, Any]:
     fields: dict[str, Any] = {"label": decision.label, "score": decision.score, "kind": decision.kind}
     return fields if decision.index is None else fields | {"index": decision.index}
+
+
+def exif_fields(facts: ExifFacts) -> Row:
+    """Make the fields for the Exif data of a photo."""
+    has_position = facts.latitude is not None and facts.longitude is not None
+    return {
+        "captured": facts.captured,
+        "gps": {"latitude": facts.latitude, "longitude": facts.longitude} if has_position else None,
+    }
 
 
 def path_fields(path: str) -> dict[str, str]:
@@ -127,13 +140,15 @@ class JsonWriter:
 class CsvWriter:
     """One line per prediction; an image without any has one line with an empty rank (see `csv_table`)."""
 
-    def __init__(self, stream: TextIO, *, decides: bool = False, for_spreadsheets: bool = False) -> None:
+    def __init__(
+        self, stream: TextIO, *, decides: bool = False, exif: bool = False, for_spreadsheets: bool = False
+    ) -> None:
         self._write_line = csv_table(stream, for_spreadsheets=for_spreadsheets)
-        self._decides = decides
-        self._write_line((*FLAT_FIELDS, *DECISION_FIELDS) if decides else FLAT_FIELDS)
+        self._decides, self._exif = decides, exif
+        self._write_line(flat_fields(decides=decides, exif=exif))
 
     def write(self, row: Row) -> None:
-        for cells in flat_rows(row, decides=self._decides):
+        for cells in flat_rows(row, decides=self._decides, exif=self._exif):
             self._write_line(cells)
 
 
@@ -154,18 +169,26 @@ def _as_text(cell: object) -> object:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
 
 
-def flat_rows(row: Row, *, decides: bool = False) -> list[FlatRow]:
-    """Flatten `row` to one tuple of `FLAT_FIELDS` per prediction, or one without a rank if there is none.
+def flat_fields(*, decides: bool = False, exif: bool = False) -> tuple[str, ...]:
+    """Give the columns of a table: with `decides`, those of decisions too, and with `exif` those of Exif data."""
+    return (*FLAT_FIELDS, *(DECISION_FIELDS if decides else ()), *(EXIF_FIELDS if exif else ()))
 
-    With `decides`, each ends in `DECISION_FIELDS`, which are empty for a row with an error.
+
+def flat_rows(row: Row, *, decides: bool = False, exif: bool = False) -> list[FlatRow]:
+    """Flatten `row` to one tuple of `flat_fields` per prediction, or one without a rank if there is none.
+
+    What a row with an error does not have is empty.
     """
     error = f"{row['error']['kind']}: {row['error']['message']}" if row["error"] else None
     decision = row.get("decision") or {}
-    decided = tuple(decision.get(name) for name in ("label", "score", "kind")) if decides else ()
+    extra = tuple(decision.get(name) for name in ("label", "score", "kind")) if decides else ()
+    if exif:
+        position = row.get("gps") or {}
+        extra += (row.get("captured"), position.get("latitude"), position.get("longitude"))
     if not row["predictions"]:
-        return [(row["path"], None, None, None, None, error, *decided)]
+        return [(row["path"], None, None, None, None, error, *extra)]
     return [
-        (row["path"], rank, prediction["index"], prediction["label"], prediction["score"], error, *decided)
+        (row["path"], rank, prediction["index"], prediction["label"], prediction["score"], error, *extra)
         for rank, prediction in enumerate(row["predictions"], start=1)
     ]
 

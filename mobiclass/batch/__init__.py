@@ -9,6 +9,7 @@ from mobiclass._system import open_door
 if TYPE_CHECKING:
     from mobiclass.batch.engine import Batch, BatchSummary
     from mobiclass.batch.exclusion import Exclusion
+    from mobiclass.batch.export import exporter
     from mobiclass.batch.journal import Journal
     from mobiclass.batch.output import OUTPUT_SUFFIXES, FileOutput, journal_path
     from mobiclass.batch.row_options import RowOptions
@@ -21,6 +22,7 @@ open_door(
     {
         "engine": ("Batch", "BatchSummary"),
         "exclusion": ("Exclusion",),
+        "export": ("exporter",),
         "journal": ("Journal",),
         "output": ("OUTPUT_SUFFIXES", "FileOutput", "journal_path"),
         "row_options": ("RowOptions",),

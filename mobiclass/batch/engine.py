@@ -20,10 +20,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from mobiclass.batch.row_options import RowOptions
 from mobiclass.batch.workers import Workers
 from mobiclass.classifier import Classifier
-from mobiclass.results import Row, result_row
+from mobiclass.errors import ImageError
+from mobiclass.results import Row, exif_fields, result_row
 
 if TYPE_CHECKING:
     from mobiclass.batch.journal import Journal
+    from mobiclass.images import ExifFacts
 
 _LISTED_AHEAD: Final = 10_000  # paths: enough for a total to show, little enough for a small memory
 _POLL_SECONDS: Final = 0.1
@@ -197,6 +199,8 @@ class Batch:
             "options_sha256": self._options_sha256,
             **fields,
         }
+        if options.exif:
+            row |= exif_fields(_exif_facts(path))
         return _Done(row, seconds=perf_counter() - started)
 
     def _workers_classifier(self) -> Classifier:
@@ -279,6 +283,15 @@ class _Lister:
                 continue
             return True
         return False
+
+
+def _exif_facts(path: str) -> ExifFacts:
+    from mobiclass.images import ExifFacts, exif_facts
+
+    try:
+        return exif_facts(path)
+    except ImageError:  # the row has it
+        return ExifFacts()
 
 
 def _fingerprint(path: str) -> tuple[int | None, int | None]:

@@ -37,9 +37,9 @@ class FileOutput:
         """
         journal = journal_path(output)
         self._output = output
-        self._export = (
-            None if journal == output else exporter(output.suffix.lower(), decides=options.decide, csv_bom=csv_bom)
-        )
+        self._export = None
+        if journal != output:
+            self._export = exporter(output.suffix.lower(), decides=options.decide, exif=options.exif, csv_bom=csv_bom)
         if self._export and output.exists() and not overwrite:
             if not resume:
                 raise SetupError(

@@ -52,6 +52,7 @@ class RowOptions:
         decide: whether rows have a decision.
         thresholds: a digest of the scores from which on classes are answered; ``None`` for the model's rules.
         only: a digest of the classes that may be answered; ``None`` for all.
+        exif: whether rows have the time and the place of the photo.
     """
 
     top_k: int = 5
@@ -71,6 +72,7 @@ class RowOptions:
     decide: bool = False
     thresholds: str | None = None
     only: str | None = None
+    exif: bool = False
 
     @property
     def sha256(self) -> str:

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     "Output", "--report", metavar="FILE.html", type=click.Path(path_type=Path, dir_okay=False),
     help="Also write an HTML report; needs -o.",
 )  # fmt: skip
+@option("Output", "--exif", is_flag=True, help="Include the time and place of each photo, by its Exif data.")
 @decision_options
 @model_options
 @prediction_options
@@ -115,7 +116,7 @@ def batch(
             run = Batch(classifier, jobs=jobs, options=shape, journal=file.journal)
         else:
             write = outputs.enter_context(
-                rows_to_stdout(output_format, several=True, decides=shape.decide, csv_bom=csv_bom)
+                rows_to_stdout(output_format, several=True, decides=shape.decide, exif=shape.exif, csv_bom=csv_bom)
             )
             run = Batch(classifier, jobs=jobs, options=shape, receive=write)
         summary, interrupted_by = run_until_signal(

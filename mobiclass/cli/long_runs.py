@@ -75,7 +75,7 @@ def row_options(classifier: Classifier, model: ModelOptions, **prediction: Any) 
     given["decide"] = choice.decider is not None
     given["thresholds"] = choice.label_scores and _digest(sorted(choice.label_scores.items()))
     given["only"] = choice.allowed and _digest(choice.allowed)
-    return RowOptions(**{field.name: given[field.name] for field in fields(RowOptions)})
+    return RowOptions(**{field.name: given[field.name] for field in fields(RowOptions) if field.name in given})
 
 
 def _digest(value: Any) -> str:

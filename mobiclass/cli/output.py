@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def rows_to_stdout(
-    output_format: str | None, *, several: bool, decides: bool, csv_bom: bool
+    output_format: str | None, *, several: bool, decides: bool, csv_bom: bool, exif: bool = False
 ) -> Iterator[Callable[[Row], None]]:
     """Give a function that writes a row to stdout at once, in `output_format`; with `decides`, rows have decisions.
 
-    The default is a table on a terminal and JSON lines elsewhere.
+    With `exif`, they have Exif data. The default format is a table on a terminal and JSON lines elsewhere.
     """
     from mobiclass.cli.terminal.table import TableWriter
     from mobiclass.results import CsvWriter, JsonLinesWriter, JsonWriter
@@ -33,7 +33,7 @@ def rows_to_stdout(
     if array:
         write = array.write
     elif output_format == "csv":
-        write = CsvWriter(stream, decides=decides, for_spreadsheets=csv_bom).write
+        write = CsvWriter(stream, decides=decides, exif=exif, for_spreadsheets=csv_bom).write
     elif output_format == "table" or (output_format is None and stream.isatty()):
         write = TableWriter(stream, with_paths=several).write
     else:

@@ -8,6 +8,7 @@ from mobiclass._system import open_door
 
 if TYPE_CHECKING:
     from mobiclass.images.decode import Classifiable, ImageSource, RgbImage, load_image, upright_image
+    from mobiclass.images.exif import ExifFacts, exif_facts
     from mobiclass.images.exif_dates import capture_time
     from mobiclass.images.formats import decoders
     from mobiclass.images.likeness import LOOKS_ALIKE_BITS, difference_hash
@@ -20,6 +21,7 @@ open_door(
     {
         "decode": ("Classifiable", "ImageSource", "RgbImage", "load_image", "upright_image"),
         "exif_dates": ("capture_time",),
+        "exif": ("ExifFacts", "exif_facts"),
         "formats": ("decoders",),
         "likeness": ("LOOKS_ALIKE_BITS", "difference_hash"),
         "made_photo": ("make_photo",),

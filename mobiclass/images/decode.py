@@ -174,17 +174,22 @@ def _open_other(file: ImageFile, head: bytes) -> Image.Image:
     except UnidentifiedImageError:
         Image.init()
         if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
-            _register_heif()
-            _check_heif_items(file)
+            register_heif(file)
         return Image.open(file, formats=[name for name in Image.ID if name in _FORMATS])
 
 
-def _register_heif() -> None:
+def register_heif(file: ImageFile) -> None:
+    """Let Pillow read HEIC photos, of which `file` is one, if what that needs is installed.
+
+    Raises:
+        ValueError: reading `file` would end the process.
+    """
     try:
         import pi_heif
     except ImportError:  # the message about an unidentified image says how to install it
         return
     pi_heif.register_heif_opener()
+    _check_heif_items(file)
 
 
 def _check_heif_items(file: ImageFile) -> None:

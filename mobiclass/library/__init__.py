@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mobiclass._system import open_door
 
 if TYPE_CHECKING:
+    from mobiclass.library.exporting import Export, ExportFormat
     from mobiclass.library.folders import folder_of
     from mobiclass.library.review import Selection, select_for_review
     from mobiclass.library.row_keywords import read_hierarchy
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 open_door(
     __name__,
     {
+        "exporting": ("Export", "ExportFormat"),
         "folders": ("folder_of",),
         "review": ("Selection", "select_for_review"),
         "row_keywords": ("read_hierarchy",),

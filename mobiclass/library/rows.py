@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
 from mobiclass.errors import SetupError
-from mobiclass.results import DECISION_FIELDS, FLAT_FIELDS, Row
+from mobiclass.results import FLAT_FIELDS, Row, flat_fields
 
 ROW_SUFFIXES: Final = (".jsonl", ".csv", ".parquet")
 
 _MAX_LINE_BYTES: Final = 16 << 20
 _WHICH_FIELDS: Final = ("path", "path_base64", "time", "frame", "state", "image")
+_ALL_FIELDS: Final = flat_fields(decides=True, exif=True)
+_NUMBERS: Final[dict[str, Callable[[str], Any]]] = {
+    "rank": int, "index": int, "score": float, "decision_score": float, "latitude": float, "longitude": float,
+}  # fmt: skip
+_MAYBE: Final = (False, True)
 _PARQUET_ROWS: Final = 10_000  # at a time
 
 
@@ -79,7 +84,17 @@ def _json_lines(file: Path) -> Iterator[tuple[int, Row]]:
             except (ValueError, RecursionError) as error:
                 raise SetupError(f"{file}:{number}: not a line of JSON ({error})") from error
             _check(row, f"{file}:{number}")
+            if b"\\u" in line:
+                _check_text(row, f"{file}:{number}")
             yield number, row
+
+
+def _check_text(row: Row, where: str) -> None:
+    """Refuse halves of characters, which JSON can write and no file can hold."""
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise SetupError(f"{where}: not text: it has half of a surrogate pair") from error
 
 
 def _check(row: Any, where: str) -> None:
@@ -95,7 +110,7 @@ def _check(row: Any, where: str) -> None:
             not isinstance(prediction, dict)
             or type(prediction.get("index")) is not int
             or not isinstance(prediction.get("label"), (str, type(None)))
-            or not isinstance(prediction.get("score"), (int, float))
+            or not _is_score(prediction.get("score"))
         ):
             raise SetupError(f"{where}: a prediction must have an index, a label and a score, not {prediction!r}")
     for name, field_types in (("error", (dict, type(None))), ("decision", (dict, type(None)))):
@@ -104,11 +119,15 @@ def _check(row: Any, where: str) -> None:
     decision = row.get("decision")
     if decision and not (
         isinstance(decision.get("label"), str)
-        and isinstance(decision.get("score"), (int, float))
+        and _is_score(decision.get("score"))
         and decision.get("kind") in ("class", "group", "unknown")
     ):
         raise SetupError(f"{where}: a decision must have a label, a score and a kind, not {decision!r}")
     row.setdefault("error", None)
+
+
+def _is_score(value: Any) -> bool:
+    return isinstance(value, (int, float)) and 0 <= value <= 1  # nor a NaN, of which JSON in Python knows
 
 
 def _csv_rows(file: Path) -> Iterator[Row]:
@@ -116,26 +135,33 @@ def _csv_rows(file: Path) -> Iterator[Row]:
         reader = csv.reader(stream, strict=True)
         try:
             header = next(reader, [])
-            if header not in ([*FLAT_FIELDS], [*FLAT_FIELDS, *DECISION_FIELDS]):
-                raise SetupError(f"{file}: expected the columns {','.join(FLAT_FIELDS)}, not {','.join(header)!r}")
-            lines = _numbered(file, reader, len(header))
-            yield from _grouped(lines)
+            _check_columns(file, header)
+            yield from _grouped(_numbered(file, reader, header))
         except csv.Error as error:
             raise SetupError(f"{file}:{reader.line_num}: {error}") from error
 
 
-def _numbered(file: Path, reader: Any, columns: int) -> Iterator[tuple[str, list[Any]]]:
+def _check_columns(file: Path, names: list[str]) -> None:
+    if tuple(names) not in {flat_fields(decides=decides, exif=exif) for decides in _MAYBE for exif in _MAYBE}:
+        raise SetupError(f"{file}: expected the columns {','.join(FLAT_FIELDS)}, not {','.join(names)!r}")
+
+
+def _numbered(file: Path, reader: Any, header: list[str]) -> Iterator[tuple[str, list[Any]]]:
     for cells in reader:
         where = f"{file}:{reader.line_num}"
-        if len(cells) != columns:
-            raise SetupError(f"{where}: {len(cells)} cells, where the header has {columns}")
-        path, rank, index, label, score, error, *decided = cells
+        if len(cells) != len(header):
+            raise SetupError(f"{where}: {len(cells)} cells, where the header has {len(header)}")
         try:
-            numbers = (int(rank), int(index), float(score)) if rank else (None, None, None)
-            decision = (decided[0], float(decided[1]), decided[2]) if decided and decided[0] else (None, None, None)
+            line = [_NUMBERS.get(name, str)(cell) if cell else None for name, cell in zip(header, cells, strict=True)]
         except ValueError as wrong:
             raise SetupError(f"{where}: not a row of results ({wrong})") from wrong
-        yield where, [path, numbers[0], numbers[1], label or None, numbers[2], error or None, *decision]
+        yield where, _with_all_columns(header, [line[0] or "", *line[1:]])
+
+
+def _with_all_columns(header: Sequence[str], line: Sequence[Any]) -> list[Any]:
+    """Put the cells of a line, which may lack columns, where they stand if there are all."""
+    found = dict(zip(header, line, strict=True))
+    return [found.get(name) for name in _ALL_FIELDS]
 
 
 def _parquet_rows(file: Path) -> Iterator[Row]:
@@ -147,10 +173,9 @@ def _parquet_rows(file: Path) -> Iterator[Row]:
     try:
         table = pyarrow.parquet.ParquetFile(file)
         names = table.schema_arrow.names
-        if names not in ([*FLAT_FIELDS], [*FLAT_FIELDS, *DECISION_FIELDS]):
-            raise SetupError(f"{file}: expected the columns {','.join(FLAT_FIELDS)}, not {','.join(names)!r}")
+        _check_columns(file, names)
         lines = (
-            (str(file), [*line, *([None] * (len(FLAT_FIELDS) + len(DECISION_FIELDS) - len(line)))])
+            (str(file), _with_all_columns(names, line))
             for batch in table.iter_batches(_PARQUET_ROWS)
             for line in zip(*(column.to_pylist() for column in batch.columns), strict=True)
         )
@@ -170,7 +195,7 @@ def _grouped(lines: Iterable[tuple[str, list[Any]]]) -> Iterator[Row]:
 
     for _, group in groupby(lines, photo):
         several = list(group)
-        where, (path, _, _, _, _, error, label, score, kind) = several[0]
+        where, (path, _, _, _, _, error, label, score, kind, captured, latitude, longitude) = several[0]
         row: Row = {
             "path": path,
             "predictions": [
@@ -182,6 +207,10 @@ def _grouped(lines: Iterable[tuple[str, list[Any]]]) -> Iterator[Row]:
         }
         if kind is not None:
             row["decision"] = {"label": label, "score": score, "kind": kind}
+        if captured is not None:
+            row["captured"] = captured
+        if latitude is not None and longitude is not None:
+            row["gps"] = {"latitude": latitude, "longitude": longitude}
         _check(row, where)
         yield row
 
