@@ -10,6 +10,7 @@ from urllib.parse import quote_from_bytes
 from xml.sax.saxutils import quoteattr
 
 from mobiclass.library.answers import answer
+from mobiclass.library.xmp import keyword_text
 from mobiclass.results import Row, path_bytes
 
 LOCAL_FILES: Final = "/data/local-files/?d="
@@ -58,7 +59,7 @@ def _task(row: Row, labels: dict[str, None], url_prefix: str) -> dict[str, Any]:
         "from_name": _CONTROL,
         "to_name": _OBJECT,
         "type": "choices",
-        "value": {"choices": [found.label]},
+        "value": {"choices": [_choice(found.label)]},
     }
     version = str(row.get("model") or "unknown model")
     return {
@@ -67,9 +68,16 @@ def _task(row: Row, labels: dict[str, None], url_prefix: str) -> dict[str, Any]:
     }
 
 
+def _choice(label: str) -> str:
+    """Make `label` a text that the XML of the configuration can hold."""
+    return keyword_text(label) or "(no name)"
+
+
 def labeling_config(labels: Iterable[str]) -> str:
-    """Make the labeling configuration (XML) that the tasks are for; without a label as a choice, its task shows none."""
-    choices = "".join(f"    <Choice value={quoteattr(label)}/>\n" for label in sorted(labels))
+    """Make the labeling configuration (XML) for the tasks: an answer is shown only where it is one of the choices."""
+    choices = "".join(
+        f"    <Choice value={quoteattr(label)}/>\n" for label in sorted(dict.fromkeys(map(_choice, labels)))
+    )
     return (
         f'<View>\n  <Image name="{_OBJECT}" value="${_OBJECT}"/>\n'
         f'  <Choices name="{_CONTROL}" toName="{_OBJECT}" choice="single" showInline="true">\n'

@@ -140,6 +140,7 @@ def test_any_block_is_read_or_not(block: bytes) -> None:
     assert isinstance(exif_facts(b"II*\0\x08\0\0\0" + block), ExifFacts)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
 @given(st.integers(0, 500), st.integers(0, 255))
 def test_a_damaged_block_is_read_or_not(place: int, byte: int) -> None:
     content = bytearray(photo(TAKEN, SYDNEY))
