@@ -20,8 +20,11 @@ _NAMESPACES: Final = {
     "lr": "http://ns.adobe.com/lightroom/1.0/",
     "mobiclass": "urn:mobiclass:keywords:1.0/",
 }
-_LISTS: Final = {"subject": "dc:subject", "hierarchicalSubject": "lr:hierarchicalSubject"}
-"""Our record of a list by the name that it has in our namespace, and the list itself."""
+_LISTS: Final = {"keywords": "dc:subject", "hierarchicalKeywords": "lr:hierarchicalSubject"}
+"""Our record of a list by the name that it has in our namespace, and the list itself.
+
+The names differ without their prefixes too: some readers, Pillow for one, drop those.
+"""
 
 _NOTES: Final = ("photo", "added")
 
@@ -55,7 +58,7 @@ class Keywords:
 
     def lists(self) -> dict[str, Sequence[str]]:
         """The keywords by the name of their list in our namespace."""
-        return {"subject": self.subject, "hierarchicalSubject": self.hierarchical}
+        return {"keywords": self.subject, "hierarchicalKeywords": self.hierarchical}
 
     def notes(self) -> dict[str, str]:
         """What else is recorded, by its name in our namespace."""
@@ -109,7 +112,7 @@ def _recorded(packet: Packet) -> Keywords:
     """Read our record in `packet`."""
     texts = {name: _our_texts(packet, name) for name in (*_LISTS, *_NOTES)}
     notes = {name: texts[name][0] if texts[name] else None for name in _NOTES}
-    return Keywords(tuple(texts["subject"]), tuple(texts["hierarchicalSubject"]), notes["photo"], notes["added"])
+    return Keywords(tuple(texts["keywords"]), tuple(texts["hierarchicalKeywords"]), notes["photo"], notes["added"])
 
 
 def _our_texts(packet: Packet, name: str) -> list[str]:
