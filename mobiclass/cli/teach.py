@@ -150,8 +150,8 @@ def teach(
         _write_report(taught, report, output)
     _tell(taught, quiet=quiet, verbose=verbose)
     _print(taught, output, output_format)
-    if taught.extraction.errors:
-        kinds = {error.kind for error in taught.extraction.errors}
+    if taught.gathered.extraction.errors:
+        kinds = {error.kind for error in taught.gathered.extraction.errors}
         suggest_allow_truncated(kinds, allowed=allow_truncated, quiet=quiet)
         click.get_current_context().exit(ImageError.exit_code)
 
@@ -232,12 +232,12 @@ def _tell(taught: Taught, *, quiet: bool, verbose: bool) -> None:
     if quiet:
         return
     tell_doubts(taught.base)
-    for line in (*map(str, taught.extraction.errors), *taught.left_out):
+    for line in (*map(str, taught.gathered.extraction.errors), *taught.gathered.left_out):
         echo_notice(f"not taught: {line}")
     if verbose:
         for line in taught.choices:
             echo_notice(line)
-    if taught.rule is None:
+    if taught.fitted.rule is None:
         echo_notice(
             "photos of other things are given one of the classes: to tell them, 5 different photos of each class are "
             "needed"
@@ -248,25 +248,25 @@ def _write_report(taught: Taught, report: Path, output: Path) -> None:
     from mobiclass.report import write_report
     from mobiclass.teaching import report_rows
 
-    held_out = taught.held_out
+    held_out = taught.fitted.held_out
     facts = {"base": taught.origin.name}
     if held_out:
         low, high = held_out.interval
         facts["cross-validated"] = f"{held_out.right / held_out.photos:.1%} (95 % interval {low:.0%} to {high:.0%})"
-    if taught.curve:
-        facts["more photos"] = str(taught.curve)
-    if taught.suspicions.photos:
-        facts["look mislabelled"] = f"{len(taught.suspicions.photos)}, which come first"
+    if taught.fitted.curve:
+        facts["more photos"] = str(taught.fitted.curve)
+    if taught.fitted.suspicions.photos:
+        facts["look mislabelled"] = f"{len(taught.fitted.suspicions.photos)}, which come first"
     write_report(report_rows(taught), report, title=f"Photos taught to {output.name}", summary=facts)
 
 
 def _print_suspicions(taught: Taught) -> None:
     """Print what a person should look at, and what more photos would bring."""
-    if taught.curve:
-        click.echo(f"\n{taught.curve}")
-    found = taught.suspicions
-    paths = {features.sha256: photo.path for photo, features in taught.extraction.found}
-    photos = [features.sha256 for _, features in taught.samples.pairs()]
+    if taught.fitted.curve:
+        click.echo(f"\n{taught.fitted.curve}")
+    found = taught.fitted.suspicions
+    paths = {features.sha256: photo.path for photo, features in taught.gathered.extraction.found}
+    photos = [features.sha256 for _, features in taught.gathered.samples.pairs()]
     shown = [suspect for suspect in found.photos if photos[suspect.photo] in paths]
     if shown:
         click.echo(f"\nPhotos that look mislabelled: {len(shown)}" + (", the surest" if len(shown) > _SUSPECTS else ""))
@@ -288,10 +288,10 @@ def _print(taught: Taught, output: Path, output_format: str) -> None:
 
         click.echo(json.dumps(_fields(taught, output), ensure_ascii=False, indent=2))
         return
-    counts = taught.samples.counts
+    counts = taught.gathered.samples.counts
     base = safe_text(taught.origin.name)
     click.echo(f"{safe_text(str(output))}: {len(counts)} classes from {sum(counts.values())} photos, based on {base}")
-    held_out = taught.held_out
+    held_out = taught.fitted.held_out
     if held_out:
         low, high = held_out.interval
         click.echo(
@@ -315,16 +315,16 @@ def _print(taught: Taught, output: Path, output_format: str) -> None:
 
 
 def _fields(taught: Taught, output: Path) -> dict[str, Any]:
-    held_out = taught.held_out.as_json() if taught.held_out else None
+    held_out = taught.fitted.held_out.as_json() if taught.fitted.held_out else None
     return {
         "model": printable_utf8(str(output)),
         "sha256": taught.sha256,
         "base": taught.origin.name,
-        "photos": sum(taught.samples.counts.values()),
-        "errors": len(taught.extraction.errors),
-        "classes": [{"name": label, "photos": count} for label, count in taught.samples.counts.items()],
+        "photos": sum(taught.gathered.samples.counts.values()),
+        "errors": len(taught.gathered.extraction.errors),
+        "classes": [{"name": label, "photos": count} for label, count in taught.gathered.samples.counts.items()],
         "cross_validation": held_out,
-        "learning_curve": taught.curve.as_json() if taught.curve else None,
-        "suspicions": taught.suspicions.as_json(),
-        "unknown_threshold": taught.rule.rounded if taught.rule else None,
+        "learning_curve": taught.fitted.curve.as_json() if taught.fitted.curve else None,
+        "suspicions": taught.fitted.suspicions.as_json(),
+        "unknown_threshold": taught.fitted.rule.rounded if taught.fitted.rule else None,
     }

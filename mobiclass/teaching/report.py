@@ -16,17 +16,17 @@ def report_rows(taught: Taught) -> Iterator[Row]:
 
     Their truth is the class that they were given, their predictions are those of a head fitted without them.
     """
-    paths = {features.sha256: photo.path for photo, features in taught.extraction.found}
-    photos = [features.sha256 for _, features in taught.samples.pairs()]
-    suspects = [suspect.photo for suspect in taught.suspicions.photos]
+    paths = {features.sha256: photo.path for photo, features in taught.gathered.extraction.found}
+    photos = [features.sha256 for _, features in taught.gathered.samples.pairs()]
+    suspects = [suspect.photo for suspect in taught.fitted.suspicions.photos]
     others = sorted(
         set(range(len(photos))) - set(suspects),
-        key=lambda place: (_is_right(taught, place), -float(taught.scores[place].max())),
+        key=lambda place: (_is_right(taught, place), -float(taught.fitted.scores[place].max())),
     )
     for place in (*suspects, *others):
-        if photos[place] in paths and taught.known[place]:
+        if photos[place] in paths and taught.fitted.known[place]:
             yield _row(taught, place, paths[photos[place]])
-    for error in taught.extraction.errors:
+    for error in taught.gathered.extraction.errors:
         yield {
             **path_fields(error.path or ""),
             "predictions": [],
@@ -36,12 +36,12 @@ def report_rows(taught: Taught) -> Iterator[Row]:
 
 
 def _is_right(taught: Taught, place: int) -> bool:
-    return bool(taught.scores[place].argmax() == taught.samples.classes[place])
+    return bool(taught.fitted.scores[place].argmax() == taught.gathered.samples.classes[place])
 
 
 def _row(taught: Taught, place: int, path: str) -> Row:
-    labels, scores = taught.samples.labels, taught.scores[place]
-    truth = int(taught.samples.classes[place])
+    labels, scores = taught.gathered.samples.labels, taught.fitted.scores[place]
+    truth = int(taught.gathered.samples.classes[place])
     return {
         **path_fields(path),
         "predictions": [

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -17,7 +16,8 @@ from mobiclass import __version__
 from mobiclass.errors import ModelError
 from mobiclass.results import printable_utf8
 from mobiclass.teaching.base import Base
-from mobiclass.teaching.head import Features, Floats, Head
+from mobiclass.teaching.fitted import Fitted
+from mobiclass.teaching.head import Features, Floats
 from mobiclass.teaching.samples import FEATURES_NAME, RECORD_NAME, Samples, read_members
 from mobiclass.teaching.unknown import UnknownRule
 from mobiclass.tflite import (
@@ -56,10 +56,7 @@ def taught_content(
     base: Base,
     origin: Origin,
     samples: Samples,
-    head: Head,
-    features: Features,
-    rule: UnknownRule | None,
-    measured: Mapping[str, Any],
+    fitted: Fitted,
     file: str,
 ) -> bytes:
     """Write the taught model.
@@ -68,14 +65,12 @@ def taught_content(
         base: the model whose head is replaced.
         origin: what it is, and was, called.
         samples: the photos.
-        head: the new head, for features as they are.
-        features: (rows, D) those of the samples: they say how large logits become.
-        rule: when a photo is of no class.
-        measured: further entries of ``taught``: how good the model is.
+        fitted: the new head and the rule for photos of no class.
         file: the name of the file that this is going to be.
     """
     model = base.model
-    logits = head.logits(features)
+    head, rule = fitted.head, fitted.rule
+    logits = head.logits(fitted.features)
     content = replace_head(
         model.content,
         base.head,
@@ -103,7 +98,7 @@ def taught_content(
         "base_sha256": origin.sha256,
         "seed": origin.seed,
         "version": __version__,
-        **measured,
+        **fitted.measured(),
     }
     config: dict[str, Any] = {
         "format": _CONFIG_FORMAT,

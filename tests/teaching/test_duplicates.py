@@ -10,7 +10,7 @@ from mobiclass.teaching.head import unit_length
 WIDTH = 200
 
 
-def photos(count: int, *, shared: float = 0.0, seed: int = 0) -> np.ndarray:  # type: ignore[type-arg]
+def photos(count: int, *, shared: float = 0.0, seed: int = 0) -> np.ndarray:
     """Make directions at random, with a part that all of them share."""
     random = np.random.default_rng(seed)
     return unit_length(random.normal(size=(count, WIDTH)) + shared * random.normal(size=WIDTH))

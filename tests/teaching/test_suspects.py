@@ -9,7 +9,7 @@ from mobiclass.teaching.suspects import find_suspects
 LABELS = ("ant", "bee", "cow")
 
 
-def scores_of(best: list[int], sure: float = 0.9) -> np.ndarray:  # type: ignore[type-arg]
+def scores_of(best: list[int], sure: float = 0.9) -> np.ndarray:
     scores = np.full((len(best), 3), (1 - sure) / 2)
     scores[np.arange(len(best)), best] = sure
     return scores

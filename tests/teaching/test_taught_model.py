@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mobiclass import __version__
 from mobiclass.errors import ModelError
 from mobiclass.teaching.base import read_base
-from mobiclass.teaching.fitting import Fitter
+from mobiclass.teaching.fitted import fit_samples
 from mobiclass.teaching.head import Head
 from mobiclass.teaching.samples import Samples
 from mobiclass.teaching.taught_model import MEANS_NAME, Origin, photos_sha256, read_taught, taught_content
@@ -31,9 +32,10 @@ def two_classes() -> Samples:
 
 def write(base: Path, path: Path, rule: UnknownRule | None = RULE) -> bytes:
     taught = two_classes()
-    fitter = Fitter(taught)
     head = Head(np.array([[-1.0, 0, 1], [1, 0, -1]]), np.zeros(2))
-    content = taught_content(read_base(base), ORIGIN, taught, head, fitter.features, rule, {"more": 1}, str(path))
+    content = taught_content(
+        read_base(base), ORIGIN, taught, fit_samples(taught)._replace(head=head, rule=rule), str(path)
+    )
     path.write_bytes(content)
     return content
 
@@ -48,7 +50,8 @@ def test_the_model_says_what_it_is(make_model: MakeModel, tmp_path: Path, dtype:
     assert model.preprocessing == read_model(base).preprocessing
     assert model.taught == {
         "photos": dict.fromkeys(LABELS, 4), "photos_sha256": photos_sha256(two_classes()), "base": "colours",
-        "base_sha256": "ab" * 32, "seed": 3, "version": model.taught["version"] if model.taught else "", "more": 1,
+        "base_sha256": "ab" * 32, "seed": 3, "version": __version__,
+        **fit_samples(two_classes()).measured(),
     }  # fmt: skip
     assert model.rules is not None
     assert model.rules["unknown"] == {"kind": "cosine", "threshold": 0.7123, "means": MEANS_NAME}

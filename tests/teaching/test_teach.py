@@ -65,9 +65,9 @@ def test_a_taught_model_names_photos_that_it_has_not_seen(
 ) -> None:
     taught = teach(make_model(dtype=dtype), photos, output=tmp_path / "taught.tflite")
     assert right(tmp_path / "taught.tflite", others) >= 0.95
-    assert taught.samples.counts == SIX
-    assert taught.held_out is not None
-    assert taught.held_out.right >= 0.9 * taught.held_out.photos
+    assert taught.gathered.samples.counts == SIX
+    assert taught.fitted.held_out is not None
+    assert taught.fitted.held_out.right >= 0.9 * taught.fitted.held_out.photos
 
 
 def test_an_extractor_gets_a_head(make_model: MakeModel, tmp_path: Path, photos: Path, others: Path) -> None:
@@ -103,7 +103,7 @@ def test_appending_may_make_a_few_photos_many(colours: Path, tmp_path: Path, pho
     teach(colours, photos, output=tmp_path / "first.tflite")
     appended = teach(colours, more, append=tmp_path / "first.tflite")
     assert appended.content == teach(colours, photos, more).content
-    views = {label: len(found.scales) for label, found in appended.samples.pairs()}
+    views = {label: len(found.scales) for label, found in appended.gathered.samples.pairs()}
     assert views == {"red": 2, "green": ALL_VIEWS, "blue": ALL_VIEWS}
 
 
@@ -117,7 +117,7 @@ def test_without_the_base_the_taught_model_stands_in(
     base.unlink()
     lesson = Lesson(listed(more), append=tmp_path / "first.tflite", run=RunOptions(num_threads=1))
     appended = teach_classes(lesson, "second.tflite")
-    assert appended.samples.members({}) == anew.samples.members({})
+    assert appended.gathered.samples.members({}) == anew.gathered.samples.members({})
     assert appended.origin == anew.origin
     (tmp_path / "second.tflite").write_bytes(appended.content)
     write_colours(others, {"yellow": 10}, seed=1)
@@ -161,7 +161,7 @@ def test_copies_count_once_and_a_photo_in_two_classes_not_at_all(colours: Path, 
     shutil.copy(doubtful, photos / "green" / "doubtful.png")
     taught = teach(colours, photos)
     assert taught.content == clean
-    assert sorted(line.rpartition("/")[2] for line in taught.left_out) == [
+    assert sorted(line.rpartition("/")[2] for line in taught.gathered.left_out) == [
         "copy.png: a copy of another photo of 'red'; it counts once",
         "doubtful.png: the same photo is in 'green' and 'red'; it is taught as neither",
         "doubtful.png: the same photo is in 'green' and 'red'; it is taught as neither",
@@ -177,7 +177,7 @@ def test_a_photo_that_was_taught_as_another_class_is_taught_as_neither(
     shutil.copy(photos / "red" / "001.png", tmp_path / "more" / "blue" / "too.png")
     write_colours(tmp_path / "more", {"blue": 1}, begin=70)
     appended = teach(colours, tmp_path / "more", append=tmp_path / "first.tflite")
-    assert appended.samples.counts == {"red": 4, "green": 6, "blue": 7}
+    assert appended.gathered.samples.counts == {"red": 4, "green": 6, "blue": 7}
     assert appended.content == teach(colours, photos, tmp_path / "more").content
 
 
@@ -191,7 +191,7 @@ def test_broken_photos_leave_a_class_its_other_photos_and_their_views(
         (photos / "red" / f"broken{number}.png").write_bytes(b"\x89PNG\r\n\x1a\nno picture")
     shutil.rmtree(tmp_path / "cache")
     taught = teach(colours, photos)
-    assert len(taught.extraction.errors) == 5
+    assert len(taught.gathered.extraction.errors) == 5
     assert taught.content == expected
 
 
@@ -206,14 +206,14 @@ def test_what_cannot_be_taught_is_said(colours: Path, tmp_path: Path, photos: Pa
 
 
 def test_few_photos_have_no_rule_for_other_things(colours: Path, tmp_path: Path, photos: Path) -> None:
-    assert teach(colours, photos).rule is not None
+    assert teach(colours, photos).fitted.rule is not None
     (photos / "red" / "000.png").unlink()
-    assert teach(colours, photos).rule is not None
+    assert teach(colours, photos).fitted.rule is not None
     (photos / "red" / "001.png").unlink()
-    assert teach(colours, photos).rule is None
+    assert teach(colours, photos).fitted.rule is None
     one_each = teach(colours, write_colours(tmp_path / "one", dict.fromkeys(SIX, 1)))
-    assert one_each.rule is None
-    assert one_each.held_out is None
+    assert one_each.fitted.rule is None
+    assert one_each.fitted.held_out is None
 
 
 def test_a_compiled_extractor_is_taught_on_its_device(
