@@ -25,8 +25,9 @@ from mobiclass.cli.options import (
 )
 from mobiclass.cli.output import suggest_allow_truncated, tell_doubts
 from mobiclass.cli.signals import loaded
+from mobiclass.cli.teach.summary import report_facts, summary_json, summary_text
 from mobiclass.cli.terminal.progress import ProgressBar
-from mobiclass.cli.terminal.text import echo_notice, fit_text, safe_text, text_width
+from mobiclass.cli.terminal.text import echo_notice
 from mobiclass.errors import ImageError, SetupError
 from mobiclass.results import printable_utf8
 
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from mobiclass.teaching import Lesson, Photo, Taught
 
 _FILE: Final = click.Path(path_type=Path, dir_okay=False, readable=False)
-_LABEL_CELLS: Final = 40
-_CONFUSIONS: Final = 5
-_SUSPECTS: Final = 5
 
 
 @click.command(cls=GroupedCommand)
@@ -248,83 +246,14 @@ def _write_report(taught: Taught, report: Path, output: Path) -> None:
     from mobiclass.report import write_report
     from mobiclass.teaching import report_rows
 
-    held_out = taught.fitted.held_out
-    facts = {"base": taught.origin.name}
-    if held_out:
-        low, high = held_out.interval
-        facts["cross-validated"] = f"{held_out.right / held_out.photos:.1%} (95 % interval {low:.0%} to {high:.0%})"
-    if taught.fitted.curve:
-        facts["more photos"] = str(taught.fitted.curve)
-    if taught.fitted.suspicions.photos:
-        facts["look mislabelled"] = f"{len(taught.fitted.suspicions.photos)}, which come first"
-    write_report(report_rows(taught), report, title=f"Photos taught to {output.name}", summary=facts)
-
-
-def _print_suspicions(taught: Taught) -> None:
-    """Print what a person should look at, and what more photos would bring."""
-    if taught.fitted.curve:
-        click.echo(f"\n{taught.fitted.curve}")
-    found = taught.fitted.suspicions
-    paths = {features.sha256: photo.path for photo, features in taught.gathered.extraction.found}
-    photos = [features.sha256 for _, features in taught.gathered.samples.pairs()]
-    shown = [suspect for suspect in found.photos if photos[suspect.photo] in paths]
-    if shown:
-        click.echo(f"\nPhotos that look mislabelled: {len(shown)}" + (", the surest" if len(shown) > _SUSPECTS else ""))
-        for suspect in shown[:_SUSPECTS]:
-            path = safe_text(paths[photos[suspect.photo]])
-            label, looks_like = safe_text(suspect.label), safe_text(suspect.looks_like)
-            click.echo(f"  {path}: {label}? looks like {looks_like} ({suspect.score:.0%})")
-    for one, other, share in found.alike:
-        click.echo(
-            f"{safe_text(one)} and {safe_text(other)} look like one class: {share:.0%} of their photos are confused"
-        )
-    for label, count in found.few:
-        click.echo(f"{safe_text(label)} has too few photos ({count}): 5 are a beginning, 20 are good")
+    title = f"Photos taught to {printable_utf8(output.name)}"
+    write_report(report_rows(taught), report, title=title, summary=report_facts(taught))
 
 
 def _print(taught: Taught, output: Path, output_format: str) -> None:
     if output_format == "json":
         import json
 
-        click.echo(json.dumps(_fields(taught, output), ensure_ascii=False, indent=2))
-        return
-    counts = taught.gathered.samples.counts
-    base = safe_text(taught.origin.name)
-    click.echo(f"{safe_text(str(output))}: {len(counts)} classes from {sum(counts.values())} photos, based on {base}")
-    held_out = taught.fitted.held_out
-    if held_out:
-        low, high = held_out.interval
-        click.echo(
-            f"accuracy by cross-validation: {held_out.right / held_out.photos * 100:.1f} %, "
-            f"95 % interval {low * 100:.1f}–{high * 100:.1f}"
-        )
+        click.echo(json.dumps(summary_json(taught, output), ensure_ascii=False, indent=2))
     else:
-        click.echo("accuracy: unknown; with two photos of each class and more it can be told by cross-validation")
-    width = min(_LABEL_CELLS, max(map(text_width, [*counts, "class"])))
-    click.echo(f"\n{fit_text('class', width)}  {'photos':>6}  {'top-1':>7}")
-    rows = {each.label: each for each in held_out.classes} if held_out else {}
-    for label, count in counts.items():
-        row = rows.get(label)
-        share = f"{row.right / row.photos * 100:5.1f} %" if row and row.photos else "–"
-        click.echo(f"{fit_text(label, width)}  {count:>6}  {share:>7}")
-    if held_out and held_out.confusions:
-        click.echo("\nConfused pairs")
-        for truth, found, photos in held_out.confusions[:_CONFUSIONS]:
-            click.echo(f"{photos:>6}  {fit_text(truth, min(width, text_width(truth)))} taken for {found}")
-    _print_suspicions(taught)
-
-
-def _fields(taught: Taught, output: Path) -> dict[str, Any]:
-    held_out = taught.fitted.held_out.as_json() if taught.fitted.held_out else None
-    return {
-        "model": printable_utf8(str(output)),
-        "sha256": taught.sha256,
-        "base": taught.origin.name,
-        "photos": sum(taught.gathered.samples.counts.values()),
-        "errors": len(taught.gathered.extraction.errors),
-        "classes": [{"name": label, "photos": count} for label, count in taught.gathered.samples.counts.items()],
-        "cross_validation": held_out,
-        "learning_curve": taught.fitted.curve.as_json() if taught.fitted.curve else None,
-        "suspicions": taught.fitted.suspicions.as_json(),
-        "unknown_threshold": taught.fitted.rule.rounded if taught.fitted.rule else None,
-    }
+        click.echo(summary_text(taught, output))

@@ -94,7 +94,7 @@ def test_quiet_is_quiet() -> None:
 def test_few_photos_are_told_to_be_few() -> None:
     outcome = teach(write_colours(Path("one"), dict.fromkeys(SIX, 1)), "-o", MODEL)
     assert outcome.exit_code == 0
-    assert "accuracy: unknown; with two photos of each class" in outcome.stdout
+    assert "accuracy: unknown; two photos of each class" in outcome.stdout
     assert "5 different photos of each class are needed" in outcome.stderr
 
 

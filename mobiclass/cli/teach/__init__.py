@@ -1,0 +1,3 @@
+"""``mobiclass teach``."""
+
+from mobiclass.cli.teach.command import teach as teach
