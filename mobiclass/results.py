@@ -88,6 +88,12 @@ def path_bytes(row: Row) -> bytes:
     return os.fsencode(row["path"])
 
 
+def is_answered(row: Mapping[str, Any]) -> bool:
+    """Whether `row` has a decision that is more than ``unknown``."""
+    decision = row.get("decision")
+    return decision is not None and decision["kind"] != "unknown"
+
+
 def truth_rank(row: Mapping[str, Any]) -> int | None:
     """Find the rank, from 0, of the true class among the predictions of `row`; ``None`` if it is not among them."""
     truth = row["truth"]["index"]
@@ -98,7 +104,9 @@ def truth_rank(row: Mapping[str, Any]) -> int | None:
 
 
 def is_mistake(row: Mapping[str, Any]) -> bool:
-    """Whether the photo of `row` was misclassified."""
+    """Whether the photo of `row` was misclassified; one of other things is by any answer but ``unknown``."""
+    if row["truth"]["index"] is None:
+        return not row["error"] and is_answered(row)
     return not row["error"] and truth_rank(row) != 0
 
 

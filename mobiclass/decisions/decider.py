@@ -69,6 +69,10 @@ class Decider:
         """Which classes may be answered, bool (C,); ``None`` for all."""
         return self._allowed
 
+    def group_classes(self, name: str) -> frozenset[int]:
+        """Give the indices of the classes of a group that may be answered; none for a name that is no group's."""
+        return frozenset(next((members for group, members in self._groups if group == name), ()))
+
     def decide_by_best(self, index: int, score: float) -> Decision | None:
         """Decide by the best class alone, if that is enough: it is sure, and no features are needed."""
         if self.needs_features or self._allowed is not None or score < self._score_of(index):

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from mobiclass.evaluation.comparison import Comparison
     from mobiclass.evaluation.dataset import ClassFolders, list_class_folders
     from mobiclass.evaluation.labelled_photos import LabelledPhotos, Photos, read_labelled_photos
-    from mobiclass.evaluation.metrics import TOP, Count, Tally
+    from mobiclass.evaluation.metrics import TOP, Answers, Count, Tally
     from mobiclass.evaluation.observations import LARGEST_GROUP, Observation, Observer
     from mobiclass.evaluation.rows import PhotoTruth, TemporaryRows, mistakes_first, pair_rows
     from mobiclass.evaluation.statistics import wilson_interval
     from mobiclass.evaluation.summary import Evaluation, evaluation_json, report_facts, write_classes_csv
-    from mobiclass.evaluation.truth import Truth, match_folders
+    from mobiclass.evaluation.truth import Truth, match_folders, names_of_other_things
 
 open_door(
     __name__,
@@ -31,11 +31,11 @@ open_door(
         "comparison": ("Comparison",),
         "dataset": ("ClassFolders", "list_class_folders"),
         "labelled_photos": ("LabelledPhotos", "Photos", "read_labelled_photos"),
-        "metrics": ("TOP", "Count", "Tally"),
+        "metrics": ("TOP", "Answers", "Count", "Tally"),
         "observations": ("LARGEST_GROUP", "Observation", "Observer"),
         "rows": ("PhotoTruth", "TemporaryRows", "mistakes_first", "pair_rows"),
         "statistics": ("wilson_interval",),
         "summary": ("Evaluation", "evaluation_json", "report_facts", "write_classes_csv"),
-        "truth": ("Truth", "match_folders"),
+        "truth": ("Truth", "match_folders", "names_of_other_things"),
     },
 )

@@ -10,11 +10,12 @@ import heapq
 import statistics
 from array import array
 from collections import Counter
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Final
 
 from mobiclass.evaluation.statistics import wilson_interval
-from mobiclass.results import Row, truth_rank
+from mobiclass.results import Row, is_answered, truth_rank
 
 TOP: Final = 5
 """The predictions per photo that top-5 considers; a model with fewer classes has all of them among these."""
@@ -55,6 +56,42 @@ class Count:
 
 
 @dataclass(slots=True)
+class Answers:
+    """What became of the decisions.
+
+    Attributes:
+        photos: those of the model's classes.
+        answered: those of them that got a class or a group.
+        right: those of them whose answer is their class, or a group that it is in.
+        others: photos of other things.
+        others_answered: those of them that got an answer all the same.
+    """
+
+    photos: int = 0
+    answered: int = 0
+    right: int = 0
+    others: int = 0
+    others_answered: int = 0
+
+    @property
+    def coverage(self) -> float | None:
+        """The part of the photos of the model's classes that got an answer; ``None`` where there are none."""
+        return self.answered / self.photos if self.photos else None
+
+    @property
+    def precision(self) -> float | None:
+        """The part of all answers that are right; ``None`` where there are none."""
+        answers = self.answered + self.others_answered
+        return self.right / answers if answers else None
+
+    @property
+    def precision_interval(self) -> tuple[float, float] | None:
+        """The 95 % confidence interval of `precision`."""
+        answers = self.answered + self.others_answered
+        return wilson_interval(self.right, answers) if answers else None
+
+
+@dataclass(slots=True)
 class Tally:
     """All counts of an evaluation.
 
@@ -66,6 +103,8 @@ class Tally:
         failures: how many could not be classified, by kind of error.
         failed_rows: the first `MAX_FAILURES` of their rows.
         invoke_ms: the milliseconds that the model took for each photo.
+        answers: what became of the decisions; nothing where the run makes none.
+        classes_of_group: gives the classes of a group, by its name.
     """
 
     all: Count = field(default_factory=Count)
@@ -74,18 +113,22 @@ class Tally:
     failures: Counter[str] = field(default_factory=Counter)
     failed_rows: list[Row] = field(default_factory=list)
     invoke_ms: array[float] = field(default_factory=lambda: array("f"))
+    answers: Answers = field(default_factory=Answers)
+    classes_of_group: Callable[[str], Collection[int]] = field(default=lambda name: (), repr=False)
     _mistakes: list[tuple[float, int, Row]] = field(default_factory=list)  # a heap, the least confident on top
 
     def add(self, row: Row) -> None:
         """Count one row, which has a ``truth``."""
         truth = row["truth"]["index"]
+        if not row["error"] and row.get("decision"):
+            self._add_answer(row, truth)
+        if truth is None:
+            self._add_other(row)
+            return
         of_class = self.classes.setdefault(truth, Count())
         if row["error"]:
-            self.all.errors += 1
             of_class.errors += 1
-            self.failures[row["error"]["kind"]] += 1
-            if len(self.failed_rows) < MAX_FAILURES:
-                self.failed_rows.append(row)
+            self._add_failure(row)
             return
         rank = truth_rank(row)
         self.all.add(rank)
@@ -98,9 +141,36 @@ class Tally:
             if rank != 0:
                 self._add_mistake(first["score"], row)
 
+    def _add_answer(self, row: Row, truth: int | None) -> None:
+        answers, decision = self.answers, row["decision"]
+        if truth is None:
+            answers.others += 1
+            answers.others_answered += is_answered(row)
+            return
+        answers.photos += 1
+        if is_answered(row):
+            answers.answered += 1
+            is_group = decision["kind"] == "group"
+            answers.right += (
+                truth in self.classes_of_group(decision["label"]) if is_group else decision["index"] == truth
+            )
+
+    def _add_other(self, row: Row) -> None:
+        """Count a photo of other things, which no class is right for."""
+        if row["error"]:
+            self._add_failure(row)
+        elif is_answered(row) and row["predictions"]:
+            self._add_mistake(row["predictions"][0]["score"], row)
+
+    def _add_failure(self, row: Row) -> None:
+        self.all.errors += 1
+        self.failures[row["error"]["kind"]] += 1
+        if len(self.failed_rows) < MAX_FAILURES:
+            self.failed_rows.append(row)
+
     def _add_mistake(self, score: float, row: Row) -> None:
         # Ties go to the earlier photo, so that the list is deterministic.
-        mistake = (score, -self.all.images, row)
+        mistake = (score, -self.all.images - self.answers.others, row)
         if len(self._mistakes) < MAX_MISTAKES:
             heapq.heappush(self._mistakes, mistake)
         elif mistake > self._mistakes[0]:

@@ -21,7 +21,7 @@ class PhotoTruth:
 
     def __init__(self, photos: Photos, truth: Truth) -> None:
         self._name_of = photos.name_of
-        self._fields = {name: {"truth": truth.field(name)} for name in truth.indices}
+        self._fields = {name: {"truth": truth.field(name)} for name in truth.names}
         self._unseen = set(self._fields)
 
     def fields(self, path: str) -> dict[str, Any]:

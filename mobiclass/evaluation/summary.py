@@ -28,6 +28,7 @@ class Evaluation:
         seconds: the duration.
         fallback: how many photos ran on the CPU as the fallback for an accelerator.
         partial: whether it was interrupted before the last photo.
+        decides: whether the rows have decisions.
     """
 
     root: str
@@ -39,6 +40,7 @@ class Evaluation:
     seconds: float
     fallback: int
     partial: bool
+    decides: bool = False
 
 
 def evaluation_json(
@@ -73,6 +75,16 @@ def evaluation_json(
     found["mistakes"] = [
         {**_path(row), "truth": row["truth"], "prediction": row["predictions"][0]} for row in tally.mistakes
     ]
+    if evaluation.decides:
+        answers = tally.answers
+        found["coverage"] = answers.coverage
+        found["precision"] = answers.precision
+        found["precision_interval"] = answers.precision_interval
+        found["unknown"] = {
+            "of_classes": answers.photos - answers.answered,
+            "others": answers.others,
+            "of_others": answers.others - answers.others_answered,
+        }
     if against and comparison:
         found["against"] = {**_accuracy(against), **_compared(comparison)}
     return found
@@ -95,6 +107,9 @@ def report_facts(evaluation: Evaluation) -> dict[str, str]:
         if interval := count.interval(right):
             low, high = (f"{end * 100:.1f}" for end in interval)
             facts[name] = f"{right / count.images * 100:.1f} % (95 % interval {low}–{high})"
+    answers = evaluation.tally.answers
+    if answers.coverage is not None and answers.precision is not None:
+        facts["answered"] = f"{answers.coverage * 100:.1f} %, {answers.precision * 100:.1f} % of the answers right"
     return facts
 
 

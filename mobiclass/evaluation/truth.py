@@ -7,12 +7,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from mobiclass.decisions import UNKNOWN
 from mobiclass.errors import ClassesError
 from mobiclass.evaluation.class_map import ClassMap
 from mobiclass.labels import ClassNames, Match, MatchedBy, Miss, synonyms
 from mobiclass.tflite import ModelInfo
 
 _MAX_TOLD: Final = 100
+_OTHER_THINGS: Final = (UNKNOWN, "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Truth:
         matched_by: how many folders were matched by label, wnid and index.
         left_out: the folders that the map excludes.
         unknown: the folders of the map that do not exist.
+        others: the folders of photos of other things, which no class is the truth of.
     """
 
     indices: dict[str, int]
@@ -32,9 +35,17 @@ class Truth:
     unknown: tuple[str, ...]
     _by_index: frozenset[str]
     _names: ClassNames = field(repr=False)
+    others: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All folders whose photos are evaluated."""
+        return (*self.indices, *self.others)
 
     def field(self, folder: str) -> dict[str, Any]:
-        """Make the field ``truth`` of a photo's row, in the form of a prediction."""
+        """Make the field ``truth`` of a photo's row, in the form of a prediction; of other things without an index."""
+        if folder in self.others:
+            return {"index": None, "label": UNKNOWN}
         index = self.indices[folder]
         return {"index": index, "label": self.label(index)}
 
@@ -69,11 +80,18 @@ class Truth:
         return found
 
 
+def names_of_other_things(names: Collection[str], model: ModelInfo) -> tuple[str, ...]:
+    """Find the names that stand for photos of other things: ``unknown`` and ``none``, unless a class is called so."""
+    labels = {label.casefold() for label in model.labels or ()}
+    return tuple(name for name in names if name.casefold() in _OTHER_THINGS and name.casefold() not in labels)
+
+
 def match_folders(
     folders: Collection[str],
     model: ModelInfo,
     class_map: ClassMap | None = None,
     *,
+    others: Collection[str] = (),
     map_option: str = "--map",
     unit: str = "folders",
 ) -> Truth:
@@ -83,6 +101,7 @@ def match_folders(
         folders: the names of the folders, or the labels of a table of photos.
         model: the model.
         class_map: what the folders in it are.
+        others: those of the folders that hold photos of other things; see `names_of_other_things`.
         map_option: the option that messages recommend for that.
         unit: what the names are, for messages.
 
@@ -97,6 +116,8 @@ def match_folders(
     misses: list[str] = []
     left_out: list[str] = []
     for folder in folders:
+        if folder in others and folder not in class_map:
+            continue
         wanted = class_map.get(folder, folder)
         if wanted is None:
             left_out.append(folder)
@@ -121,6 +142,7 @@ def match_folders(
         unknown=tuple(folder for folder in class_map if folder not in set(folders)),
         _by_index=frozenset(folder for folder, match in matches.items() if match.by == "index"),
         _names=names,
+        others=tuple(folder for folder in folders if folder in others and folder not in class_map),
     )
 
 

@@ -117,7 +117,7 @@ class _Totals:
         if row.get("error"):
             self.failures[_text(row["error"].get("kind"))] += 1
         elif row.get("predictions"):
-            self.labels[_label(row["predictions"][0])] += 1
+            self.labels[_label(row.get("decision") or row["predictions"][0])] += 1
         if row.get("truth"):
             self.mistakes = (self.mistakes or 0) + is_mistake(row)
 
@@ -143,7 +143,8 @@ class _Labels:
         self._new: list[tuple[int, str]] = []
 
     def number(self, prediction: Mapping[str, Any]) -> int:
-        label = (int(prediction["index"]), _label(prediction))
+        index = prediction.get("index")  # of a class alone: a group and "unknown" have none
+        label = (-1 if index is None else int(index), _label(prediction))
         if label not in self._numbers:
             self._numbers[label] = len(self._numbers)
             self._new.append(label)
@@ -164,6 +165,9 @@ def _write_rows(rows: Iterable[dict[str, Any]], explain: Explain | None, page: T
         record = _record(row)
         if row.get("truth"):
             record["truth"] = labels.number(row["truth"])
+            record["wrong"] = is_mistake(row)
+        if row.get("decision"):
+            record["decision"] = (labels.number(row["decision"]), row["decision"]["score"])
         record["scores"] = [(labels.number(each), each["score"]) for each in row.get("predictions") or ()]
         if isinstance(thumbnail, bytes):
             record["thumbnail"] = _write_picture(page, f"t{totals.images}", thumbnail)

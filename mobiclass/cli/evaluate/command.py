@@ -127,6 +127,10 @@ def evaluate(
 ) -> None:
     """Measure a model's accuracy on the photos DIR/<class>/<image>, or on those of a table (--truth).
 
+    Where the model decides, the table has the part of the photos that get an answer (coverage) and the part of the
+    answers that are right (precision); a group is right for the classes in it. A folder called unknown or none then
+    holds photos of other things, for which only unknown is right.
+
     A class folder is matched to a class of the model by its name: a label (in any case, with _ for spaces, with or
     without its number, or one of several synonyms), a WordNet id (n02123045, for models with ImageNet's labels) or an
     index (12, 0012). A folder that does not match, or is ambiguous, is an error before anything is done. Subfolders
@@ -161,12 +165,12 @@ def evaluate(
     second = None
     if against is not None:
         theirs = options.of_another_model(against, against_labels)
-        names = tuple(first.truth.indices)
         second = load_evaluated_model(
-            theirs, photos, names, class_map_there, "--against-map", quiet=quiet, verbose=verbose
-        )
+            theirs, photos, first.truth.names, class_map_there, "--against-map", others=first.truth.others,
+            quiet=quiet, verbose=verbose,
+        )  # fmt: skip
         check_agreement(first, second)
-    names = tuple(name for name in (second or first).truth.indices if name in first.truth.indices)
+    names = tuple(name for name in (second or first).truth.names if name in first.truth.names)
     tell_what_is_left_out(photos, names, first.truth, quiet=quiet)
     check_photos(photos, names)
     shape = row_options(
@@ -244,7 +248,9 @@ class _Run(NamedTuple):
         from mobiclass.batch import Batch
         from mobiclass.evaluation import Evaluation, PhotoTruth, Tally
 
-        tally, truth = Tally(), PhotoTruth(self.photos, model.truth)
+        decider = model.classifier.choice.decider
+        tally = Tally(classes_of_group=decider.group_classes) if decider else Tally()
+        truth = PhotoTruth(self.photos, model.truth)
 
         def count(row: Row) -> None:
             tally.add(row)
@@ -276,6 +282,7 @@ class _Run(NamedTuple):
             seconds=summary.seconds,
             fallback=summary.fallback,
             partial=interrupted_by is not None,
+            decides=decider is not None,
         )
         return evaluation, interrupted_by
 

@@ -29,15 +29,19 @@ def load_evaluated_model(
     class_map: ClassMap | None,
     map_option: str,
     *,
+    others: tuple[str, ...] | None = None,
     quiet: bool,
     verbose: bool,
 ) -> EvaluatedModel:
-    """Load a model and match the `names` of `photos` to its classes."""
-    from mobiclass.evaluation import match_folders
+    """Load a model and match the `names` of `photos` to its classes; `others` hold photos of other things."""
+    from mobiclass.evaluation import match_folders, names_of_other_things
 
     classifier = options.load(quiet=quiet)
     explain(classifier, quiet=quiet, verbose=verbose)
-    truth = match_folders(names, classifier.model, class_map, map_option=map_option, unit=photos.unit)
+    model = classifier.model
+    if others is None:  # only a model that may answer "unknown" can be right about them
+        others = names_of_other_things(names, model) if classifier.choice.decider else ()
+    truth = match_folders(names, model, class_map, others=others, map_option=map_option, unit=photos.unit)
     if verbose:
         for name, index in truth.indices.items():
             click.echo(f"  {safe_text(name)}: {safe_text(truth.name(index))} ({index})", err=True)

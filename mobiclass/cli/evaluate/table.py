@@ -10,7 +10,7 @@ from mobiclass.cli.terminal.text import fit_text, safe_text, text_width
 from mobiclass.results import printable_utf8
 
 if TYPE_CHECKING:
-    from mobiclass.evaluation import Comparison, Count, Evaluation
+    from mobiclass.evaluation import Answers, Comparison, Count, Evaluation
     from mobiclass.results import Row
 
 _SHOWN: Final = 5
@@ -24,6 +24,7 @@ def evaluation_text(evaluation: Evaluation, width: int) -> str:
     """Describe one model's evaluation in lines of up to `width` cells."""
     tally = evaluation.tally
     lines = [*_headline(evaluation, width), "", *_accuracy(tally.all, evaluation.model.classes)]
+    lines += _answers(tally.answers)
     lines += _failures(evaluation, width)
     lines += _worst_classes(evaluation)
     lines += _confused(evaluation)
@@ -78,6 +79,19 @@ def _accuracy(count: Count, classes: int) -> Iterator[str]:
     for name, right in (("top-1", count.top1), ("top-5", count.top5)):
         note = f"   trivial: the model has {classes} classes" if name == "top-5" and classes <= 5 else ""
         yield f"{name}  {_percent(right, count.images)}   95 % interval {_interval(count, right)}{note}"
+
+
+def _answers(answers: Answers) -> Iterator[str]:
+    """Say how many photos got an answer, and how many of the answers are right."""
+    if answers.coverage is None or answers.precision is None or answers.precision_interval is None:
+        return
+    low, high = (f"{end * 100:.1f}" for end in answers.precision_interval)
+    yield ""
+    yield f"answered  {answers.coverage * 100:5.1f} % of the photos (coverage)"
+    yield f"right     {answers.precision * 100:5.1f} % of the answers (precision)   95 % interval {low}–{high}"
+    if answers.others:
+        unknown = answers.others - answers.others_answered
+        yield f"unknown   {unknown / answers.others * 100:5.1f} % of {_photos(answers.others)} of other things"
 
 
 def _failures(evaluation: Evaluation, width: int) -> Iterator[str]:

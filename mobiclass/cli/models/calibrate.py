@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from mobiclass.tflite import ModelInfo
 
 _FILE: Final = click.Path(path_type=Path, dir_okay=False, readable=False)
-_OTHER_THINGS: Final = ("unknown", "none")
 _FEW: Final = 200  # photos; with fewer the intervals are wide
 
 
@@ -124,7 +123,7 @@ def calibrate(
       mobiclass models calibrate birds.tflite photos/ --plot curve.png --format json
     """
     _check_files(output, plot, overwrite=overwrite)
-    from mobiclass.evaluation import fit_and_judge, fitted_rules, match_folders, read_class_map
+    from mobiclass.evaluation import fit_and_judge, fitted_rules, match_folders, names_of_other_things, read_class_map
 
     photos = _find_photos(folder, truth_file, all_files=all_files, exclusion=exclusion)
     unset = dict.fromkeys(DESCRIPTION)
@@ -132,7 +131,7 @@ def calibrate(
     classifier = options.load(quiet=quiet)
     _check_copy(classifier.model.path, output)
     explain(classifier, quiet=quiet, verbose=verbose)
-    others = _names_of_other_things(photos, classifier)
+    others = names_of_other_things(photos.names, classifier.model)
     own = [name for name in photos.names if name not in others]
     truth = match_folders(own, classifier.model, read_class_map(map_file) if map_file else None, unit=photos.unit)
     names = (*truth.indices, *others)
@@ -185,12 +184,6 @@ def _find_photos(folder: str, truth_file: Path | None, *, all_files: bool, exclu
     if truth_file is None:
         return list_class_folders(folder, all_files=all_files, exclusion=exclusion)
     return read_labelled_photos(folder, truth_file, all_files=all_files, exclusion=exclusion)
-
-
-def _names_of_other_things(photos: Photos, classifier: Classifier) -> tuple[str, ...]:
-    """Find the folders of photos of other things: ``unknown`` and ``none``, unless a class is called so."""
-    labels = {label.casefold() for label in classifier.model.labels or ()}
-    return tuple(name for name in photos.names if name.casefold() in _OTHER_THINGS and name.casefold() not in labels)
 
 
 class _Seen:

@@ -43,8 +43,9 @@ function makeHeading(section) {
 
 function makeCard(row) {
   const words = make("span", "words");
-  const [best, ...others] = row.scores;
-  words.append(pair("top", row.top.name, best && percent(best.score)), bar(row.score));
+  const best = row.scores.length > 0;
+  const others = row.scores.filter(({ label }) => label !== row.top);
+  words.append(pair("top", row.top.name, best && percent(row.score)), bar(row.score));
   const rest = make("span", "others");
   if (row.truth) rest.append(verdict(row));
   if (row.review) rest.append(review.mark(row));
@@ -57,7 +58,7 @@ function makeCard(row) {
   card.setAttribute(
     "aria-label",
     printable(
-      [row.top.name, best && percent(best.score), verdictText(row), row.review && review.markText(row), row.name]
+      [row.top.name, best && percent(row.score), verdictText(row), row.review && review.markText(row), row.name]
         .filter(Boolean)
         .join(", "),
     ),

@@ -24,17 +24,20 @@ function readRows() {
 
 function makeRow(record, number, labels) {
   const scores = record.scores.map(([label, score]) => ({ label: labels[label], score }));
-  const best = scores[0]?.score ?? 0;
+  // What was decided comes before the best prediction: it may be a group, or "unknown".
+  const [top, best] = record.decision
+    ? [labels[record.decision[0]], record.decision[1]]
+    : [scores[0]?.label, scores[0]?.score ?? 0];
   const truth = labels[record.truth];
   return {
     ...record,
     truth,
-    wrong: Boolean(truth) && !record.error && truth !== scores[0]?.label,
+    wrong: Boolean(record.wrong),
     number,
     scores,
-    top: scores[0]?.label,
+    top,
     score: best,
-    margin: best - (scores[1]?.score ?? 0),
+    margin: (scores[0]?.score ?? 0) - (scores[1]?.score ?? 0),
     name: record.path.split(/[/\\]/).filter(Boolean).pop() ?? record.path,
   };
 }
