@@ -9,7 +9,6 @@ from mobiclass._system import open_door
 if TYPE_CHECKING:
     from mobiclass.images.decode import Classifiable, ImageSource, RgbImage, load_image, upright_image
     from mobiclass.images.exif import ExifFacts, exif_facts
-    from mobiclass.images.exif_dates import capture_time
     from mobiclass.images.formats import decoders
     from mobiclass.images.likeness import LOOKS_ALIKE_BITS, difference_hash
     from mobiclass.images.made_photo import make_photo
@@ -20,7 +19,6 @@ open_door(
     __name__,
     {
         "decode": ("Classifiable", "ImageSource", "RgbImage", "load_image", "upright_image"),
-        "exif_dates": ("capture_time",),
         "exif": ("ExifFacts", "exif_facts"),
         "formats": ("decoders",),
         "likeness": ("LOOKS_ALIKE_BITS", "difference_hash"),

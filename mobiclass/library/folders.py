@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from mobiclass.decisions import imagenet_taxonomy, read_parents
-from mobiclass.images import capture_time
+from mobiclass.errors import ImageError
+from mobiclass.images import exif_facts
 from mobiclass.labels import read_classes
 from mobiclass.library.answers import Answer
 from mobiclass.results import Row
@@ -50,7 +51,8 @@ def _imagenet_parents() -> dict[str, str]:
 
 def _day(photo: Path) -> str:
     try:
-        taken = capture_time(photo) or datetime.fromtimestamp(photo.stat().st_mtime)
-    except (OSError, ValueError, OverflowError):
+        if captured := exif_facts(photo).captured:
+            return captured.partition("T")[0]
+        return f"{datetime.fromtimestamp(photo.stat().st_mtime):%Y-%m-%d}"
+    except (ImageError, OSError, ValueError, OverflowError):
         return "no date"
-    return f"{taken:%Y-%m-%d}"

@@ -13,6 +13,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from mobiclass.errors import SetupError
 from mobiclass.results import FLAT_FIELDS, Row, flat_fields
 
@@ -177,11 +179,19 @@ def _parquet_rows(file: Path) -> Iterator[Row]:
         lines = (
             (str(file), _with_all_columns(names, line))
             for batch in table.iter_batches(_PARQUET_ROWS)
-            for line in zip(*(column.to_pylist() for column in batch.columns), strict=True)
+            for line in zip(*map(_values, batch.columns), strict=True)
         )
         yield from _grouped(lines)
     except pyarrow.ArrowException as error:
         raise SetupError(f"{file}: the rows cannot be read ({error})") from error
+
+
+def _values(column: Any) -> list[Any]:
+    """Give the values of a column of Arrow; a score as the shortest number that is its float32, as in other files."""
+    values: list[Any] = column.to_pylist()
+    if str(column.type) != "float":
+        return values
+    return [None if value is None else float(str(np.float32(value))) for value in values]
 
 
 def _grouped(lines: Iterable[tuple[str, list[Any]]]) -> Iterator[Row]:

@@ -53,7 +53,16 @@ def test_options_without_any_group_stand_under_the_usual_heading() -> None:
 def test_a_shared_option_lands_in_its_group() -> None:
     shown = CliRunner().invoke(program, ["batch", "--help"]).stdout
     headings = re.findall(r"^(\w[\w ]*):$", shown, re.MULTILINE)
-    assert headings == ["Sources", "Model", "Execution", "Input preprocessing", "Predictions", "Output", "General"]
+    assert headings == [
+        "Sources",
+        "Model",
+        "Execution",
+        "Input preprocessing",
+        "Predictions",
+        "Decisions",
+        "Output",
+        "General",
+    ]
     sections = dict(zip(headings, re.split(r"^\w[\w ]*:$", shown, flags=re.MULTILINE)[1:], strict=True))
     places = {"--labels": "Model", "--device": "Execution", "--std": "Input preprocessing", "--top-k": "Predictions"}
     places |= {"--null": "Sources", "--report": "Output", "--resume": "Output", "--verbose": "General"}
@@ -66,6 +75,7 @@ def test_a_shared_option_lands_in_its_group() -> None:
 def test_completion_lists_options_in_the_order_of_the_help(name: str) -> None:
     completed = ShellComplete(program, {}, "mobiclass", "_MOBICLASS_COMPLETE").get_completions([name], "--")
     shown = CliRunner().invoke(program, [name, "--help"]).stdout.partition("Examples:\n")[2]
-    in_help = re.findall(r"^  (?:-\w, )?(--[\w-]+)", shown, re.MULTILINE)
+    in_help = re.findall(r"^  (?:-\w, )?(--[\w-]+(?: / --[\w-]+)?)", shown, re.MULTILINE)
+    in_help = [name for names in in_help for name in names.split(" / ")]  # --decide / --no-decide
     assert len(in_help) >= 3
     assert [item.value for item in completed] == in_help
