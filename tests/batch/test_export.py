@@ -10,6 +10,7 @@ import sys
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +157,9 @@ def test_rows_that_cannot_be_read_leave_what_was_there(tmp_path: Path, write: Wr
 
 
 def test_the_suffix_decides() -> None:
-    assert exporter(".csv") is write_csv
+    export = exporter(".csv", decides=True)
+    assert isinstance(export, partial)
+    assert (export.func, export.keywords["decides"]) == (write_csv, True)
 
 
 def test_parquet_without_pyarrow_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

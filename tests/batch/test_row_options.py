@@ -30,11 +30,15 @@ OTHERS: dict[str, Any] = {
     "resolution": (160, 192),
     "output_tensor": "scores",
     "output_kind": "multilabel",
+    "decide": True,
+    "thresholds": "1" * 64,
+    "only": "2" * 64,
+    "exif": True,
 }
 SHAPES_NO_ROW = {
     # which photos, and where rows go
     "sources", "folder", "output", "predictions", "report", "resume", "overwrite", "no_recursive", "all_files", "null",
-    "exclusion", "csv_bom",
+    "exclusion", "csv_bom", "explain",
     "output_format", "quiet", "verbose", "help",
     # how it runs
     "jobs", "device", "device_timeout", "runtime", "num_threads",

@@ -1,4 +1,4 @@
-"""What is answered: the class where it is sure, else the smallest group that is, else unknown; never what is forbidden."""
+"""What is answered: the class where it is sure, else the smallest group that is, else unknown."""
 
 from __future__ import annotations
 

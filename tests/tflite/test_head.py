@@ -1,0 +1,58 @@
+"""Where the head of a classifier is, what feeds it, and what has none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mobiclass.errors import ModelError
+from mobiclass.hub import find_model
+from mobiclass.tflite.head import find_head, head_weights
+from tests.support.tiny_models import bare_model, colour_model, edgetpu_model, feature_extractor
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8", "int8"])
+def test_a_dense_layer_on_means(dtype: str) -> None:
+    content = colour_model(dtype=dtype, classes=5)
+    head = find_head(content, "m")
+    assert (head.operator, head.classes, head.width) == ("FULLY_CONNECTED", 5, 3)
+    assert (head.features.name, head.pooled_from, head.kept) == ("means", 0, (0,))
+    weights, bias = head_weights(content, head, "m")
+    np.testing.assert_allclose(weights[:3], np.eye(3) * 6 - 2, atol=1e-6)
+    np.testing.assert_allclose(bias, [0, 0, 0, -8, -8], atol=0.01)
+
+
+def test_a_model_without_softmax() -> None:
+    assert find_head(colour_model(softmax=False), "m").classes == 3
+
+
+def test_the_built_in_model() -> None:
+    content = find_model(None).read_bytes()
+    head = find_head(content, "m")
+    assert (head.operator, head.classes, head.width, head.features.dtype) == ("FULLY_CONNECTED", 1000, 1280, "int8")
+    assert head.pooled_from is not None
+    weights, bias = head_weights(content, head, "m")
+    assert (weights.shape, bias.shape) == ((1000, 1280), (1000,))
+    assert 0.01 < float(np.abs(weights).mean()) < 0.2
+
+
+def test_an_extractor_ends_in_its_features() -> None:
+    head = find_head(feature_extractor(8), "m")
+    assert (head.operator, head.classes, head.width, head.features.name) == ("none", 0, 8, "features")
+
+
+def test_a_compiled_extractor_ends_in_its_features_and_a_compiled_classifier_is_refused() -> None:
+    extractor = bare_model([(1, 8, 8, 3)], [(1, 64)], code="edgetpu-custom-op", output_scale=0.05, output_zero_point=0)
+    assert (find_head(extractor, "m").operator, find_head(extractor, "m").width) == ("none", 64)
+    with pytest.raises(ModelError, match="is compiled for the Edge TPU and cannot be taken apart"):
+        find_head(edgetpu_model(), "m")
+
+
+def test_what_has_no_features_is_refused_with_what_it_has() -> None:
+    with pytest.raises(ModelError, match=r"m: its scores come from nothing|take a MobileNet"):
+        find_head(bare_model(), "m")
+
+
+def test_no_model_at_all() -> None:
+    with pytest.raises(ModelError, match="not a TFLite model"):
+        find_head(b"not a model", "m")
