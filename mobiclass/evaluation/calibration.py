@@ -113,8 +113,9 @@ class Sample:
     def group_answers(self, threshold: float) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """Return which photos have a group at `threshold`, and whose is right."""
         sure = self._group_score >= threshold
-        place = sure.argmax(axis=1)
-        return sure.any(axis=1), self._group_right[np.arange(len(self)), place] & sure.any(axis=1)
+        has_group = np.asarray(sure.any(axis=1), bool)
+        first = sure.argmax(axis=1)
+        return has_group, np.asarray(self._group_right[np.arange(len(self)), first] & has_group, bool)
 
     def outcome(self, thresholds: Thresholds) -> Outcome:
         """Count what `thresholds` come to."""
@@ -298,6 +299,8 @@ def fit_and_judge(
     if known < FEWEST_PHOTOS:
         raise SetupError(f"{known} photos of known classes are too few to fit on: {FEWEST_PHOTOS} are the least")
     fitted_on, judged_on = map(Sample, split_in_halves(observations, seed))
+    if (fewest := min(int(half.known.sum()) for half in (fitted_on, judged_on))) < FEWEST_PHOTOS // 4:
+        raise SetupError(f"{fewest} photos are too few to judge by: the others look too much alike to be divided")
     fit = fit_thresholds(fitted_on, target, cosine=cosine)
     if fit.thresholds is None:
         raise SetupError(f"no scores reach a precision of {target:.1%}{_reachable(fit.best)}")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from mobiclass._system import atomic_write
 from mobiclass.errors import SetupError
-from mobiclass.evaluation.calibration import Calibration, Outcome, Thresholds, fit_thresholds
+from mobiclass.evaluation.calibration import Calibration, fit_thresholds
 
 PLOT_SUFFIXES: Final = (".png", ".svg")
 
@@ -47,32 +46,33 @@ def draw(calibration: Calibration, title: str) -> Any:
     figure = Figure(figsize=(7, 5), layout="constrained")
     axes = figure.add_subplot()
     fitted_on, judged_on, cosine = calibration.fitted_on, calibration.judged_on, calibration.cosine
-    fits = {fit_thresholds(fitted_on, target, cosine=cosine).thresholds for target in _TARGETS}
+    fits = dict.fromkeys(fit_thresholds(fitted_on, target, cosine=cosine).thresholds for target in _TARGETS)
     outcomes = [judged_on.outcome(each) for each in fits if each is not None]
-    alone = [judged_on.outcome(Thresholds(step / 100)) for step in range(101)]
+    points = [(100 * each.precision, 100 * each.coverage) for each in outcomes if each.precision is not None]
     chosen = calibration.outcome
-    label = "class, else group" if judged_on.has_groups else "fitted thresholds"
-    _curve(axes, alone, color="tab:grey", marker="", label="best class alone, any threshold")
-    _curve(axes, outcomes, color="tab:blue", marker="o", label=f"{label}, fitted on the other half")
+    lowest = min((x for x, _ in points), default=100.0) - _MARGIN
+    # What is reached at a precision or above it: the line falls, where a threshold's own precision goes to and fro.
+    steps = [max(0.0, lowest) + step / 10 for step in range(int(10 * (100 - max(0.0, lowest))) + 1)]
+    alone = [100 * judged_on.coverage_of_top1(step / 100) for step in steps]
+    axes.step(steps, alone, where="pre", color="tab:grey", linewidth=1.2, label="best class alone, any threshold")
+    label = "class, else group" if judged_on.has_groups else "targets of 70 to 99.5 %"
+    axes.plot(
+        *zip(*points, strict=True), color="tab:blue", marker="o", markersize=5, linestyle="none", alpha=0.8,
+        label=f"{label}, fitted on the other half",
+    )  # fmt: skip
     if chosen.precision is not None and chosen.precision_interval is not None:
         x, y = 100 * chosen.precision, 100 * chosen.coverage
         low, high = (100 * end for end in chosen.precision_interval)
         lower, upper = (100 * end for end in chosen.coverage_interval)
         axes.errorbar(
             [x], [y], xerr=[[x - low], [high - x]], yerr=[[y - lower], [upper - y]], color="tab:red", marker="D",
-            capsize=3, zorder=3, label="chosen, with 95 % intervals",
+            markersize=7, linewidth=1, capsize=3, zorder=3, label="chosen, with 95 % intervals",
         )  # fmt: skip
-    lowest = min((100 * each.precision for each in (*outcomes, chosen) if each.precision is not None), default=0.0)
+        lowest = min(lowest, low - _MARGIN)
     axes.set(
         title=title, xlabel="precision: right answers (% of answers)", ylabel="coverage: answered (% of photos)",
-        xlim=(max(0.0, lowest - 3 * _MARGIN), 100 + _MARGIN / 3), ylim=(0, 100 + _MARGIN),
+        xlim=(max(0.0, lowest), 100 + _MARGIN / 3), ylim=(0, 100 + _MARGIN),
     )  # fmt: skip
     axes.grid(alpha=0.3)
     axes.legend(loc="lower left", fontsize=9)
     return figure
-
-
-def _curve(axes: Any, outcomes: Sequence[Outcome], **style: Any) -> None:
-    points = sorted((100 * each.precision, 100 * each.coverage) for each in outcomes if each.precision is not None)
-    if points:
-        axes.plot(*zip(*points, strict=True), linewidth=1.2, markersize=4, **style)

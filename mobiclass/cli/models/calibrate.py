@@ -126,7 +126,7 @@ def calibrate(
     from mobiclass.evaluation import fit_and_judge, fitted_rules, match_folders, names_of_other_things, read_class_map
 
     photos = _find_photos(folder, truth_file, all_files=all_files, exclusion=exclusion)
-    unset = dict.fromkeys(DESCRIPTION)
+    unset: dict[str, Any] = dict.fromkeys(DESCRIPTION)
     options, jobs = for_throughput(ModelOptions(model, None, run, **unset, decisions=Decisions(decide=True)), jobs)
     classifier = options.load(quiet=quiet)
     _check_copy(classifier.model.path, output)
