@@ -32,10 +32,12 @@ def write_calibration_plot(calibration: Calibration, path: Path, title: str) -> 
     Raises:
         SetupError: the file cannot be written.
     """
+    from matplotlib import rc_context
+
     figure = draw(calibration, title)
     kind = path.suffix.lower().removeprefix(".")
-    with atomic_write(path) as file:
-        # Without a date, so that the same photos give the same file.
+    # Without a date, and with ids that do not change, so that the same photos give the same file.
+    with rc_context({"svg.hashsalt": "mobiclass"}), atomic_write(path) as file:
         figure.savefig(file, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
 
 
@@ -70,9 +72,10 @@ def draw(calibration: Calibration, title: str) -> Any:
         )  # fmt: skip
         lowest = min(lowest, low - _MARGIN)
     axes.set(
-        title=title, xlabel="precision: right answers (% of answers)", ylabel="coverage: answered (% of photos)",
+        xlabel="precision: right answers (% of answers)", ylabel="coverage: answered (% of photos)",
         xlim=(max(0.0, lowest), 100 + _MARGIN / 3), ylim=(0, 100 + _MARGIN),
     )  # fmt: skip
+    axes.set_title(title, parse_math=False)  # a name may have dollar signs
     axes.grid(alpha=0.3)
     axes.legend(loc="lower left", fontsize=9)
     return figure
