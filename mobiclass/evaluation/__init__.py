@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mobiclass.evaluation.dataset import ClassFolders, list_class_folders
     from mobiclass.evaluation.labelled_photos import LabelledPhotos, Photos, read_labelled_photos
     from mobiclass.evaluation.metrics import TOP, Answers, Count, Tally
-    from mobiclass.evaluation.observations import LARGEST_GROUP, Observation, Observer
+    from mobiclass.evaluation.observations import Observation, Observer
     from mobiclass.evaluation.rows import PhotoTruth, TemporaryRows, mistakes_first, pair_rows
     from mobiclass.evaluation.statistics import wilson_interval
     from mobiclass.evaluation.summary import Evaluation, evaluation_json, report_facts, write_classes_csv
@@ -32,7 +32,7 @@ open_door(
         "dataset": ("ClassFolders", "list_class_folders"),
         "labelled_photos": ("LabelledPhotos", "Photos", "read_labelled_photos"),
         "metrics": ("TOP", "Answers", "Count", "Tally"),
-        "observations": ("LARGEST_GROUP", "Observation", "Observer"),
+        "observations": ("Observation", "Observer"),
         "rows": ("PhotoTruth", "TemporaryRows", "mistakes_first", "pair_rows"),
         "statistics": ("wilson_interval",),
         "summary": ("Evaluation", "evaluation_json", "report_facts", "write_classes_csv"),

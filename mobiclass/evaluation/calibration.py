@@ -303,7 +303,7 @@ def fit_and_judge(
         raise SetupError(f"{fewest} photos are too few to judge by: the others look too much alike to be divided")
     fit = fit_thresholds(fitted_on, target, cosine=cosine)
     if fit.thresholds is None:
-        raise SetupError(f"no scores reach a precision of {target:.1%}{_reachable(fit.best)}")
+        raise SetupError(f"no thresholds reach a precision of {target:.1%}{_reachable(fit.best)}")
     outcome = judged_on.outcome(fit.thresholds)
     return Calibration(
         target=target,
@@ -321,6 +321,6 @@ def _reachable(best: Outcome | None) -> str:
     if best is None or best.precision is None:
         return " on these photos"
     return (
-        f" on these photos with a mistake to spare; the highest without is {best.precision:.1%}, with "
-        f"{best.coverage:.1%} of the photos answered: lower --target, or give more photos"
+        f" on these photos with one mistake to spare; the highest without is {best.precision:.1%}, answering "
+        f"{best.coverage:.1%} of the photos: lower --target, or give more photos"
     )

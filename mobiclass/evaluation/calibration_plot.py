@@ -56,7 +56,7 @@ def draw(calibration: Calibration, title: str) -> Any:
     # What is reached at a precision or above it: the line falls, where a threshold's own precision goes to and fro.
     steps = [max(0.0, lowest) + step / 10 for step in range(int(10 * (100 - max(0.0, lowest))) + 1)]
     alone = [100 * judged_on.coverage_of_top1(step / 100) for step in steps]
-    axes.step(steps, alone, where="pre", color="tab:grey", linewidth=1.2, label="best class alone, any threshold")
+    axes.step(steps, alone, where="pre", color="tab:grey", linewidth=1.2, label="top-1 alone, any threshold")
     label = "class, else group" if judged_on.has_groups else "targets of 70 to 99.5 %"
     axes.plot(
         *zip(*points, strict=True), color="tab:blue", marker="o", markersize=5, linestyle="none", alpha=0.8,

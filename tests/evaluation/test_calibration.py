@@ -216,5 +216,5 @@ def test_photos_that_all_look_alike_are_refused() -> None:
 
 
 def test_a_target_out_of_reach_is_refused() -> None:
-    with pytest.raises(SetupError, match=r"no scores reach a precision of 99\.9%.*the highest without is"):
+    with pytest.raises(SetupError, match=r"no thresholds reach a precision of 99\.9%.*the highest without is"):
         fit_and_judge(photos(100), target=0.999, seed=0)

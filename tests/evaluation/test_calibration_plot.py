@@ -27,7 +27,7 @@ def test_it_shows_what_was_chosen_and_what_else_there_is() -> None:
     assert heights == sorted(heights, reverse=True)
     legend = [text.get_text() for text in axes.get_legend().get_texts()]
     assert legend == [
-        "best class alone, any threshold", "class, else group, fitted on the other half", "chosen, with 95 % intervals"
+        "top-1 alone, any threshold", "class, else group, fitted on the other half", "chosen, with 95 % intervals"
     ]  # fmt: skip
     (low, high), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     assert all(low <= x <= high and bottom <= y <= top for x, y in fitted.get_xydata())

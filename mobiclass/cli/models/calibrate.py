@@ -1,4 +1,4 @@
-"""``mobiclass models calibrate``: from which score on a model's answers can be relied on, by labelled photos."""
+"""``mobiclass models calibrate``: score thresholds for a model's answers, fitted on labelled photos."""
 
 from __future__ import annotations
 
@@ -65,18 +65,18 @@ def _target(ctx: click.Context, param: click.Parameter, value: float) -> float:
 @exclude_option
 @option(
     "Decisions", "--target", metavar="P", type=float, callback=_target, default=0.95, show_default=True,
-    help="Part of the answers that are to be right.",
+    help="Share of answers that must be right.",
 )  # fmt: skip
 @option(
     "Decisions", "--seed", metavar="N", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
-    help="Seed of the halves.",
+    help="Seed of the split into halves.",
 )  # fmt: skip
 @device_options
 @jobs_option
 @allow_truncated_option
 @option(
     "Output", "-o", "--output", metavar="COPY.tflite", type=_FILE,
-    help="Also write a copy of the model with the rules.",
+    help="Also write a copy of the model with the thresholds.",
 )  # fmt: skip
 @option(
     "Output", "--plot", metavar="FILE.png|FILE.svg", type=_FILE, help="Also plot coverage over precision.",
@@ -106,15 +106,16 @@ def calibrate(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Fit the scores from which on MODEL's answers are right, on labelled photos DIR/<class>/<photo>.
+    """Fit score thresholds for a model's answers on labelled photos.
 
-    One half of the photos is fitted on, the other judges: how many of the answers are right (precision), and how many
-    photos get one (coverage). An answer is the class where it is sure, else a group, else unknown. Class folders are
-    matched as in evaluate; one called unknown or none holds photos of other things, which no answer is right for.
+    The photos are DIR/<class>/<photo>, or those of a table (--truth); class folders are matched as in evaluate. The
+    thresholds are fitted on one half and judged on the other: precision is the share of answers that are right,
+    coverage the share of photos that get one. An answer is the class if its score suffices, else a group, else
+    unknown. A folder named unknown or none holds photos of other things: any answer to them is wrong.
 
-    COPY.tflite is the same network with the rules in it, which predict, batch and evaluate heed. Where no scores reach
-    the target nothing is written (exit code 3), and the highest precision is told. Photos that cannot be classified
-    do not count (exit code 4).
+    COPY.tflite is the same network with the thresholds in it; predict, batch and evaluate then decide by them. If no
+    thresholds reach the target, nothing is written and the highest precision is reported (exit code 3). Photos that
+    cannot be classified are left out (exit code 4).
 
     \b
     Examples:
@@ -274,16 +275,20 @@ def _print(model: ModelInfo, found: Calibration, rules: Rules, output_format: st
         return
     thresholds, outcome = found.thresholds, found.outcome
     click.echo(safe_text(model.name))
-    click.echo(f"class from a score of {thresholds.class_score:.2f}")
+    click.echo(f"class if its score is at least {thresholds.class_score:.2f}")
     if found.judged_on.has_groups:
-        click.echo(f"group from a score of {thresholds.group_score:.2f}" if thresholds.group_score <= 1 else "no group")
+        click.echo(
+            f"group if its score is at least {thresholds.group_score:.2f}"
+            if thresholds.group_score <= 1
+            else "never a group"
+        )
     if found.cosine is not None:
-        click.echo(f"unknown below a cosine of {thresholds.cosine:.3f}")
+        click.echo(f"unknown if the cosine is below {thresholds.cosine:.3f}")
     click.echo()
     head = ("", "photos", "precision", "95 % interval", "coverage", "95 % interval")
     lines = [head, _line("fitted on", found.fitted), _line("judged on", outcome)]
     if found.top1_coverage is not None:
-        lines.append(("best class alone there, as precise", "", "", "", _percent(found.top1_coverage), ""))
+        lines.append(("top-1 alone at that precision", "", "", "", _percent(found.top1_coverage), ""))
     cells = [max(len(line[column]) for line in lines) for column in range(len(head))]
     for first, *rest in lines:
         row = "  ".join(f"{text:>{width}}" for text, width in zip(rest, cells[1:], strict=True))
@@ -320,14 +325,17 @@ def _interval(ends: tuple[float, float]) -> str:
 def _tell(found: Calibration, model: ModelInfo, output: Path | None) -> None:
     photos, precision = found.outcome.photos, found.outcome.precision_interval
     if photos < _FEW // 2:
-        click.echo(f"mobiclass: {photos} photos judge it, which is few: {_FEW} in all narrow the intervals", err=True)
+        click.echo(
+            f"mobiclass: judged on {photos} photos only, so the intervals are wide; give {_FEW} or more in all",
+            err=True,
+        )
     if precision and precision[1] < found.target:
         click.echo(
-            f"mobiclass: fewer than {_percent(found.target)} of the answers were right on the other half: give more "
-            "photos, or a higher --target",
+            f"mobiclass: on the other half the precision is below {_percent(found.target)}; give more photos, or "
+            "a higher --target",
             err=True,
         )
     if (model.rules or {}).get("labels"):
-        click.echo("mobiclass: the scores of single labels in the model's rules are not kept", err=True)
+        click.echo("mobiclass: the model's thresholds for single labels are not kept", err=True)
     if output is not None:
-        click.echo(f"{safe_text(str(output))}: the model with these rules", err=True)
+        click.echo(f"{safe_text(str(output))}: the model with these thresholds", err=True)

@@ -132,13 +132,13 @@ def test_the_table_is_for_people() -> None:
     assert outcome.exit_code == 0, outcome.stderr
     lines = outcome.stdout.splitlines()
     assert lines[0] == "colours"
-    assert lines[1].startswith("class from a score of 0.")
-    assert lines[2].startswith("group from a score of 0.")
-    assert [line.split("  ")[0] for line in lines if line.startswith(("fitted", "judged", "best"))] == [
-        "fitted on", "judged on", "best class alone there, as precise"
+    assert lines[1].startswith("class if its score is at least 0.")
+    assert lines[2].startswith("group if its score is at least 0.")
+    assert [line.split("  ")[0] for line in lines if line.startswith(("fitted", "judged", "top-1"))] == [
+        "fitted on", "judged on", "top-1 alone at that precision"
     ]  # fmt: skip
-    assert "which is few" in outcome.stderr
-    assert "copy.tflite: the model with these rules" in outcome.stderr
+    assert "so the intervals are wide" in outcome.stderr
+    assert "copy.tflite: the model with these thresholds" in outcome.stderr
     assert calibrate("photos", "-q").stderr == ""
 
 
@@ -163,7 +163,7 @@ def test_photos_that_cannot_be_read_do_not_count() -> None:
 def test_a_target_out_of_reach_writes_nothing() -> None:
     outcome = calibrate("photos", "--target", "0.999", "-o", COPY)
     assert outcome.exit_code == 3
-    assert "no scores reach a precision of 99.9%" in outcome.stderr
+    assert "no thresholds reach a precision of 99.9%" in outcome.stderr
     assert "the highest without is" in outcome.stderr
     assert outcome.stdout == ""
     assert not COPY.exists()
