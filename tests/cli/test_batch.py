@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.images.test_exif import SYDNEY, TAKEN, photo
 from tests.support.batch_runs import (
     Row,
     colour_of,
@@ -384,6 +385,30 @@ def test_a_mark_without_csv_is_refused(arguments: tuple[str, ...]) -> None:
 
 
 # What is passed over
+
+
+def test_time_and_place_of_photos() -> None:
+    Path("photos").mkdir()
+    Path("photos/a.jpg").write_bytes(photo(TAKEN, SYDNEY))
+    Path("photos/b.jpg").write_bytes(jpeg("red"))
+    Path("photos/c.jpg").write_bytes(b"no image")
+    assert batch("photos", "missing.jpg", "-o", OUT, "--exif").exit_code == 4
+    first, *others = read_rows(OUT)
+    assert first["captured"] == "2024-05-31T18:20:01.120+02:00"
+    assert first["gps"] == {"latitude": -33.85875, "longitude": 151.2111806}
+    assert [(row["captured"], row["gps"]) for row in others] == [(None, None)] * 3
+    resumed = batch("photos", "missing.jpg", "-o", OUT, "--resume")
+    assert resumed.exit_code == 2
+    assert "--exif: on in the first run, off now" in resumed.stderr
+    stdout = batch("photos", "--exif", "--format", "csv").stdout
+    for text in (stdout, table_of("o.csv", "photos", "--exif")):
+        line, *_ = csv.DictReader(io.StringIO(text))
+        assert (line["captured"], line["latitude"]) == ("2024-05-31T18:20:01.120+02:00", "-33.85875")
+
+
+def table_of(file: str, *arguments: str) -> str:
+    batch(*arguments, "-o", file)
+    return Path(file).read_text(encoding="utf-8")
 
 
 def test_folders_of_systems_and_excluded_ones_are_passed_over() -> None:
