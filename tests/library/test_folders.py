@@ -1,43 +1,37 @@
-"""The folder of a photo: its label, its group, or its day."""
+"""The folder that a photo is sorted into."""
 
 from __future__ import annotations
 
+import os
+from datetime import datetime
 from pathlib import Path
 
-from PIL import Image
-
 from mobiclass.library.answers import answer
-from mobiclass.library.folders import folder_of
-from tests.support.sorted_photos import make_photo, row
+from mobiclass.library.folders import By, folder_of
+from tests.images.test_exif import TAKEN, photo
+from tests.support.exported_rows import ROWS, row
 
 
-def folder(by: object, label: str, photo: Path = Path("a.jpg"), **more: object) -> str:
-    found = row("a.jpg", label, **more)
-    return folder_of(by, more.get("taxonomy"))(found, answer(found), photo)  # type: ignore[arg-type]
+def folder(by: By, of: dict[str, object], path: Path = Path("none.jpg"), taxonomy: Path | None = None) -> str:
+    return folder_of(by, taxonomy)(of, answer(of), path)
 
 
-def test_by_label() -> None:
-    assert folder("label", "tabby cat") == "tabby cat"
+def test_by_label_and_by_group(tmp_path: Path) -> None:
+    assert folder("label", ROWS[0]) == "tabby"
+    cat = row("a.jpg", ("Egyptian cat", 0.9))
+    assert folder("group", cat) == "domestic cat"
+    assert folder("group", row("a.jpg", ("no class of ImageNet", 0.9))) == "no class of ImageNet"
+    assert folder("group", ROWS[2]) == "domestic cat"
+    table = tmp_path / "groups.csv"
+    table.write_text("Egyptian cat,pet\n")
+    assert folder("group", cat, taxonomy=table) == "pet"
 
 
-def test_by_group_a_class_and_its_group_are_in_one_folder() -> None:
-    decision = {"label": "domestic cat", "score": 0.9, "kind": "group"}
-    assert folder("group", "tabby cat") == "domestic cat"
-    assert folder("group", "tabby cat", decision=decision) == "domestic cat"
-    assert folder("group", "my own class") == "my own class"
-
-
-def test_by_groups_of_ones_own(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("label,parent\nrobin,bird\n")
-    by_group = folder_of("group", tmp_path / "t.csv")
-    found = row("a.jpg", "robin")
-    assert by_group(found, answer(found), Path("a.jpg")) == "bird"
-
-
-def test_by_the_day_on_which_it_was_taken_or_changed(tmp_path: Path) -> None:
-    exif = Image.Exif()
-    exif.get_ifd(0x8769)[0x9003] = "2024:02:29 12:00:00"
-    Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg", exif=exif)
-    assert folder("date", "cat", tmp_path / "a.jpg") == "2024-02-29"
-    assert folder("date", "cat", make_photo(tmp_path / "b.jpg"))[:4] in ("2017", "2018")
-    assert folder("date", "cat", tmp_path / "gone.jpg") == "no date"
+def test_by_date(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(photo(TAKEN, {}))
+    assert folder("date", ROWS[0], path) == "2024-05-31"
+    path.write_bytes(photo({}, {}))
+    os.utime(path, (1e9, 1e9))
+    assert folder("date", ROWS[0], path) == f"{datetime.fromtimestamp(1e9):%Y-%m-%d}"
+    assert folder("date", ROWS[0], tmp_path / "missing.jpg") == "no date"
