@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.images.test_exif import SYDNEY, TAKEN, photo
 from tests.support.batch_runs import (
     Row,
     colour_of,
@@ -25,6 +24,7 @@ from tests.support.batch_runs import (
     running,
     wait_until,
 )
+from tests.support.exif_blocks import SYDNEY, TAKEN, photo
 from tests.support.program import Outcome, run
 
 OUT = Path("o.jsonl")

@@ -52,7 +52,7 @@ every_file = pytest.mark.parametrize("content", FILES.values(), ids=FILES.keys()
 
 def pixels(content: bytes) -> bytes:
     with Image.open(io.BytesIO(content)) as image:
-        return image.convert("RGBA").tobytes()
+        return bytes(image.convert("RGBA").tobytes())
 
 
 @every_file

@@ -12,7 +12,7 @@ import pytest
 
 from mobiclass.errors import SetupError
 from mobiclass.library.exporting import Export
-from tests.images.test_exif import SYDNEY, TAKEN, photo
+from tests.support.exif_blocks import SYDNEY, TAKEN, photo
 from tests.support.exported_rows import ROWS, row
 
 
@@ -84,6 +84,6 @@ def test_a_file_is_whole_or_not_at_all(tmp_path: Path) -> None:
 
     for output_format in ("jsonl", "csv", "parquet", "megadetector", "label-studio"):
         with pytest.raises(SetupError, match="end here"):
-            Export(broken).write(output_format, output, io.StringIO(), config=tmp_path / "config.xml")  # type: ignore[arg-type]
+            Export(broken).write(output_format, output, io.StringIO(), config=tmp_path / "config.xml")
         assert output.read_text() == "old"
         assert [path.name for path in tmp_path.iterdir()] == ["out.jsonl"]

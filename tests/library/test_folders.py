@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mobiclass.library.answers import answer
 from mobiclass.library.folders import By, folder_of
-from tests.images.test_exif import TAKEN, photo
+from tests.support.exif_blocks import TAKEN, photo
 from tests.support.exported_rows import ROWS, row
 
 

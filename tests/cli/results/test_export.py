@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from mobiclass.library.rows import read_rows
-from tests.images.test_exif import SYDNEY, TAKEN, photo
 from tests.support.batch_runs import jpeg
+from tests.support.exif_blocks import SYDNEY, TAKEN, photo
 from tests.support.exported_rows import ROWS, row
 from tests.support.program import Outcome, run, run_and_list_modules
 
