@@ -101,7 +101,8 @@ def _device(ctx: click.Context, param: click.Parameter, value: str) -> str:
     raise click.BadParameter(f"{value!r} is not one of auto, cpu, edgetpu[:usb|:pci][:N]")
 
 
-def _fraction(ctx: click.Context, param: click.Parameter, value: float) -> float:
+def fraction(ctx: click.Context, param: click.Parameter, value: float) -> float:
+    """Check a value from 0 to 1: the callback of an option."""
     if not 0 <= value <= 1:  # nor "nan", which click.FloatRange lets pass
         raise click.BadParameter(f"{value} is not in the range 0<=x<=1.")
     return value
@@ -259,7 +260,7 @@ _PREDICTION_OPTIONS = (
         help="Predictions per image.",
     ),
     option(
-        "Predictions", "--threshold", metavar="P", type=float, callback=_fraction, default=0.0,
+        "Predictions", "--threshold", metavar="P", type=float, callback=fraction, default=0.0,
         help="Drop predictions with a score below P (0-1).  [default: 0]",
     ),
     allow_truncated_option,

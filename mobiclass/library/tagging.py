@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -100,6 +101,8 @@ class Tagger:
 
     def _edit_sidecars(self, path: str, row: Row, keywords: Keywords | None) -> bool:
         status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise TagError(f"{path}: not a file")
         sidecars = Sidecars(path)
         if keywords is None:
             # A list: each is edited.

@@ -175,6 +175,10 @@ def test_rows_without_size_and_time_allow_sidecars_alone(tmp_path: Path) -> None
 def test_photos_that_cannot_be_tagged(tmp_path: Path) -> None:
     with pytest.raises(TagError, match="no such photo"):
         Tagger().tag(str(tmp_path / "photo.jpg"), {}, CAT)
+    with pytest.raises(TagError, match="not a file"):
+        Tagger().tag(str(tmp_path), {}, CAT)
+    with pytest.raises(TagError, match="not a path"):
+        Tagger().tag("a\0b", {}, CAT)
     assert list(tmp_path.iterdir()) == []
     photo, row = make_photo(tmp_path)
     photo.chmod(0o444)
@@ -184,6 +188,14 @@ def test_photos_that_cannot_be_tagged(tmp_path: Path) -> None:
     gif.write_bytes(encode(scene(), "GIF"))
     with pytest.raises(TagError, match="JPEG, PNG and WebP"):
         Tagger(embed=True).tag(str(gif), row_of(gif), CAT)
+
+
+def test_a_name_that_leaves_no_room_for_a_suffix(tmp_path: Path) -> None:
+    photo, row = make_photo(tmp_path, f"{'x' * 250}.jpg")
+    with pytest.raises(TagError, match="too long"):
+        Tagger().tag(str(photo), row, CAT)
+    assert Tagger(embed=True).tag(str(photo), row, CAT) == "tagged"
+    assert [path.name for path in tmp_path.iterdir()] == [photo.name]
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -136,6 +138,23 @@ def test_exiftool_reads_exactly_the_keywords(original: bytes, tmp_path: Path) ->
     assert after.get("Warning") == before.get("Warning")
     ours = {"Subject", "HierarchicalSubject", "FileSize", "FileModifyDate", "FileInodeChangeDate", "FileAccessDate"}
     assert {tag: value for tag, value in before.items() if tag not in ours}.items() <= after.items()
+
+
+@pytest.mark.skipif(
+    shutil.which("exiv2") is None, reason="exiv2, by which darktable and digiKam write, is not installed"
+)
+@pytest.mark.parametrize("name", ["darktable", "digikam", "empty", "byte order mark", None])
+def test_keywords_are_found_again_after_exiv2_has_written_the_file(name: str | None, tmp_path: Path) -> None:
+    sidecar = tmp_path / "photo.xmp"
+    sidecar.write_bytes(edited(xmp_files.ALL[name] if name else None, CAT))
+    subprocess.run(["exiv2", "-M", "set Xmp.dc.subject mine", sidecar], check=True, timeout=60)
+    content = sidecar.read_bytes()
+    assert our_keywords(content) == CAT
+    without = edited(content, None)
+    assert our_keywords(without) == Keywords()
+    assert b"<rdf:li>mine</rdf:li>" in without
+    assert b"<rdf:li>tabby cat</rdf:li>" not in without
+    assert set(our_keywords(edited(without, CAT)).subject) == set(CAT.subject)
 
 
 @needs_exiftool

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from mobiclass.cli.option_groups import GroupedCommand, option
-from mobiclass.cli.options import verbosity
+from mobiclass.cli.options import fraction, verbosity
 from mobiclass.cli.terminal.text import safe_text
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _SHOWN_PROBLEMS: Final = 20
     help="Write the labels of the N best predictions.  [default: the decision, else the best one]",
 )  # fmt: skip
 @option(
-    "Predictions", "--min-score", metavar="P", type=click.FloatRange(0, 1), default=0.0,
+    "Predictions", "--min-score", metavar="P", type=float, callback=fraction, default=0.0,
     help="Leave out labels with a score below P (0-1).  [default: 0]",
 )  # fmt: skip
 @option(

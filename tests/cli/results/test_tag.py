@@ -185,6 +185,13 @@ def test_nothing_is_written_outside_of_root() -> None:
     assert tag(ROWS, "--root", "nowhere").exit_code == 3
 
 
+@pytest.mark.parametrize("wrong", ["nan", "-1", "2"])
+def test_scores_are_from_0_to_1(wrong: str) -> None:
+    outcome = tag(ROWS, f"--min-score={wrong}")
+    assert outcome.exit_code == 2
+    assert "0<=x<=1" in outcome.stderr
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has names in UTF-16")
 def test_a_name_that_is_not_utf_8() -> None:
     Path("photos").mkdir()
