@@ -21,6 +21,11 @@ def test_folds_are_even_and_keep_groups_together() -> None:
         assert sizes.max() - sizes.min() <= 4
 
 
+def test_each_fold_leaves_as_many_photos_of_every_class_out() -> None:
+    folds = make_folds(np.repeat([0, 1, 2], 4), np.arange(12))
+    assert list(folds) == [0, 1, 2, 3] * 3
+
+
 def test_a_photo_is_held_out_with_what_looks_like_it() -> None:
     """Photos of noise are told apart by nothing but their copies, which must not be among those fitted."""
     generator = np.random.default_rng(0)

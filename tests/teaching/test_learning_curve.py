@@ -32,7 +32,7 @@ def test_accuracy_rises_with_photos_and_is_followed_to_twice_as_many() -> None:
     top1 = float((logits[known].argmax(axis=1) == fitter.classes[known]).mean())
     curve = learning_curve(fitter, groups, top1, 120)
     assert curve is not None
-    assert [round(point.photos_a_class) for point in curve.points] == [8, 16, 32]
+    assert [round(point.photos_a_class) for point in curve.points] == [9, 18, 36]
     assert curve.points[0].top1 < curve.points[2].top1 == top1
     assert curve.at_twice is not None
     assert top1 < curve.at_twice < 1

@@ -25,7 +25,7 @@ def test_mislabelled_photos_come_first_and_broken_ones_are_named(tmp_path: Path)
     arguments = ("teach", "photos", "-o", "taught.tflite", "-m", "base.tflite", "--report", "page.html")
     done = run(*arguments, cwd=tmp_path, env={"MOBICLASS_CACHE": str(tmp_path / "cache")})
     assert done.exit_code == 4  # the broken one
-    assert "wrong.png: red? looks like blue" in done.stdout
+    assert "wrong.png\n    red, looks like blue (" in done.stdout
     page = Page(tmp_path / "page.html")
     rows = page.rows
     assert len(rows) == 18
