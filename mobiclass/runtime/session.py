@@ -36,8 +36,7 @@ class Session(NamedTuple):
         run: the options that it was opened with.
         device: ``cpu`` or ``edgetpu…``.
         fallback: why the CPU took over from an accelerator, or ``None``.
-        extra_kind: what the model gives besides its scores, by `Interpreter.invoke_with_extra`; ``None`` for nothing.
-        extra: that tensor.
+        extra_output: what the model gives besides its scores, by `Interpreter.invoke_with_extra`; ``None`` for nothing.
     """
 
     model: ModelInfo
@@ -46,14 +45,18 @@ class Session(NamedTuple):
     run: RunOptions
     device: str
     fallback: str | None = None
-    extra_kind: ExtraKind | None = None
-    extra: TensorSpec | None = None
+    extra_output: ExtraOutput | None = None
+
+    @property
+    def extra(self) -> TensorSpec | None:
+        """The tensor that the model gives besides its scores."""
+        return self.extra_output.spec if self.extra_output else None
 
     def clone(self) -> Session:
         """Open one more on the CPU; an accelerator is shared."""
         if self.device != "cpu":
             return self
-        return _open_on_cpu(self.model, self.run, self.fallback, self.extra_kind)
+        return _open_on_cpu(self.model, self.run, self.fallback, self.extra_output)
 
 
 def open_session(
@@ -83,7 +86,7 @@ def open_session(
     """
     _check_device(model, run.device)
     if not model.edgetpu_compiled:
-        return _open_on_cpu(model, run, None, extra), None
+        return _open_on_cpu(model, run, None, _extra_output(model, extra)), None
     if run.device != "auto":
         return _open_on_edgetpu(model, run, notify, extra), None
     fallback = Fallback(model, run, overrides, notify, extra)
@@ -93,10 +96,8 @@ def open_session(
         return fallback.take_over(error), fallback
 
 
-def _open_on_cpu(model: ModelInfo, run: RunOptions, fallback: str | None, kind: ExtraKind | None) -> Session:
-    extra = _extra_output(model, kind)
-    session = _session(model, Interpreter(model, run, extra), run, "cpu", fallback)
-    return session._replace(extra_kind=kind, extra=extra.spec if extra else None)
+def _open_on_cpu(model: ModelInfo, run: RunOptions, fallback: str | None, extra: ExtraOutput | None) -> Session:
+    return _session(model, Interpreter(model, run, extra), run, "cpu", fallback)._replace(extra_output=extra)
 
 
 def _open_on_edgetpu(
@@ -106,7 +107,7 @@ def _open_on_edgetpu(
 
     extra = _extra_output(model, kind)
     session = _session(model, EdgeTpuInterpreter(model, run, notify, extra), run, run.device)
-    return session._replace(extra_kind=kind, extra=extra.spec if extra else None)
+    return session._replace(extra_output=extra)
 
 
 def _extra_output(model: ModelInfo, kind: ExtraKind | None) -> ExtraOutput | None:
@@ -171,7 +172,7 @@ class Fallback:
         found = self._look()
         if not isinstance(found, ModelInfo):
             raise DelegateError(f"{error}. There is no fallback on the CPU: {found}", reason=error.reason) from error
-        session = _open_on_cpu(found, self._run, error.reason, self._extra)
+        session = _open_on_cpu(found, self._run, error.reason, _extra_output(found, self._extra))
         with self._lock:
             notify, self._notify = self._notify, None
         if notify:

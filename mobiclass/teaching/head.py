@@ -102,7 +102,7 @@ def fit_head(directions: Features, classes: Integers, count: int, weights: Float
     return Head(slopes, bias - bias.mean())
 
 
-def in_their_span(features: Features) -> tuple[Features, Floats | None]:
+def in_their_span(features: Features) -> tuple[Features, Features | None]:
     """Express `features` (n, D) in coordinates of the space that they span, which keep all distances and angles.
 
     Returns:
@@ -111,7 +111,7 @@ def in_their_span(features: Features) -> tuple[Features, Floats | None]:
     """
     if len(features) * _WORTHWHILE > features.shape[1]:
         return features, None
-    basis, triangle = np.linalg.qr(features.T.astype(np.float64))
+    basis, triangle = np.linalg.qr(features.T)
     return np.ascontiguousarray(triangle.T), np.ascontiguousarray(basis.T)
 
 
