@@ -15,6 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from tests.support.colour_photos import write_colours
 from tests.support.known_models import catalog_table, copy_package
 from tests.support.program import PROGRAM
 from tests.support.tiny_models import colour_model, edgetpu_model
@@ -92,6 +93,9 @@ def lay_desk(desk: Path, page: str, photo: Path) -> dict[str, str]:
             (desk / name).parent.mkdir(exist_ok=True, parents=True)
             image.convert("RGB").save(desk / name)
     shutil.copy(photo, desk / "chelsea.png")
+    write_colours(desk / "garden", {"red": 3, "green": 3})
+    write_colours(desk / "more", {"yellow": 3})
+    (desk / "more" / "yellow").rename(desk / "more" / "sparrow")
     for name in ("mobilenet_v2.tflite", "birds.tflite"):
         (desk / name).write_bytes(colour_model())
     for name in ("birds.keras", "own.weights.h5"):
