@@ -10,6 +10,7 @@ import os
 import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from typing import Any, Final
 
 from tools.raspberry_pi.agreement import Row, compare, disagreements, read_rows, summary
 from tools.raspberry_pi.guest import Guest, Run
+from tools.raspberry_pi.photos import make_lessons
 from tools.raspberry_pi.processors import PROCESSORS
 from tools.raspberry_pi.progress import Progress
 from tools.raspberry_pi.recipes import Recipe
@@ -96,6 +98,8 @@ def examine(guest: Guest, recipe: Recipe, wheel: Path, here: Reference, progress
     _install(guest, recipe, wheel, findings, progress)
     progress.step("predict, models show, doctor")
     _try_commands(guest, sorted(here.rows)[0], findings)
+    progress.step("teach two classes, and predict")
+    _try_teaching(guest, findings)
     progress.step("modules that predict loads, bit-identical tensors")
     _check_imports(guest, recipe, sorted(here.rows)[0], findings)
     _check_fingerprints(guest, here, findings)
@@ -145,6 +149,22 @@ def _try_commands(guest: Guest, photo: str, findings: Findings) -> None:
             f"doctor: {c['name']}: {c['text']}" for c in report["checks"] if c["status"] == "problem"
         ]
         findings.expect(report["ok"] and report["checks"], f"doctor ran {len(report['checks'])} checks")
+
+
+def _try_teaching(guest: Guest, findings: Findings) -> None:
+    with findings.isolated("teach"):
+        with tempfile.TemporaryDirectory() as name:
+            guest.put(make_lessons(Path(name) / "lessons", 3), "lessons")
+            guest.put(make_lessons(Path(name) / "unseen", 1, seed=1), "unseen")
+        run = _done(guest.run(_PROGRAM, "teach", "lessons", "-o", "taught.tflite", "--format", "json"), findings)
+        result = json.loads(run.stdout)
+        taught = [each["name"] for each in result["classes"]]
+        findings.expect(taught == ["cold", "warm"] and result["photos"] == 6, f"teach: {result}")
+        for label in taught:
+            command = (_PROGRAM, "predict", f"unseen/{label}/0.jpg", "-m", "taught.tflite", "--format", "jsonl")
+            found = json.loads(_done(guest.run(*command), findings).stdout)["predictions"][0]["label"]
+            findings.expect(found == label, f"teach: a photo of {label!r} is taken for {found!r}")
+        findings.figures.append(f"teach 2 × 3 photos: {run.seconds:.1f} s, {run.peak_rss_mb:.0f} MB")
 
 
 def _check_imports(guest: Guest, recipe: Recipe, photo: str, findings: Findings) -> None:

@@ -35,6 +35,18 @@ def make_photos(folder: Path, more: Path | None = None) -> list[Path]:
     return sorted(folder.iterdir())
 
 
+def make_lessons(folder: Path, photos: int, *, seed: int = 0) -> Path:
+    """Fill `folder` with so many noisy pictures of two classes, ``warm`` and ``cold``, to be taught or to be judged."""
+    generator = np.random.default_rng(seed)
+    for name, colour in (("warm", (205, 120, 50)), ("cold", (50, 110, 205))):
+        (folder / name).mkdir(parents=True)
+        for number in range(photos):
+            pixels = np.asarray(colour) + generator.normal(0, 20, 3) + generator.normal(0, 25, (120, 160, 3))
+            picture = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+            picture.resize((480, 360), Image.Resampling.BICUBIC).save(folder / name / f"{number}.jpg", quality=90)
+    return folder
+
+
 def _photo(name: str, mode: str = "RGB", height: int | None = None, width: int | None = None) -> Image.Image:
     import skimage
 

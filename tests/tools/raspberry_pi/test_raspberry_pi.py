@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import program
 from tests.support.batch_runs import wait_until
 
 pytest.importorskip("skimage", reason="NOT TESTED: the Raspberry Pi's test, for scikit-image is not installed")
@@ -22,7 +23,7 @@ from tools.raspberry_pi import checks, emulation, progress
 from tools.raspberry_pi.agreement import Tolerance, compare, disagreements, read_rows, summary
 from tools.raspberry_pi.emulation import registration, unfit
 from tools.raspberry_pi.package_sources import local_files, pip_variables
-from tools.raspberry_pi.photos import make_photos
+from tools.raspberry_pi.photos import make_lessons, make_photos
 from tools.raspberry_pi.processors import PROCESSORS, write_sysfs
 from tools.raspberry_pi.progress import Progress
 from tools.raspberry_pi.recipes import RECIPES
@@ -279,6 +280,15 @@ def test_this_machine_agrees_with_itself(photos: Path) -> None:
     agreements, complaints = compare(here.rows, here.rows)
     assert complaints == []
     assert {(photo.same_top_1, photo.score_steps) for photo in agreements} == {(True, 0)}
+
+
+def test_what_a_guest_is_taught_can_be_told_apart(tmp_path: Path) -> None:
+    make_lessons(tmp_path / "lessons", 3)
+    make_lessons(tmp_path / "unseen", 1, seed=1)
+    taught = program.run("teach", "lessons", "-o", "taught.tflite", cwd=tmp_path)
+    assert taught.exit_code == 0, taught.stderr
+    judged = program.run("evaluate", "unseen", "-m", "taught.tflite", "--format", "json", cwd=tmp_path)
+    assert json.loads(judged.stdout)["top1"] == 1.0
 
 
 def test_guest_scripts_import_the_wheel_alone() -> None:
