@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.support import program
 from tests.support.batch_runs import wait_until
+from tests.support.program import run as run_program
 
 pytest.importorskip("skimage", reason="NOT TESTED: the Raspberry Pi's test, for scikit-image is not installed")
 
@@ -285,9 +285,9 @@ def test_this_machine_agrees_with_itself(photos: Path) -> None:
 def test_what_a_guest_is_taught_can_be_told_apart(tmp_path: Path) -> None:
     make_lessons(tmp_path / "lessons", 3)
     make_lessons(tmp_path / "unseen", 1, seed=1)
-    taught = program.run("teach", "lessons", "-o", "taught.tflite", cwd=tmp_path)
+    taught = run_program("teach", "lessons", "-o", "taught.tflite", cwd=tmp_path)
     assert taught.exit_code == 0, taught.stderr
-    judged = program.run("evaluate", "unseen", "-m", "taught.tflite", "--format", "json", cwd=tmp_path)
+    judged = run_program("evaluate", "unseen", "-m", "taught.tflite", "--format", "json", cwd=tmp_path)
     assert json.loads(judged.stdout)["top1"] == 1.0
 
 
