@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from mobiclass.evaluation.labelled_photos import LabelledPhotos, Photos, read_labelled_photos
     from mobiclass.evaluation.metrics import TOP, Answers, Count, Tally
     from mobiclass.evaluation.observations import Observation, Observer
+    from mobiclass.evaluation.recommendation import (
+        Candidate,
+        Judge,
+        Limits,
+        Recommendation,
+        candidate_fields,
+        recommend,
+        recommendation_json,
+    )
+    from mobiclass.evaluation.recommendation_plot import write_recommendation_plot
     from mobiclass.evaluation.rows import PhotoTruth, TemporaryRows, mistakes_first, pair_rows
     from mobiclass.evaluation.statistics import wilson_interval
     from mobiclass.evaluation.summary import Evaluation, evaluation_json, report_facts, write_classes_csv
@@ -33,6 +43,16 @@ open_door(
         "labelled_photos": ("LabelledPhotos", "Photos", "read_labelled_photos"),
         "metrics": ("TOP", "Answers", "Count", "Tally"),
         "observations": ("Observation", "Observer"),
+        "recommendation": (
+            "Candidate",
+            "Judge",
+            "Limits",
+            "Recommendation",
+            "candidate_fields",
+            "recommend",
+            "recommendation_json",
+        ),
+        "recommendation_plot": ("write_recommendation_plot",),
         "rows": ("PhotoTruth", "TemporaryRows", "mistakes_first", "pair_rows"),
         "statistics": ("wilson_interval",),
         "summary": ("Evaluation", "evaluation_json", "report_facts", "write_classes_csv"),

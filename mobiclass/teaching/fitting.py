@@ -24,7 +24,7 @@ from mobiclass.teaching.views import view_shares
 FOLDS: Final = 10
 FOLDS_OF_MANY: Final = 5
 MANY_PHOTOS: Final = 400
-"""With more photos than this there are fewer folds: leaving a fifth out changes little then, and takes half the time."""
+"""With more photos than this there are fewer folds: leaving a fifth out changes little, and takes half the time."""
 
 _NEVER: Final = -1e6
 DEFAULT_GAIN: Final = 4.0

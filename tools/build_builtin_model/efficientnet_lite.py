@@ -1,9 +1,9 @@
-"""EfficientNet-Lite0 as a TensorFlow function, built from the weights of a torch state dict.
+"""An EfficientNet-Lite as a TensorFlow function, built from the weights of a torch state dict.
 
 It builds the float inference graph, with batch normalization folded into the convolutions and a softmax at the end. It
-does not train, and it knows only this architecture.
+does not train, and it knows only these architectures.
 
-EfficientNet-Lite0 consists of MobileNetV2's inverted residual blocks: a 1×1 convolution expands, a depthwise one
+An EfficientNet-Lite consists of MobileNetV2's inverted residual blocks: a 1×1 convolution expands, a depthwise one
 filters each channel, a 1×1 convolution without activation projects, and the input is added where the shapes match.
 Unlike EfficientNet it has ReLU6 instead of swish, and no squeeze-and-excite.
 """
@@ -16,15 +16,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tools.build_builtin_model.variants import Stage, Variant
 from tools.errors import CheckpointError
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-INPUT_SHAPE: Final = (1, 224, 224, 3)
 MEAN: Final = 127.0
 STD: Final = 128.0
-CROP_FRACTION: Final = 0.875
 NUM_CLASSES: Final = 1000
 
 _BATCH_NORM_EPSILON: Final = 1e-3
@@ -32,26 +31,6 @@ _STEM_CHANNELS: Final = 32
 _HEAD_CHANNELS: Final = 1280
 
 FloatArray = npt.NDArray[np.float32]
-
-
-class _Stage(NamedTuple):
-    repeats: int
-    kernel: int
-    stride: int
-    expansion: int
-    channels: int
-
-
-# Table 1 of the EfficientNet paper (B0), whose depths and widths Lite0 keeps.
-_STAGES: Final = (
-    _Stage(1, 3, 1, 1, 16),
-    _Stage(2, 3, 2, 6, 24),
-    _Stage(2, 5, 2, 6, 40),
-    _Stage(3, 3, 2, 6, 80),
-    _Stage(3, 5, 1, 6, 112),
-    _Stage(4, 5, 2, 6, 192),
-    _Stage(1, 3, 1, 6, 320),
-)
 
 
 class _Convolution(NamedTuple):
@@ -85,17 +64,18 @@ class Weights(NamedTuple):
     dense_bias: FloatArray
 
 
-def weights_from_state_dict(state_dict: Mapping[str, npt.NDArray[Any]]) -> Weights:
-    """Convert the weights of a torch `state_dict`, using each exactly once.
+def weights_from_state_dict(state_dict: Mapping[str, npt.NDArray[Any]], variant: Variant) -> Weights:
+    """Convert the weights of a torch `state_dict` of `variant`, using each exactly once.
 
     Raises:
         CheckpointError: a weight is missing, has another shape, is not finite, or is unused.
     """
-    taker = _Taker(state_dict)
+    taker = _Taker(state_dict, variant.title)
+    stages = variant.stages
     stem = taker.convolution("_conv_stem", "_bn0", kernel=3, inputs=3, outputs=_STEM_CHANNELS, stride=2)
-    blocks = tuple(_blocks(taker))
+    blocks = tuple(_blocks(taker, stages))
     head = taker.convolution(
-        "_conv_head", "_bn1", kernel=1, inputs=_STAGES[-1].channels, outputs=_HEAD_CHANNELS, stride=1
+        "_conv_head", "_bn1", kernel=1, inputs=stages[-1].channels, outputs=_HEAD_CHANNELS, stride=1
     )
     kernel = taker.take("_fc.weight", (NUM_CLASSES, _HEAD_CHANNELS)).T
     bias = taker.take("_fc.bias", (NUM_CLASSES,))
@@ -103,16 +83,16 @@ def weights_from_state_dict(state_dict: Mapping[str, npt.NDArray[Any]]) -> Weigh
     return Weights(stem, blocks, head, np.ascontiguousarray(kernel), bias)
 
 
-def _blocks(taker: _Taker) -> Iterator[_Block]:
+def _blocks(taker: _Taker, stages: tuple[Stage, ...]) -> Iterator[_Block]:
     inputs, index = _STEM_CHANNELS, 0
-    for stage in _STAGES:
+    for stage in stages:
         for repeat in range(stage.repeats):
             stride = stage.stride if repeat == 0 else 1
             yield _block(taker, f"_blocks.{index}", stage, inputs, stride)
             inputs, index = stage.channels, index + 1
 
 
-def _block(taker: _Taker, name: str, stage: _Stage, inputs: int, stride: int) -> _Block:
+def _block(taker: _Taker, name: str, stage: Stage, inputs: int, stride: int) -> _Block:
     wide = inputs * stage.expansion
     expand = None
     if stage.expansion != 1:
@@ -131,8 +111,9 @@ def _block(taker: _Taker, name: str, stage: _Stage, inputs: int, stride: int) ->
 class _Taker:
     """Hands out the arrays of a state dict by name, and reports unused ones at the end."""
 
-    def __init__(self, state_dict: Mapping[str, npt.NDArray[Any]]) -> None:
+    def __init__(self, state_dict: Mapping[str, npt.NDArray[Any]], title: str) -> None:
         self._left = dict(state_dict)
+        self._title = title
 
     def take(self, name: str, shape: tuple[int, ...]) -> FloatArray:
         try:
@@ -172,17 +153,17 @@ class _Taker:
     def finish(self) -> None:
         if self._left:
             names = ", ".join(sorted(self._left)[:5])
-            raise CheckpointError(f"{len(self._left)} weights do not belong to EfficientNet-Lite0: {names}")
+            raise CheckpointError(f"{len(self._left)} weights do not belong to {self._title}: {names}")
 
 
-def inference_function(weights: Weights) -> tf.types.experimental.ConcreteFunction:
-    """Trace the graph: float32 (1, 224, 224, 3), RGB, (pixel − 127)/128 → float32 (1, 1000), probabilities.
+def inference_function(weights: Weights, variant: Variant) -> tf.types.experimental.ConcreteFunction:
+    """Trace the graph: float32 (1, side, side, 3), RGB, (pixel − 127)/128 → float32 (1, 1000), probabilities.
 
     The weights are constants and the batch size is fixed, which the converter handles best.
     """
     import tensorflow as tf
 
-    def efficientnet_lite0(image: tf.Tensor) -> tf.Tensor:
+    def efficientnet_lite(image: tf.Tensor) -> tf.Tensor:
         features = tf.nn.relu6(_convolve(weights.stem, image))
         for block in weights.blocks:
             features = _apply_block(block, features)
@@ -191,8 +172,8 @@ def inference_function(weights: Weights) -> tf.types.experimental.ConcreteFuncti
         logits = tf.nn.bias_add(tf.linalg.matmul(pooled, weights.dense_kernel), weights.dense_bias)
         return tf.nn.softmax(logits, name="probability")
 
-    signature = [tf.TensorSpec(INPUT_SHAPE, tf.float32, name="image")]
-    return tf.function(efficientnet_lite0, input_signature=signature, autograph=False).get_concrete_function()
+    signature = [tf.TensorSpec(variant.input_shape, tf.float32, name="image")]
+    return tf.function(efficientnet_lite, input_signature=signature, autograph=False).get_concrete_function()
 
 
 def _apply_block(block: _Block, features: tf.Tensor) -> tf.Tensor:

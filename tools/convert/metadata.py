@@ -101,7 +101,7 @@ def encode_config(
     provenance: Mapping[str, Any],
     rules: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """Encode ``mobiclass.json``: what TFLite Metadata has no field for, with the `rules` of answers if there are any."""
+    """Encode ``mobiclass.json``: what TFLite Metadata has no field for, with the `rules` of answers if any."""
     config = {
         "format": 1,
         "name": card.name,

@@ -10,13 +10,14 @@ from mobiclass.cli.models.calibrate import calibrate
 from mobiclass.cli.models.list import list_models
 from mobiclass.cli.models.location import explain_location, location_verbosity
 from mobiclass.cli.models.pull import pull
+from mobiclass.cli.models.recommend import recommend
 from mobiclass.cli.models.show import show
 from mobiclass.cli.option_groups import GroupedCommand
 
 
 @click.group()
 def models() -> None:
-    """List, fetch, inspect and calibrate models.
+    """List, fetch, inspect, recommend and calibrate models.
 
     \b
     Examples:
@@ -24,10 +25,12 @@ def models() -> None:
       mobiclass models pull mobilenet_v2_1.0_224_quant
       mobiclass models show mobilenet_v2_1.0_224_quant --layers
       mobiclass models calibrate efficientnet_lite0 photos/
+      mobiclass models recommend photos/ --max-latency 20
     """
 
 
 models.add_command(calibrate)
+models.add_command(recommend)
 models.add_command(list_models)
 models.add_command(pull)
 models.add_command(show)

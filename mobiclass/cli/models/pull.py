@@ -41,7 +41,7 @@ def pull(names: tuple[str, ...], edgetpu: bool, quiet: bool, verbose: bool) -> N
     failed = False
     for entry in entries:
         try:
-            _pull(entry, quiet=quiet, verbose=verbose)
+            pull_entry(entry, quiet=quiet, verbose=verbose)
         except DownloadError as error:  # the others may do; all that is wrong is told
             failed = True
             click.echo(f"mobiclass: error: {safe_text(str(error))}", err=True)
@@ -69,7 +69,8 @@ def _wanted(names: tuple[str, ...], *, with_edgetpu: bool) -> list[CatalogEntry]
     return list(entries.values())
 
 
-def _pull(entry: CatalogEntry, *, quiet: bool, verbose: bool) -> None:
+def pull_entry(entry: CatalogEntry, *, quiet: bool, verbose: bool) -> None:
+    """Fetch one model, with its progress, and say what came of it."""
     from mobiclass.cli.terminal.progress import DownloadProgress
     from mobiclass.hub import BUILT_IN, cache_folder, source_url
     from mobiclass.hub import pull as fetch

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from tools.build_builtin_model.command import main
+from tools.build_builtin_model.variants import VARIANTS
 from tools.errors import CalibrationError, DependencyError
 
 builtin_model = pytest.importorskip(
@@ -84,4 +85,4 @@ def test_other_weights_are_refused(tmp_path: Path, monkeypatch: Any, weights: st
         (tmp_path / "models" / "efficientnet-lite0-57934424.pth").write_bytes(b"evil")
     reason = {"missing": "cannot be read", "other version": r"0\.1\.0 is needed", "other bytes": "has the SHA-256"}
     with pytest.raises(DependencyError, match=reason[weights]):
-        builtin_model._weights()
+        builtin_model._weights(VARIANTS["lite0"])

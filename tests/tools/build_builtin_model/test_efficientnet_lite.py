@@ -11,8 +11,11 @@ import pytest
 from tests.support.keras_models import require_tensorflow
 from tools.build_builtin_model.efficientnet_lite import inference_function, weights_from_state_dict
 from tools.build_builtin_model.torch_checkpoint import parse_checkpoint
+from tools.build_builtin_model.variants import VARIANTS
 from tools.dependencies import package_folder
 from tools.errors import CheckpointError, DependencyError
+
+LITE0 = VARIANTS["lite0"]
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +28,7 @@ def state_dict() -> dict[str, np.ndarray]:
 
 
 def test_the_weights_fill_the_graph_exactly(state_dict: dict[str, np.ndarray]) -> None:
-    weights = weights_from_state_dict(state_dict)
+    weights = weights_from_state_dict(state_dict, LITE0)
     assert len(weights.blocks) == 16
     assert sum(block.residual for block in weights.blocks) == 9
     convolutions = [weights.stem, weights.head]
@@ -38,7 +41,7 @@ def test_the_weights_fill_the_graph_exactly(state_dict: dict[str, np.ndarray]) -
 
 
 def test_batch_normalization_is_folded_by_its_formula(state_dict: dict[str, np.ndarray]) -> None:
-    stem = weights_from_state_dict(state_dict).stem
+    stem = weights_from_state_dict(state_dict, LITE0).stem
     patch = np.random.default_rng(0).normal(size=(3, 3, 3))  # height, width, channel
     convolved = np.einsum("hwc,ochw->o", patch, state_dict["_conv_stem.weight"].astype(np.float64))
     mean, variance = state_dict["_bn0.running_mean"], state_dict["_bn0.running_var"]
@@ -61,12 +64,12 @@ def test_batch_normalization_is_folded_by_its_formula(state_dict: dict[str, np.n
 def test_weights_that_do_not_fit_are_refused(state_dict: Any, change: dict[str, Any], reason: str) -> None:
     changed = {name: array for name, array in {**state_dict, **change}.items() if array is not None}
     with pytest.raises(CheckpointError, match=reason):
-        weights_from_state_dict(changed)
+        weights_from_state_dict(changed, LITE0)
 
 
 def test_an_empty_state_dict_is_refused() -> None:
     with pytest.raises(CheckpointError, match=r"no _conv_stem\.weight"):
-        weights_from_state_dict({})
+        weights_from_state_dict({}, LITE0)
 
 
 def test_the_graph_names_real_photos(state_dict: Any, skimage_photos: tuple[Path, ...]) -> None:
@@ -75,7 +78,7 @@ def test_the_graph_names_real_photos(state_dict: Any, skimage_photos: tuple[Path
     from mobiclass.tflite.info import Preprocessing
     from tools.quantization.calibration import float_preprocessor
 
-    function = inference_function(weights_from_state_dict(state_dict))
+    function = inference_function(weights_from_state_dict(state_dict, LITE0), LITE0)
     preprocessor = float_preprocessor(224, 224, Preprocessing(mean=(127.0,) * 3, std=(128.0,) * 3))
     photos = {photo.stem: photo for photo in skimage_photos}
     for name, index in (("chelsea", 285), ("coffee", 967), ("motorcycle_left", 665)):
