@@ -69,9 +69,30 @@ def model_facts(model: ModelInfo) -> list[Fact]:
     ]
     if model.custom_ops:
         facts.append(Fact("custom operators", ", ".join(model.custom_ops), ""))
+    if model.rules is not None:
+        facts.append(Fact("rules", _rules_text(model), model.sources["rules"]))
     if model.taught:
         facts += _taught_facts(model.taught, model.sources["taught"])
     return facts
+
+
+def _rules_text(model: ModelInfo) -> str:
+    """Say when a class, a group or ``unknown`` is answered, or why the rules cannot be used."""
+    from mobiclass.decisions import parse_rules
+    from mobiclass.errors import ModelError
+
+    try:
+        rules = parse_rules(model.rules or {}, str(model.path))
+    except ModelError as error:
+        return f"unusable: {error}"
+    parts = [f"class from {rules.class_score:g}"]
+    if rules.largest_group > 1:
+        parts.append(f"group of up to {rules.largest_group} classes from {rules.group_score:g}")
+    if rules.labels:
+        parts.append(f"own thresholds for {len(rules.labels)} label{'s'[: len(rules.labels) > 1]}")
+    if rules.unknown:
+        parts.append(f"unknown below a cosine of {rules.unknown.threshold:g}")
+    return ", ".join(parts) + (f"; fitted on {rules.fitted_on}" if rules.fitted_on else "")
 
 
 def _taught_facts(taught: Mapping[str, Any], source: str) -> list[Fact]:
@@ -147,6 +168,7 @@ def model_json(model: ModelInfo) -> dict[str, Any]:
         "sources": dict(model.sources),
         "custom_ops": list(model.custom_ops),
         "edgetpu_compiled": model.edgetpu_compiled,
+        **({"rules": model.rules} if model.rules is not None else {}),
         **({"taught": model.taught} if model.taught else {}),
     }
 

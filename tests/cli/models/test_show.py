@@ -113,6 +113,20 @@ def test_control_sequences_in_a_description_are_not_obeyed(make_model: MakeModel
     assert not set(outcome.stdout) & {"\x1b", "\u202e"}
 
 
+def test_rules_are_shown_and_unusable_ones_too(make_model: MakeModel) -> None:
+    rules = {"class_score": 0.7, "group_score": 0.8, "labels": {"red": 0.9}, "fitted_on": "60 photos"}
+    shown = run("models", "show", make_model(config=json.dumps({"rules": rules}))).stdout
+    assert (
+        "class from 0.7, group of up to 300 classes from 0.8, own thresholds for 1 label; fitted on 60 photos"
+        "  [embedded mobiclass.json]"
+    ) in shown
+    assert show_json(make_model(config=json.dumps({"rules": rules})))["rules"] == rules
+    shown = run("models", "show", make_model(config='{"rules": {"klass": 1}}'))
+    assert shown.exit_code == 0
+    assert "unusable: " in shown.stdout
+    assert "'klass'" in shown.stdout
+
+
 def test_the_built_in_model_shows_itself() -> None:
     outcome = run("models", "show", "efficientnet_lite0")
     assert (outcome.exit_code, outcome.stderr) == (0, "")
