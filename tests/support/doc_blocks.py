@@ -105,6 +105,8 @@ def lay_desk(desk: Path, page: str, photo: Path) -> dict[str, str]:
     (desk / "v2-classes.csv").write_text("Egyptian_cat,red\nn02123159,green\n", encoding="utf-8")
     for block in blocks(page, "csv"):
         (desk / "classes.csv").write_text(block.text, encoding="utf-8")
+    if page == "docs/calibrating.md":
+        write_colours(desk / "my_photos", {"red": 20, "green": 20, "blue": 20})
     return _programs(desk)
 
 
