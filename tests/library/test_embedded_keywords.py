@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mobiclass.library.embedded_keywords import EmbeddedEdit, without_our_keywords
-from mobiclass.library.embedding import find_packet, replace_packet
+from mobiclass.library.embedding import EmbeddingError, find_packet, replace_packet
 from mobiclass.library.xmp import Keywords
 from mobiclass.library.xmp_packet import XmpError
 from tests.support import xmp_files
@@ -38,6 +40,20 @@ def test_a_damaged_packet_is_left_alone(image_format: str) -> None:
     damaged = replace_packet(photo, find_packet(photo), b"<no")
     with pytest.raises(XmpError):
         EmbeddedEdit(damaged, CAT)
+
+
+@given(st.sampled_from(["JPEG", "PNG", "WEBP"]), st.booleans(), st.integers(0, 4000), st.binary(max_size=4))
+def test_a_damaged_file_is_refused_or_edited(image_format: str, tagged: bool, place: int, damage: bytes) -> None:
+    content = encode(scene(), image_format)
+    if tagged:
+        content = EmbeddedEdit(content, CAT).edited
+    place %= len(content)
+    content = content[:place] + damage + content[place + 2 :]
+    try:
+        edit = EmbeddedEdit(content, CAT)
+        assert EmbeddedEdit(edit.edited, CAT).edited is edit.edited
+    except (EmbeddingError, XmpError):
+        pass
 
 
 @needs_exiftool

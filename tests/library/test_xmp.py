@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mobiclass.library.xmp import Keywords, edit_keywords, keyword_text, our_keywords
+from mobiclass.library.xmp_packet import XmpError
 from tests.support import xmp_files
 from tests.support.exiftool import as_list, needs_exiftool, read_tags, write_tags
 
@@ -107,6 +108,41 @@ def test_any_text_comes_and_goes(subject: list[str], hierarchical: list[str], or
         assert set(our_keywords(tagged).subject) <= set(subject)
         assert edit_keywords(tagged, keywords) is tagged
         assert edit_keywords(tagged, None) == original
+
+
+TOKENS = [
+    b"<rdf:li>",
+    b"</rdf:Bag>",
+    b"<rdf:Bag/>",
+    b"<!--x-->",
+    b"<![CDATA[y]]>",
+    b"&#10;",
+    b"/>",
+    b">",
+    b"<",
+    b'"',
+    b" ",
+]
+
+
+@given(
+    st.sampled_from([*xmp_files.ALL.values(), edited(xmp_files.DARKTABLE, CAT), edited(None, CAT)]),
+    st.integers(0, 5000),
+    st.integers(0, 8),
+    st.sampled_from(TOKENS) | st.binary(max_size=2),
+)
+def test_a_damaged_packet_is_refused_or_edited_like_any_other(
+    original: bytes, place: int, length: int, token: bytes
+) -> None:
+    place %= len(original)
+    content = original[:place] + token + original[place + length :]
+    try:
+        tagged = edit_keywords(content, CAT)
+    except XmpError:
+        return
+    if tagged is not None:
+        assert edit_keywords(tagged, CAT) is tagged
+        assert edit_keywords(tagged, None) == edit_keywords(content, None)
 
 
 @pytest.mark.parametrize(
