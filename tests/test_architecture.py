@@ -101,6 +101,8 @@ TESTED_ELSEWHERE: Final = {
     "labels/tables": "labels/test_parsing",
     "labels/yaml_forms": "labels/test_parsing",
     "runtime/edgetpu/worker": "runtime/edgetpu/test_process",
+    "teaching/fitted": "teaching/test_teach",
+    "teaching/gathering": "teaching/test_teach",
     "tflite/bounds": "tflite/test_tracing",
     "tflite/model": "tflite/test_info",
     "tflite/network": "tflite/test_graph",
