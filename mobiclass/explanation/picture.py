@@ -94,7 +94,7 @@ def draw_picture(photo: Image.Image, seen: Box, panels: Sequence[Panel]) -> Imag
 
 
 def overlay(photo: Image.Image, seen: Box, found: ActivationMap, largest: float | None = None) -> Image.Image:
-    """Draw a map over `photo`: orange speaks for the class, blue against it, both the stronger the more.
+    """Draw a map over `photo`, which turns grey: orange speaks for the class, blue against it, both the stronger the more.
 
     Args:
         photo: an upright RGB image.
@@ -111,7 +111,7 @@ def overlay(photo: Image.Image, seen: Box, found: ActivationMap, largest: float 
     opacity = np.minimum(np.abs(values) / largest, 1) * _STRONGEST
     colour = np.where((values >= 0)[:, :, np.newaxis], np.array(_FOR), np.array(_AGAINST))
     coloured = Image.fromarray(colour.astype(np.uint8))
-    drawn = _darkened_outside(photo, box)
+    drawn = _darkened_outside(photo.convert("L").convert("RGB"), box)  # grey: the only colours are the map's
     drawn.paste(coloured, box[:2], Image.fromarray((opacity * 255).round().astype(np.uint8)))
     return drawn
 

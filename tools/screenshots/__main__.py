@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+from PIL import Image
 
 from mobiclass.errors import SetupError
 from tools.screenshots.browser import take_picture
@@ -72,13 +73,28 @@ def _take_pictures(desk: Path, folder: Path) -> None:
         height, width = lines * LINE_HEIGHT + PADDING_HEIGHT, round(columns * CELL_WIDTH) + PADDING_WIDTH
         _take(desk, folder, name, height=height, width=width, scale=_SCALE)
     for name, arguments in _PAGES.items():
-        done = subprocess.run(
-            [sys.executable, "-m", "mobiclass", *arguments], cwd=desk, env={**os.environ, **variables},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode not in (0, _EXIT_SOME_FAILED):
-            raise SetupError(f"mobiclass {' '.join(arguments)}: {done.stderr}")
+        _run(desk, arguments, variables)
         _take(desk, folder, name, height=840, width=1280)
+    _explain(desk, folder, variables)
+
+
+def _explain(desk: Path, folder: Path, variables: dict[str, str]) -> None:
+    """Have the program draw what in a photo speaks for its classes; the picture is its own."""
+    picture = folder / "why.png"
+    arguments = ("predict", str(skimage_photo("coffee.png")), "-k", "2", "--explain", str(desk / "why.png"))
+    _run(desk, arguments, variables)
+    with Image.open(desk / "why.png") as drawn:
+        drawn.quantize(128).save(picture, optimize=True)
+    click.echo(f"{picture}: {picture.stat().st_size / 1000:.0f} kB")
+
+
+def _run(desk: Path, arguments: tuple[str, ...], variables: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mobiclass", *arguments], cwd=desk, env={**os.environ, **variables},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode not in (0, _EXIT_SOME_FAILED):
+        raise SetupError(f"mobiclass {' '.join(arguments)}: {done.stderr}")
 
 
 def _take(desk: Path, folder: Path, name: str, *, height: int, width: int, scale: float = 1) -> None:
