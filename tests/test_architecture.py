@@ -72,6 +72,7 @@ TESTED_ELSEWHERE: Final = {
     "cli/model_facts": "cli/models/test_show",
     "cli/evaluate/evaluated_models": "cli/evaluate/test_command",
     "cli/long_runs": "cli/test_batch_signals",
+    "cli/models/calibration_table": "cli/models/test_calibrate",
     "cli/models/layer_json": "cli/models/test_show",
     "cli/models/layer_table": "cli/models/test_show",
     "cli/options": "cli/test_predict",

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mobiclass.batch import Exclusion, RowOptions
     from mobiclass.classifier import Classifier
     from mobiclass.decisions import Rules
-    from mobiclass.evaluation import Calibration, Observation, Outcome, Photos, Truth
+    from mobiclass.evaluation import Calibration, Observation, Photos, Truth
     from mobiclass.results import Row
     from mobiclass.tflite import ModelInfo
 
@@ -273,56 +273,14 @@ def _print(model: ModelInfo, found: Calibration, rules: Rules, output_format: st
 
         click.echo(json.dumps(calibration_json(found, rules, model), ensure_ascii=False, indent=2))
         return
-    thresholds, outcome = found.thresholds, found.outcome
-    click.echo(safe_text(model.name))
-    click.echo(f"class if its score is at least {thresholds.class_score:.2f}")
-    if found.judged_on.has_groups:
-        click.echo(
-            f"group if its score is at least {thresholds.group_score:.2f}"
-            if thresholds.group_score <= 1
-            else "never a group"
-        )
-    if found.cosine is not None:
-        click.echo(f"unknown if the cosine is below {thresholds.cosine:.3f}")
-    click.echo()
-    head = ("", "photos", "precision", "95 % interval", "coverage", "95 % interval")
-    lines = [head, _line("fitted on", found.fitted), _line("judged on", outcome)]
-    if found.top1_coverage is not None:
-        lines.append(("top-1 alone at that precision", "", "", "", _percent(found.top1_coverage), ""))
-    cells = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    for first, *rest in lines:
-        row = "  ".join(f"{text:>{width}}" for text, width in zip(rest, cells[1:], strict=True))
-        click.echo(f"{first:<{cells[0]}}  {row}".rstrip())
-    click.echo()
-    groups = outcome.answered - outcome.classes
-    click.echo(
-        f"Of {outcome.photos} photos: {outcome.classes} a class, {groups} a group, "
-        f"{outcome.photos - outcome.answered} unknown"
-    )
-    if outcome.others:
-        click.echo(f"Of {outcome.others} photos of other things: {outcome.others - outcome.others_answered} unknown")
+    from mobiclass.cli.models.calibration_table import calibration_text
 
-
-def _line(name: str, outcome: Outcome) -> tuple[str, ...]:
-    return (
-        name,
-        str(outcome.photos + outcome.others),
-        "-" if outcome.precision is None else _percent(outcome.precision),
-        "-" if outcome.precision_interval is None else _interval(outcome.precision_interval),
-        _percent(outcome.coverage),
-        _interval(outcome.coverage_interval),
-    )
-
-
-def _percent(share: float) -> str:
-    return f"{share * 100:.1f} %"
-
-
-def _interval(ends: tuple[float, float]) -> str:
-    return f"{ends[0] * 100:.1f} to {ends[1] * 100:.1f} %"
+    click.echo(calibration_text(found, model.name))
 
 
 def _tell(found: Calibration, model: ModelInfo, output: Path | None) -> None:
+    from mobiclass.cli.models.calibration_table import percent
+
     photos, precision = found.outcome.photos, found.outcome.precision_interval
     if photos < _FEW // 2:
         click.echo(
@@ -331,7 +289,7 @@ def _tell(found: Calibration, model: ModelInfo, output: Path | None) -> None:
         )
     if precision and precision[1] < found.target:
         click.echo(
-            f"mobiclass: on the other half the precision is below {_percent(found.target)}; give more photos, or "
+            f"mobiclass: on the other half the precision is below {percent(found.target)}; give more photos, or "
             "a higher --target",
             err=True,
         )
