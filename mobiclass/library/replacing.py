@@ -8,7 +8,7 @@ import stat
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from mobiclass._system import open_locked
 from mobiclass.errors import SetupError
@@ -45,7 +45,8 @@ def read_regular(path: str, *, max_bytes: int) -> tuple[bytes, os.stat_result]:
 def replace_file(path: str, content: bytes, before: os.stat_result | None, *, keep_time: bool = False) -> None:
     """Make `content` the file at `path`: whole, or what was there stays.
 
-    A process that is killed leaves at most a hidden file beside it, which the next call for the same path takes over.
+    A process that is killed leaves at most a hidden file beside it, which the next call for the same path takes over,
+    or `discard_leftover` deletes.
     A file that was there is flushed to the disk before it is replaced, and keeps its mode, its extended attributes
     and, where the system allows it, its owner.
 
@@ -58,8 +59,7 @@ def replace_file(path: str, content: bytes, before: os.stat_result | None, *, ke
     Raises:
         OSError: it cannot be written, or has changed since it was read.
     """
-    folder, name = os.path.split(path)
-    beside = os.path.join(folder, f".mobiclass-{sha256(os.fsencode(name)).hexdigest()[:16]}")
+    beside = _beside(path)
     strange = SetupError(f"{beside}: not a regular file, so it cannot be replaced; delete it")
     descriptor = open_locked(Path(beside), flags=_NOFOLLOW | _BINARY, taken=lambda: None, not_regular=strange)
     try:
@@ -84,6 +84,30 @@ def replace_file(path: str, content: bytes, before: os.stat_result | None, *, ke
         raise
     finally:
         _closed(descriptor)
+
+
+def discard_leftover(path: str) -> None:
+    """Delete what a process that was killed in `replace_file` has left beside `path`, unless one is at it now."""
+    beside = _beside(path)
+    if not os.path.lexists(beside):
+        return
+
+    def taken() -> NoReturn:
+        raise BlockingIOError
+
+    with suppress(OSError, SetupError):
+        descriptor = open_locked(Path(beside), flags=_NOFOLLOW | _BINARY, taken=taken, not_regular=SetupError(beside))
+        if os.name == "nt":
+            descriptor = _closed(descriptor)
+        try:
+            os.unlink(beside)
+        finally:
+            _closed(descriptor)
+
+
+def _beside(path: str) -> str:
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".mobiclass-{sha256(os.fsencode(name)).hexdigest()[:16]}")
 
 
 def _write(descriptor: int, content: bytes) -> None:

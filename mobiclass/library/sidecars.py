@@ -36,9 +36,9 @@ class Sidecars:
             return self._short
         return self._full
 
-    def existing(self) -> list[str]:
-        """Give the paths of the sidecars that are there."""
-        return [path for path in dict.fromkeys((self._full, self._short)) if os.path.exists(path)]
+    def both(self) -> list[str]:
+        """Give the paths of the sidecars that may be there, by either name."""
+        return [*dict.fromkeys((self._full, self._short))]
 
     def is_shared(self, sidecar: str) -> bool:
         """Whether the name of `sidecar` would be the same for a photo with another suffix."""

@@ -15,7 +15,7 @@ from mobiclass.errors import SetupError
 from mobiclass.library.answers import is_same_file, photo_path
 from mobiclass.library.embedded_keywords import EmbeddedEdit, without_our_keywords
 from mobiclass.library.embedding import EmbeddingError
-from mobiclass.library.replacing import read_regular, replace_file
+from mobiclass.library.replacing import discard_leftover, read_regular, replace_file
 from mobiclass.library.row_keywords import Hierarchy, row_answers, row_keywords
 from mobiclass.library.sidecars import Sidecars, SidecarStyle
 from mobiclass.library.xmp import Keywords, edit_keywords, our_keywords
@@ -106,7 +106,7 @@ class Tagger:
         sidecars = Sidecars(path)
         if keywords is None:
             # A list: each is edited.
-            return any([self._edit_sidecar(sidecar, sidecars, None) for sidecar in sidecars.existing()])
+            return any([self._edit_sidecar(sidecar, sidecars, None) for sidecar in sidecars.both()])
         if _is_as_classified(path, row, status) is False:
             raise _changed(path)
         return self._edit_sidecar(sidecars.choose(self.style), sidecars, keywords)
@@ -136,13 +136,19 @@ class Tagger:
         except XmpError as error:
             raise TagError(f"{sidecar}: the sidecar is left as it is: {error}") from error
         if edited is None and before is None or edited is content:
+            self._discard_leftover(sidecar)
             return False
         if not self.dry_run:
             if edited is None:
                 os.unlink(sidecar)
+                discard_leftover(sidecar)
             else:
                 replace_file(sidecar, edited, before)
         return True
+
+    def _discard_leftover(self, path: str) -> None:
+        if not self.dry_run:
+            discard_leftover(path)
 
     def _edit_photo(self, path: str, row: Row, keywords: Keywords | None) -> bool:
         if row.get("bytes") is None or row.get("mtime_ns") is None:
@@ -151,6 +157,7 @@ class Tagger:
         content, before = read_regular(path, max_bytes=_MAX_PHOTO_BYTES)
         edit = EmbeddedEdit(content, keywords)
         if edit.edited is content:
+            self._discard_leftover(path)
             return False
         if before.st_mtime_ns != row["mtime_ns"] or row["bytes"] not in (len(content), len(edit.original)):
             raise _changed(path)

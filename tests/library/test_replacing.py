@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mobiclass.errors import SetupError
-from mobiclass.library.replacing import read_regular, replace_file
+from mobiclass.library.replacing import discard_leftover, read_regular, replace_file
 from tests.support.program import environment
 
 
@@ -66,16 +66,34 @@ replacing.replace_file(sys.argv[1], b"x" * 1000, replacing.read_regular(sys.argv
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-def test_what_a_killed_process_leaves_is_taken_over(tmp_path: Path) -> None:
+@pytest.mark.parametrize("discard", [False, True])
+def test_what_a_killed_process_leaves_is_taken_over_or_deleted(tmp_path: Path, discard: bool) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"one")
     done = subprocess.run([sys.executable, "-c", KILLED, path], env=environment(), check=False, timeout=60)
     assert done.returncode == -9
     assert path.read_bytes() == b"one"
     assert len(list(tmp_path.iterdir())) == 2
+    if discard:
+        discard_leftover(str(path))
+        assert [each.name for each in tmp_path.iterdir()] == ["file"]
     replace_file(str(path), b"two", read_regular(str(path), max_bytes=10)[1])
     assert path.read_bytes() == b"two"
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such locks")
+def test_what_another_process_is_writing_is_not_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    original = os.ftruncate
+
+    def truncate(descriptor: int, length: int) -> None:
+        discard_leftover(str(path))
+        original(descriptor, length)
+
+    monkeypatch.setattr(os, "ftruncate", truncate)
+    replace_file(str(path), b"one", None)
+    assert path.read_bytes() == b"one"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
