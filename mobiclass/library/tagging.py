@@ -221,6 +221,9 @@ class TagRun:
                     keywords = row_keywords(row, answers, self.hierarchy)
                     outcome = self.tagger.tag(path, row, keywords)
             except TagError as error:
+                if row["error"]:  # nothing was to be expected of it
+                    summary.errors += 1
+                    continue
                 summary.problems += 1
                 problem(str(error))
             else:

@@ -185,6 +185,18 @@ def test_nothing_is_written_outside_of_root() -> None:
     assert tag(ROWS, "--root", "nowhere").exit_code == 3
 
 
+def test_rows_with_an_error_lose_the_keywords_of_an_earlier_run_too() -> None:
+    photos = make_photos(2)
+    tag(ROWS)
+    error = {"type": "ImageError", "kind": "not_found", "message": "gone"}
+    write_rows([row_of(photo, "x", error=error) | {"predictions": []} for photo in photos])
+    photos[1].unlink()
+    outcome = tag(ROWS, "--remove")
+    assert outcome.exit_code == 0
+    assert "1 without keywords now, 1 passed over" in outcome.stderr
+    assert not Path(f"{photos[0]}.xmp").exists()
+
+
 @pytest.mark.parametrize("wrong", ["nan", "-1", "2"])
 def test_scores_are_from_0_to_1(wrong: str) -> None:
     outcome = tag(ROWS, f"--min-score={wrong}")
