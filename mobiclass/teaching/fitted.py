@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from mobiclass.teaching.duplicates import alike_groups
 from mobiclass.teaching.fitting import Fitter, fit_gain
-from mobiclass.teaching.head import Booleans, Features, Floats, Head, softmax_rows
+from mobiclass.teaching.head import Booleans, Floats, Head, softmax_rows
 from mobiclass.teaching.held_out import HeldOut, count_held_out
 from mobiclass.teaching.learning_curve import LearningCurve, learning_curve
 from mobiclass.teaching.samples import Samples
@@ -19,7 +19,7 @@ class Fitted(NamedTuple):
 
     Attributes:
         head: for features as they are, of any length.
-        features: (rows, D) those that it was fitted to.
+        logits_range: the least and the greatest of its logits, of all views.
         gain: what its logits were multiplied by, so that scores are as high as it is right.
         rule: when a photo is of no class; ``None`` where there are too few photos to tell.
         held_out: how good it is, by photos that were held out; ``None`` where there are too few.
@@ -30,7 +30,7 @@ class Fitted(NamedTuple):
     """
 
     head: Head
-    features: Features
+    logits_range: tuple[float, float]
     gain: float
     rule: UnknownRule | None
     held_out: HeldOut | None
@@ -54,7 +54,7 @@ def fit_samples(samples: Samples) -> Fitted:
     groups = alike_groups(fitter.plain, samples.width)
     logits, known = fitter.held_out_logits(groups)
     gain = fit_gain(logits, fitter.classes, known)
-    head = fitter.of_features(fitter.fit()).scaled(gain, fitter.length)
+    head = fitter.fit().scaled(gain)
     rule = fit_unknown(fitter.plain, fitter.classes, groups, fitter.count)
     if rule:
         rule = rule._replace(means=fitter.as_features(rule.means))
@@ -62,4 +62,5 @@ def fit_samples(samples: Samples) -> Fitted:
     scores = softmax_rows(logits * gain)
     curve = learning_curve(fitter, groups, held_out.right / held_out.photos, held_out.photos) if held_out else None
     suspicions = find_suspects(scores, known, fitter.classes, samples.labels)
-    return Fitted(head, fitter.features, gain, rule, held_out, scores, known, curve, suspicions)
+    final = fitter.of_features(head).of_length(fitter.length)
+    return Fitted(final, fitter.logits_range(head), gain, rule, held_out, scores, known, curve, suspicions)

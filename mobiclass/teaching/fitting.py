@@ -16,7 +16,6 @@ from mobiclass.teaching.head import (
     equal_class_weights,
     fit_head,
     in_their_span,
-    unit_length,
 )
 from mobiclass.teaching.samples import Samples
 from mobiclass.teaching.views import view_shares
@@ -39,15 +38,16 @@ class Fitter:
         classes: (n,) the class of each photo.
         plain: (n, W) the direction of each photo as it is; all of their distances and angles are those of the features.
         length: the mean length of the photos' features.
-        features: (rows, D) the features of all views, as real numbers.
     """
 
     def __init__(self, samples: Samples) -> None:
         self.count = len(samples.labels)
         self.classes = samples.classes
-        self.features = samples.features()
-        self.length = float(np.linalg.norm(self.features[samples.is_plain], axis=1).mean()) or 1.0
-        self._directions, self._basis = in_their_span(unit_length(self.features))
+        features = samples.features()
+        self._lengths = np.linalg.norm(features, axis=1)
+        self.length = float(self._lengths[samples.is_plain].mean()) or 1.0
+        features /= np.maximum(self._lengths, np.finfo(np.float32).tiny)[:, np.newaxis]
+        self._directions, self._basis = in_their_span(features)
         self.plain: Features = self._directions[samples.is_plain]
         self._photo_of_row = samples.photo_of_row
         views = np.bincount(self._photo_of_row)
@@ -58,13 +58,18 @@ class Fitter:
 
         A class without a photo among them is never the best.
         """
-        rows = np.ones(len(self._photo_of_row), np.bool_) if photos is None else photos[self._photo_of_row]
+        rows = slice(None) if photos is None else photos[self._photo_of_row]
         there, classes = np.unique(self.classes[self._photo_of_row[rows]], return_inverse=True)
         weights = equal_class_weights(classes, len(there), self._shares[rows])
         found = fit_head(self._directions[rows], classes, len(there), weights)
         head = Head(np.zeros((self.count, self.plain.shape[1])), np.full(self.count, _NEVER))
         head.weights[there], head.bias[there] = found
         return head
+
+    def logits_range(self, head: Head) -> tuple[float, float]:
+        """Give the least and the greatest logit of all views, their features as long as they are."""
+        logits = (self._directions @ head.weights.T) * (self._lengths / self.length)[:, np.newaxis] + head.bias
+        return float(logits.min()), float(logits.max())
 
     def of_features(self, head: Head) -> Head:
         """Turn a head for `plain` into one for features of length 1."""

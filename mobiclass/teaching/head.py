@@ -27,6 +27,7 @@ _GRADIENT_TOLERANCE: Final = 1e-4
 _SUFFICIENT_DECREASE: Final = 1e-4
 _SMALLEST_STEP: Final = 1e-4
 _NEGLIGIBLE: Final = 1e-7
+_LEAST_SPREAD: Final = 1e-6  # of directions: below it all photos are the same
 _WORTHWHILE: Final = 1.5  # so many times fewer coordinates than features
 _GAINS: Final = (1.0, 16.0)
 _GAIN_STEPS: Final = 40
@@ -47,9 +48,13 @@ class Head(NamedTuple):
         """Compute the logits (n, C) of `features` (n, D)."""
         return np.asarray(features @ self.weights.T + self.bias, np.float64)
 
-    def scaled(self, gain: float, length: float = 1.0) -> Head:
-        """Multiply the logits by `gain`, for features of this `length` instead of 1."""
-        return Head(self.weights * (gain / length), self.bias * gain)
+    def scaled(self, gain: float) -> Head:
+        """Multiply the logits by `gain`."""
+        return Head(self.weights * gain, self.bias * gain)
+
+    def of_length(self, length: float) -> Head:
+        """Give the same logits for features of this `length` instead of 1."""
+        return Head(self.weights / length, self.bias)
 
 
 def unit_length(features: Features) -> Features:
@@ -80,7 +85,7 @@ def fit_head(directions: Features, classes: Integers, count: int, weights: Float
     """Fit ``|W|²/2 + STRENGTH · Σ weight · cross-entropy`` over W and the biases, which are not penalized.
 
     The features are centred, and scaled by one number so that their mean squared length is 1, which gives the strength
-    the same meaning for every model.
+    the same meaning for every model; both on the way, so that many photos need no second copy.
 
     Args:
         directions: (n, D), rows of length 1.
@@ -91,15 +96,15 @@ def fit_head(directions: Features, classes: Integers, count: int, weights: Float
     Returns:
         The head for features of length 1, neither centred nor scaled.
     """
-    mean = np.asarray(weights @ directions / weights.sum(), np.float64)
-    centred = directions - mean.astype(directions.dtype)
-    scale = float(np.sqrt(weights @ np.einsum("ij,ij->i", centred, centred) / weights.sum())) or 1.0
-    centred /= scale
-    coordinates, basis = in_their_span(centred)
-    table = minimize(_objective(coordinates, classes, count, STRENGTH * weights), (count, coordinates.shape[1] + 1))
-    slopes = (table[:, :-1] if basis is None else table[:, :-1] @ basis) / scale
+    coordinates, basis = in_their_span(directions)
+    mean = np.einsum("i,ij->j", weights, coordinates) / weights.sum()
+    square = float(weights @ np.einsum("ij,ij->i", coordinates, coordinates) / weights.sum() - mean @ mean)
+    scale = float(np.sqrt(square)) if square > _LEAST_SPREAD else 1.0
+    objective = _objective(coordinates, mean, scale, classes, STRENGTH * weights)
+    table = minimize(objective, (count, coordinates.shape[1] + 1))
+    slopes = table[:, :-1] / scale
     bias = table[:, -1] - slopes @ mean
-    return Head(slopes, bias - bias.mean())
+    return Head(slopes if basis is None else slopes @ basis, bias - bias.mean())
 
 
 def in_their_span(features: Features) -> tuple[Features, Features | None]:
@@ -116,26 +121,34 @@ def in_their_span(features: Features) -> tuple[Features, Features | None]:
 
 
 def _objective(
-    coordinates: Features, classes: Integers, count: int, shares: Floats
+    coordinates: Features, mean: Floats, scale: float, classes: Integers, shares: Floats
 ) -> Callable[[Floats], tuple[float, Floats]]:
-    """Make the function of W and biases, (count, width + 1), that is to be minimized, with its gradient."""
-    truth = np.zeros((len(classes), count))
-    truth[np.arange(len(classes)), classes] = 1.0
+    """Make the function of W and biases, (C, width + 1), that is to be minimized, with its gradient.
+
+    Its features are ``(coordinates − mean) / scale``.
+    """
+    rows = np.arange(len(classes))
     column = shares[:, np.newaxis]
 
     def loss(table: Floats) -> tuple[float, Floats]:
         slopes = table[:, :-1]
-        logits = np.asarray(coordinates @ slopes.T.astype(coordinates.dtype), np.float64) + table[:, -1]
+        products = np.asarray(coordinates @ slopes.T.astype(coordinates.dtype), np.float64)
+        logits = (products - slopes @ mean) / scale + table[:, -1]
         logits -= logits.max(axis=1, keepdims=True)
         scores = np.exp(logits)
-        totals = scores.sum(axis=1, keepdims=True)
-        entropy = np.log(totals) - (logits * truth).sum(axis=1, keepdims=True)
-        error = column * (scores / totals - truth)
+        totals = scores.sum(axis=1)
+        entropy = np.log(totals) - logits[rows, classes]
+        error = scores / totals[:, np.newaxis]
+        error[rows, classes] -= 1
+        error *= column
+        sums = error.sum(axis=0)
         gradient = np.empty_like(table)
         gradient[:, :-1] = error.T.astype(coordinates.dtype) @ coordinates
+        gradient[:, :-1] -= np.outer(sums, mean)
+        gradient[:, :-1] /= scale
         gradient[:, :-1] += slopes
-        gradient[:, -1] = error.sum(axis=0)
-        return 0.5 * float(np.vdot(slopes, slopes)) + float((column * entropy).sum()), gradient
+        gradient[:, -1] = sums
+        return 0.5 * float(np.vdot(slopes, slopes)) + float(shares @ entropy), gradient
 
     return loss
 

@@ -17,7 +17,7 @@ from mobiclass.errors import ModelError
 from mobiclass.results import printable_utf8
 from mobiclass.teaching.base import Base
 from mobiclass.teaching.fitted import Fitted
-from mobiclass.teaching.head import Features, Floats
+from mobiclass.teaching.head import Features
 from mobiclass.teaching.samples import FEATURES_NAME, RECORD_NAME, Samples, read_members
 from mobiclass.teaching.unknown import UnknownRule
 from mobiclass.tflite import (
@@ -70,11 +70,10 @@ def taught_content(
     """
     model = base.model
     head, rule = fitted.head, fitted.rule
-    logits = head.logits(fitted.features)
     content = replace_head(
         model.content,
         base.head,
-        NewHead(head.weights.astype(np.float32), head.bias.astype(np.float32), _range(logits)),
+        NewHead(head.weights.astype(np.float32), head.bias.astype(np.float32), _with_headroom(*fitted.logits_range)),
         str(model.path),
         output_place=model.output_place,
     )
@@ -144,8 +143,7 @@ def read_taught(path: Path) -> tuple[Samples, Origin]:
     return samples, origin
 
 
-def _range(logits: Floats) -> tuple[float, float]:
-    low, high = float(logits.min()), float(logits.max())
+def _with_headroom(low: float, high: float) -> tuple[float, float]:
     room = _HEADROOM * (high - low)
     return low - room, high + room
 

@@ -108,4 +108,4 @@ def test_the_gain_makes_scores_as_high_as_they_are_right() -> None:
 def test_a_head_for_longer_features_gives_the_same_logits() -> None:
     head = Head(np.arange(6.0).reshape(2, 3), np.array([1.0, -1.0]))
     features = np.array([[1.0, 2.0, 3.0]])
-    assert head.scaled(2, 5).logits(features * 5) == pytest.approx(head.logits(features) * 2)
+    assert head.scaled(2).of_length(5).logits(features * 5) == pytest.approx(head.logits(features) * 2)
