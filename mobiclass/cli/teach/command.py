@@ -146,7 +146,7 @@ def teach(
         file.write(taught.content)
     if report:
         _write_report(taught, report, output)
-    _tell(taught, quiet=quiet, verbose=verbose)
+    _tell(taught, output, quiet=quiet, verbose=verbose)
     _print(taught, output, output_format)
     if taught.gathered.extraction.errors:
         kinds = {error.kind for error in taught.gathered.extraction.errors}
@@ -225,7 +225,7 @@ def _find_photos(
     return found
 
 
-def _tell(taught: Taught, *, quiet: bool, verbose: bool) -> None:
+def _tell(taught: Taught, output: Path, *, quiet: bool, verbose: bool) -> None:
     """Say on stderr what was not taught, what was chosen and why."""
     if quiet:
         return
@@ -235,6 +235,11 @@ def _tell(taught: Taught, *, quiet: bool, verbose: bool) -> None:
     if verbose:
         for line in taught.choices:
             echo_notice(line)
+    for suffix in (".labels.txt", ".json"):
+        if (beside := output.with_name(f"{output.stem}{suffix}")).exists():
+            echo_notice(
+                f"{beside} lies beside the model and overrides what the model says of itself; it may be outdated"
+            )
     if taught.fitted.rule is None:
         echo_notice(
             "photos of other things are given one of the classes: to tell them, 5 different photos of each class are "

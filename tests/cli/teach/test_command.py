@@ -209,6 +209,13 @@ def test_a_model_that_is_there_is_kept() -> None:
     assert MODEL.read_bytes()[4:8] == b"TFL3"
 
 
+def test_a_file_beside_the_model_that_overrides_it_is_named() -> None:
+    Path("taught.labels.txt").write_text("a\nb\nc\n")
+    outcome = teach("photos", "-o", MODEL)
+    assert outcome.exit_code == 0
+    assert "taught.labels.txt lies beside the model and overrides" in outcome.stderr
+
+
 def test_the_base_is_not_overwritten(colours: Path) -> None:
     content = colours.read_bytes()
     outcome = teach("photos", "-o", colours, "--overwrite")
