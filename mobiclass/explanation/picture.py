@@ -94,7 +94,7 @@ def draw_picture(photo: Image.Image, seen: Box, panels: Sequence[Panel]) -> Imag
 
 
 def overlay(photo: Image.Image, seen: Box, found: ActivationMap, largest: float | None = None) -> Image.Image:
-    """Draw a map over `photo`, which turns grey: orange speaks for the class, blue against it, both the stronger the more.
+    """Draw a map over `photo`, which turns grey: orange speaks for the class, blue against it.
 
     Args:
         photo: an upright RGB image.

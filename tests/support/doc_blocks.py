@@ -6,6 +6,7 @@ another exit code than 0 (``<!-- exits: 3, when -->``).
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -105,6 +106,15 @@ def lay_desk(desk: Path, page: str, photo: Path) -> dict[str, str]:
     (desk / "v2-classes.csv").write_text("Egyptian_cat,red\nn02123159,green\n", encoding="utf-8")
     for block in blocks(page, "csv"):
         (desk / "classes.csv").write_text(block.text, encoding="utf-8")
+    if page == "README.md":
+        write_colours(desk / "mine", {"red": 3, "green": 3})
+    if page == "docs/answers.md":
+        (desk / "pets.txt").write_text("domestic cat\nn02084071\n", encoding="utf-8")
+        (desk / "scores.csv").write_text("Egyptian cat,0.9\n", encoding="utf-8")
+    if page == "docs/results.md":
+        earlier = {"path": "photos/1.jpg", "predictions": [{"index": 0, "label": "owl", "score": 0.5}], "error": None}
+        (desk / "earlier.jsonl").write_text(json.dumps(earlier) + "\n", encoding="utf-8")
+        (desk / "corrections.csv").write_text("photo,label\n1.jpg,Egyptian cat\n", encoding="utf-8")
     if page == "docs/calibrating.md":
         write_colours(desk / "my_photos", {"red": 20, "green": 20, "blue": 20})
     return _programs(desk)

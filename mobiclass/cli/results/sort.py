@@ -24,7 +24,7 @@ _SHOWN_PROBLEMS: Final = 20
 @click.command(cls=GroupedCommand)
 @click.argument("rows", metavar="ROWS...", nargs=-1, type=_FILE)
 @option("Output", "--into", metavar="DIR", type=_FOLDER, required=True, help="Folder to sort into.")
-@option("Output", "--copy", "mode", flag_value="copy", default=True, help="Copy the photos.  [default]")
+@option("Output", "--copy", "mode", flag_value="copy", default=True, help="Copy the photos (the default).")
 @option("Output", "--link", "mode", flag_value="link", help="Link to the photos (hard links, else symbolic ones).")
 @option("Output", "--move", "mode", flag_value="move", help="Move the photos, each logged first.")
 @option("Output", "--undo", is_flag=True, help="Put back what --move moved into DIR; takes no ROWS.")
