@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import MakeModel
-from tests.support.batch_runs import names_in
+from tests.support.batch_runs import COUNT_DECODED, DECODE_SLOWLY, names_in, patched, running, wait_until
 from tests.support.colour_photos import write_colours
 from tests.support.program import Outcome, run
 
@@ -227,3 +229,18 @@ def test_a_folder_that_is_no_class_is_refused() -> None:
     outcome = calibrate("photos")
     assert outcome.exit_code == 3
     assert "'pink'" in outcome.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="NOT TESTED: signals of POSIX")
+def test_a_signal_ends_it_and_leaves_nothing() -> None:
+    env = {"DECODE_SECONDS": "0.2", "DECODED": "decoded"}
+    command = patched(COUNT_DECODED, DECODE_SLOWLY)
+    before = names_in()
+    arguments = ("models", "calibrate", "colours.tflite", "photos", "-o", COPY, "--plot", "curve.png")
+    with running(*arguments, command=command, env=env) as process:
+        wait_until(Path("decoded").exists, "the first photo")
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert output == b""
+    assert names_in() == sorted([*before, "decoded"])
