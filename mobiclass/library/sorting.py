@@ -25,7 +25,7 @@ from mobiclass.errors import SetupError
 from mobiclass.library.answers import Answer, answer, is_same_file, photo_path
 from mobiclass.library.names import marked_name, safe_name
 from mobiclass.library.sort_log import LOG_NAME, Entry, SortLog
-from mobiclass.library.transfer import copy, is_same_content, link, move
+from mobiclass.library.transfer import copy, delete_parts, is_same_content, link, move
 from mobiclass.results import Row
 
 Mode: TypeAlias = Literal["copy", "link", "move"]
@@ -190,11 +190,12 @@ class Sorter:
         return placed.source, self._into / placed.folder / name, placed.row
 
     def _transfer(self, placed: Iterator[tuple[Path, Path, Row]], log: SortLog) -> None:
-        self._moves = {
-            _move_digest(self._into / entry.target, entry.source)
-            for entry in (log.entries() if self._mode == "move" else ())
-            if entry.kind == "move"
-        }
+        self._moves = set()
+        for entry in log.entries():
+            if entry.kind == "folder":
+                delete_parts(self._into / Path(entry.target).name)
+            elif entry.kind == "move" and self._mode == "move":
+                self._moves.add(_move_digest(self._into / entry.target, entry.source))
         folders: set[str] = set()
         waiting: list[tuple[Path, Path]] = []
         for source, first_choice, row in placed:

@@ -91,6 +91,13 @@ def _move_otherwise(source: Path, target: Path) -> None:
     source.unlink()
 
 
+def delete_parts(folder: Path) -> None:
+    """Delete the temporary names that killed copies have left in `folder`; nobody else may be copying into it."""
+    for part in folder.glob(f"{PART_PREFIX}*") if not folder.is_symlink() else ():
+        with suppress(OSError):
+            part.unlink()
+
+
 def is_same_content(first: Path, second: Path) -> bool:
     """Whether two files have the same bytes."""
     if first.stat().st_size != second.stat().st_size:

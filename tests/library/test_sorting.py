@@ -210,6 +210,14 @@ def test_going_back_overwrites_nothing(photos: Path, tmp_path: Path) -> None:
     assert undo_sorting(tmp_path / "out").transferred == 1
 
 
+def test_what_a_killed_copy_has_left_is_deleted_by_the_next_run(photos: Path, tmp_path: Path) -> None:
+    rows = [row(photos / "a/one.jpg")]
+    sort(tmp_path / "out", rows)
+    (tmp_path / "out" / "cat" / ".mobiclass-part-one.jpg").hardlink_to(tmp_path / "out" / "cat" / "one.jpg")
+    assert sort(tmp_path / "out", rows).present == 1
+    assert [path.name for path in (tmp_path / "out" / "cat").iterdir()] == ["one.jpg"]
+
+
 def test_going_back_needs_a_log(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="nothing was sorted into it"):
         undo_sorting(tmp_path)
