@@ -402,3 +402,20 @@ def test_show_usage_errors(arguments: list[str], reason: str, make_model: MakeMo
     outcome = run("models", "show", make_model(), *arguments)
     assert (outcome.exit_code, outcome.stdout) == (2, "")
     assert reason in " ".join(outcome.stderr.split())
+
+
+@pytest.mark.parametrize(
+    "taught",
+    [
+        {},
+        {"photos": 3, "base": 4, "cross_validation": []},
+        {"photos": {"a": None}, "base": "x\u001b[2J", "cross_validation": {"top1": "all"}},
+        {"cross_validation": {"top1": 0.5, "interval": ["low", None]}},
+        {"photos": {f"class {number}": 1 for number in range(1000)}, "cross_validation": {"top1": 1}},
+    ],
+)
+def test_what_a_model_says_that_it_was_taught_may_be_anything(make_model: MakeModel, taught: dict[str, Any]) -> None:
+    outcome = run("models", "show", make_model(config=json.dumps({"taught": taught})))
+    assert outcome.exit_code == 0, outcome.stderr
+    assert "\x1b" not in outcome.stdout
+    assert len(outcome.stdout) < 4000
