@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from mobiclass.decisions.decider import Decider
     from mobiclass.decisions.rules import Rules
+    from mobiclass.decisions.taxonomy import Taxonomy
 
 _IMAGENET_CLASSES: Final = 1000
 _MAX_MEANS: Final = 1 << 26  # values
@@ -60,33 +61,45 @@ def decider_for(model: ModelInfo, options: DecisionOptions) -> Choice:
     wanted = _wanted(model, options)
     if not wanted and options.only is None:
         return Choice()
-    from mobiclass.decisions.allow_list import read_allow_list
-    from mobiclass.decisions.taxonomy import model_taxonomy
-    from mobiclass.labels import ClassNames
-
-    names = ClassNames(model.labels, model.classes, model.wnids) if options.only or options.thresholds else None
-    allowed = None
-    if options.only is not None and names is not None:
-        allowed = read_allow_list(options.only, names, model_taxonomy(model))
+    allowed, label_scores = _read_lists(model, options)
     if not wanted:
         return Choice(allowed=allowed)
     from mobiclass.decisions.decider import Decider
-    from mobiclass.decisions.label_scores import read_label_scores
     from mobiclass.decisions.rules import DEFAULT_RULES, parse_rules
 
-    label_scores = read_label_scores(options.thresholds, names) if options.thresholds and names else None
     rules = DEFAULT_RULES if model.rules is None else parse_rules(model.rules, str(model.path))
     decider = Decider(
         rules,
         model.labels,
         model.classes,
-        find_taxonomy=partial(model_taxonomy, model),
+        find_taxonomy=partial(_find_taxonomy, model),
         label_scores=label_scores,
         allowed=allowed,
         means=_class_means(model, rules),
         scores_add_up=model.output_kind in ("probabilities", "logits", None),
     )
     return Choice(decider, allowed, label_scores)
+
+
+def _read_lists(model: ModelInfo, options: DecisionOptions) -> tuple[tuple[int, ...] | None, dict[int, float] | None]:
+    """Read what a person gives; what reads it is loaded for nobody else."""
+    if options.only is None and options.thresholds is None:
+        return None, None
+    from mobiclass.decisions.allow_list import read_allow_list
+    from mobiclass.decisions.label_scores import read_label_scores
+    from mobiclass.labels import ClassNames
+
+    names = ClassNames(model.labels, model.classes, model.wnids)
+    return (
+        read_allow_list(options.only, names, _find_taxonomy(model)) if options.only else None,
+        read_label_scores(options.thresholds, names) if options.thresholds else None,
+    )
+
+
+def _find_taxonomy(model: ModelInfo) -> Taxonomy | None:
+    from mobiclass.decisions.taxonomy import model_taxonomy
+
+    return model_taxonomy(model)
 
 
 def _wanted(model: ModelInfo, options: DecisionOptions) -> bool:

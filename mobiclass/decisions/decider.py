@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from mobiclass.decisions.decision import UNKNOWN, Decision
 from mobiclass.decisions.rules import Rules
-from mobiclass.decisions.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from mobiclass.decisions.taxonomy import Taxonomy
 
 
 class Decider:
@@ -129,13 +133,15 @@ class Decider:
         return Decision(self._names[place], _shortest(np.float32(of_groups[place])), "group")
 
     @cached_property
-    def _groups(self) -> list[tuple[str, list[int]]]:
+    def _groups(self) -> list[tuple[str, Sequence[int]]]:
         """The groups that may be answered, the smallest first, of the classes that are allowed."""
         taxonomy = self._find_taxonomy()
-        groups = []
+        groups: list[tuple[str, Sequence[int]]] = []
         for group in taxonomy.groups if taxonomy else ():
             if len(group.classes) <= self._rules.largest_group:
-                members = [index for index in group.classes if self._allowed is None or self._allowed[index]]
+                members: Sequence[int] = group.classes
+                if self._allowed is not None:
+                    members = [index for index in members if self._allowed[index]]
                 if members and members[-1] < self._classes:
                     groups.append((group.name, members))
         return sorted(groups, key=lambda group: len(group[1]))
@@ -146,7 +152,8 @@ class Decider:
         if not self._groups:
             return None
         starts = np.cumsum([0, *(len(members) for _, members in self._groups)])[:-1]
-        return np.concatenate([members for _, members in self._groups]).astype(np.intp), starts.astype(np.intp)
+        all_members = chain.from_iterable(members for _, members in self._groups)
+        return np.fromiter(all_members, np.intp), starts.astype(np.intp)
 
     @cached_property
     def _sizes(self) -> npt.NDArray[np.intp]:

@@ -99,3 +99,14 @@ def test_a_models_labels_are_recognized() -> None:
 def test_six_in_ten_names_must_stand_in_their_places(others: int, first: int | None) -> None:
     labels = tuple(entry.label for entry in read_classes())
     assert first_imagenet_index(("?",) * others + labels[others:]) == first
+
+
+def test_the_labels_of_the_file_are_known_at_once() -> None:
+    from hashlib import sha256
+
+    from mobiclass.labels.imagenet import _OWN_LABELS_SHA256
+
+    labels = tuple(entry.label for entry in read_classes())
+    assert sha256("\n".join(labels).encode()).hexdigest() == _OWN_LABELS_SHA256
+    assert first_imagenet_index(labels) == 0
+    assert first_imagenet_index(labels[::-1]) is None
