@@ -80,10 +80,10 @@ class Truth:
         return found
 
 
-def names_of_other_things(names: Collection[str], model: ModelInfo) -> tuple[str, ...]:
-    """Find the names that stand for photos of other things: ``unknown`` and ``none``, unless a class is called so."""
-    labels = {label.casefold() for label in model.labels or ()}
-    return tuple(name for name in names if name.casefold() in _OTHER_THINGS and name.casefold() not in labels)
+def names_of_other_things(names: Collection[str], labels: Collection[str] | None) -> tuple[str, ...]:
+    """Find the names that stand for photos of other things: ``unknown`` and ``none``, unless a label is called so."""
+    called = {label.casefold() for label in labels or ()}
+    return tuple(name for name in names if name.casefold() in _OTHER_THINGS and name.casefold() not in called)
 
 
 def match_folders(

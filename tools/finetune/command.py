@@ -25,6 +25,8 @@ _INTERRUPTED: Final = 130
 
 @click.command(cls=ToolCommand, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--truth", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+              help="Label table: photo,label per line, instead of class folders; paths start in DIR.")  # fmt: skip
 @click.option("--arch", type=click.Choice(list(ARCHITECTURES)), default="mobilenet_v2", help="Architecture.")
 @click.option("--alpha", type=click.FloatRange(min=0, min_open=True), default=1.0, help="Width multiplier.")
 @click.option("--resolution", type=click.IntRange(32, 1024), default=224, help="Input height and width.")
@@ -47,7 +49,7 @@ _INTERRUPTED: Final = 130
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, metavar="MODEL.keras",
               help="Output network; labels, metrics and plot are written beside it.")  # fmt: skip
 def main(folder: Path, output: Path, tflite: Path | None, resume: bool, overwrite: bool, **options: Any) -> None:
-    """Fine-tune a MobileNet on the photos in DIR/<class>/<image>.
+    """Fine-tune a MobileNet on the photos in DIR/<class>/<image>, or on those of a table (--truth).
 
     With pretrained weights the head is trained first, then the last layers of the backbone too; with --weights none
     all layers are trained from scratch. Writes MODEL.keras, and beside it labels.txt, MODEL.metrics.json and
@@ -83,7 +85,7 @@ def _settings(options: dict[str, Any]) -> RunSettings:
     )
     rate = options["learning_rate"] or (3e-3 if network.weights == NO_WEIGHTS else 1e-3)
     training = TrainingSettings(options["epochs"], rate, options["patience"], options["seed"], options["flip"])
-    return RunSettings(network, training, options["batch_size"], options["validation"])
+    return RunSettings(network, training, options["batch_size"], options["validation"], options["truth"])
 
 
 def _train(folder: Path, outputs: Outputs, settings: RunSettings, *, resume: bool) -> Finished:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from mobiclass.batch import ImageFinder
 from mobiclass.errors import ImageError
+from mobiclass.evaluation import names_of_other_things, read_labelled_photos
 from mobiclass.images import load_image
 from tools.errors import TrainingDataError
 
@@ -63,24 +64,25 @@ class TrainingPhotos(NamedTuple):
         return [len(self.training) / (len(self.labels) * count) for count in counts]
 
 
-def find_photos(folder: Path, *, validation: float = 0.2) -> TrainingPhotos:
-    """Find the photos in ``folder/<class>/`` and its subfolders, and split them.
+def find_photos(folder: Path, *, truth: Path | None = None, validation: float = 0.2) -> TrainingPhotos:
+    """Find the photos in ``folder/<class>/`` and its subfolders, or those of a table, and split them.
 
     Args:
-        folder: contains a folder for each class.
+        folder: contains a folder for each class, or is where the paths of `truth` start.
+        truth: a table ``photo,label``; photos labelled ``none`` or ``unknown``, which are of no class, are left out.
         validation: the fraction of the photos for validation, between 0 and 1.
 
     Raises:
-        TrainingDataError: there are fewer than two class folders; a class has too few photos; a photo cannot be
-            decoded, or is in two classes.
+        TrainingDataError: there are fewer than two classes; a class has too few photos; a photo cannot be decoded, or
+            is in two classes.
+        SetupError: the table cannot be read, or names no photo that is there.
     """
-    labels = _class_names(folder)
-    finder = ImageFinder()  # one for all classes: a photo counts once, however many links point to it
-    files = {label: _files(finder, folder / label) for label in labels}
+    files = _in_class_folders(folder) if truth is None else _of_table(folder, truth)
+    labels = tuple(files)
     few = [f"{label} ({len(paths)})" for label, paths in files.items() if len(paths) < MIN_PHOTOS]
     if few:
         raise TrainingDataError(f"{folder}: every class needs at least {MIN_PHOTOS} photos; too few: {_some(few)}")
-    by_class = _read(folder, list(files.values()))
+    by_class = _read(folder, files)
     training: list[Photo] = []
     held_out: list[Photo] = []
     for photos in by_class:
@@ -101,6 +103,20 @@ def lay_out(photos: Iterable[Photo], labels: Sequence[str], folder: Path) -> Non
             shutil.copyfile(photo.path, place)
 
 
+def _in_class_folders(folder: Path) -> dict[str, list[Path]]:
+    finder = ImageFinder()  # one for all classes: a photo counts once, however many links point to it
+    return {label: sorted(map(Path, finder.find_in(str(folder / label)))) for label in _class_names(folder)}
+
+
+def _of_table(folder: Path, truth: Path) -> dict[str, list[Path]]:
+    photos = read_labelled_photos(str(folder), truth)
+    others = names_of_other_things(photos.names, None)
+    labels = [name for name in photos.names if name not in others]
+    if len(labels) < 2:
+        raise TrainingDataError(f"{truth}: needs photos of two or more classes; found {_some(labels) or 'none'}")
+    return {label: sorted(map(Path, photos.paths([label]))) for label in labels}
+
+
 def _class_names(folder: Path) -> tuple[str, ...]:
     try:
         names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
@@ -115,16 +131,12 @@ def _class_names(folder: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _files(finder: ImageFinder, folder: Path) -> list[Path]:
-    return sorted(Path(path) for path in finder.find_in(str(folder)))
-
-
-def _read(folder: Path, files: Sequence[Sequence[Path]]) -> list[list[Photo]]:
+def _read(folder: Path, files: Mapping[str, Sequence[Path]]) -> list[list[Photo]]:
     """Decode every photo, and skip duplicates."""
     seen: dict[str, Photo] = {}
     bad: list[str] = []
     by_class: dict[int, list[Photo]] = defaultdict(list)
-    for label, path in ((label, path) for label, paths in enumerate(files) for path in paths):
+    for label, path in ((label, path) for label, paths in enumerate(files.values()) for path in paths):
         try:
             load_image(path, min_height=1, min_width=1)  # JPEGs at 1/8 scale: enough to detect damage
             photo = Photo(path, label, hashlib.sha256(path.read_bytes()).hexdigest())
@@ -138,10 +150,10 @@ def _read(folder: Path, files: Sequence[Sequence[Path]]) -> list[list[Photo]]:
             by_class[label].append(photo)
     if bad:
         raise TrainingDataError(f"{folder}: {len(bad)} photos cannot be read; repair or remove them: {_some(bad)}")
-    for label, paths in enumerate(files):
+    for label, name in enumerate(files):
         if len(by_class[label]) < MIN_PHOTOS:
             raise TrainingDataError(
-                f"{paths[0].parent}: {len(by_class[label])} different photos are too few; {MIN_PHOTOS} are needed"
+                f"{folder}: {len(by_class[label])} different photos of {name!r} are too few; {MIN_PHOTOS} are needed"
             )
     return [by_class[label] for label in range(len(files))]
 

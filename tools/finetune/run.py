@@ -31,12 +31,14 @@ class RunSettings:
         training: how to train it.
         batch_size: photos per step.
         validation: the fraction of the photos for validation.
+        truth: a table of the photos' labels; ``None`` for class folders.
     """
 
     network: NetworkSettings
     training: TrainingSettings
     batch_size: int = 32
     validation: float = 0.2
+    truth: Path | None = None
 
 
 class Outputs(NamedTuple):
@@ -102,7 +104,7 @@ def run(folder: Path, outputs: Outputs, settings: RunSettings, *, resume: bool, 
         SetupError: the photos, the settings, the weights or the checkpoint cannot be used.
     """
     settings.network.check()
-    photos = find_photos(folder, validation=settings.validation)
+    photos = find_photos(folder, truth=settings.truth, validation=settings.validation)
     checkpoint = Checkpoint(outputs.checkpoint, _identity(settings, photos))
     trainer = _trainer(settings, photos, checkpoint)
     progress, model = _begin(settings, photos, checkpoint, resume=resume)

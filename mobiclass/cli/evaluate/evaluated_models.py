@@ -40,7 +40,7 @@ def load_evaluated_model(
     explain(classifier, quiet=quiet, verbose=verbose)
     model = classifier.model
     if others is None:  # only a model that may answer "unknown" can be right about them
-        others = names_of_other_things(names, model) if classifier.choice.decider else ()
+        others = names_of_other_things(names, model.labels) if classifier.choice.decider else ()
     truth = match_folders(names, model, class_map, others=others, map_option=map_option, unit=photos.unit)
     if verbose:
         for name, index in truth.indices.items():

@@ -132,7 +132,7 @@ def calibrate(
     classifier = options.load(quiet=quiet)
     _check_copy(classifier.model.path, output)
     explain(classifier, quiet=quiet, verbose=verbose)
-    others = names_of_other_things(photos.names, classifier.model)
+    others = names_of_other_things(photos.names, classifier.model.labels)
     own = [name for name in photos.names if name not in others]
     truth = match_folders(own, classifier.model, read_class_map(map_file) if map_file else None, unit=photos.unit)
     names = (*truth.indices, *others)

@@ -205,7 +205,7 @@ def _find_photos(
         SetupError: the folder or the table cannot be read.
     """
     from mobiclass.errors import ClassesError
-    from mobiclass.evaluation import list_class_folders, read_labelled_photos
+    from mobiclass.evaluation import list_class_folders, names_of_other_things, read_labelled_photos
     from mobiclass.teaching import Photo, class_labels
 
     if folder is None:
@@ -215,8 +215,14 @@ def _find_photos(
         photos = list_class_folders(folder, all_files=all_files, exclusion=exclusion)
     else:
         photos = read_labelled_photos(folder, truth_file, all_files=all_files, exclusion=exclusion)
-    labels = class_labels(photos.names)
-    found = [Photo(labels[photos.name_of(path)], path) for path in photos.paths(photos.names)]
+    others = names_of_other_things(photos.names, None)
+    names = tuple(name for name in photos.names if name not in others)
+    if others and not quiet:
+        echo_notice(
+            f"{', '.join(map(repr, others))}: not taught: photos of other things are told without examples of them"
+        )
+    labels = class_labels(names)
+    found = [Photo(labels[photos.name_of(path)], path) for path in photos.paths(names)]
     if empty := sorted(set(labels.values()) - {photo.label for photo in found}):
         raise ClassesError(f"{folder}: {photos.unit} without photos: {', '.join(map(repr, empty))}; add some or "
                            "leave them out with --exclude")  # fmt: skip

@@ -245,3 +245,11 @@ def test_the_built_in_model_learns_colours(monkeypatch: pytest.MonkeyPatch) -> N
     outcome = run("evaluate", "others", "-m", MODEL, "--format", "json")
     assert outcome.exit_code == 0, outcome.stderr
     assert json.loads(outcome.stdout)["top1"] == 1.0
+
+
+def test_photos_of_other_things_are_not_taught() -> None:
+    (Path("photos") / "blue").rename(Path("photos") / "None")
+    outcome = teach("photos", "-o", MODEL, "--format", "json")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert [each["name"] for each in json.loads(outcome.stdout)["classes"]] == ["green", "red"]
+    assert "'None': not taught: photos of other things" in outcome.stderr

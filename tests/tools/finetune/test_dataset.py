@@ -134,7 +134,7 @@ def _bad_name(folder: Path) -> None:
         (_one_class, r"two or more classes; found only one, 'discs'"),
         (_empty_class, r"at least 8 photos; too few: empty \(0\)"),
         (_few_photos, r"at least 8 photos; too few: stripes \(7\)"),
-        (_copies, r"stripes: 1 different photos are too few"),
+        (_copies, r"1 different photos of .stripes. are too few"),
         (_broken_photos, r"2 photos cannot be read.*discs.000\.png.*stripes.003\.png"),
         (_in_two_classes, r"again\.png: the same photo is in another class, as .*discs.000\.png"),
         (_bad_name, r"'two\\nlines' cannot be a label"),
@@ -159,3 +159,20 @@ def test_photos_are_laid_out_as_a_labelled_folder(own: Path, tmp_path: Path, mon
     for folder in (tmp_path / "linked", tmp_path / "copied"):
         content = {(path.parent.name, path.read_bytes()) for path in folder.glob("*/*.png")}
         assert content == {(photo.path.parent.name, photo.path.read_bytes()) for photo in found.validation}
+
+
+def test_a_table_says_the_same_as_folders(own: Path, tmp_path: Path) -> None:
+    by_folders = find_photos(own)
+    lines = [f"{path.relative_to(own)},{path.parent.name}" for path in sorted(own.glob("*/*.jpg"))]
+    lines += [f"{path.relative_to(own)},{path.parent.name}" for path in sorted(own.glob("*/*.png"))]
+    table = tmp_path / "truth.csv"
+    table.write_text("photo,label\n" + "\n".join(lines) + "\n")
+    assert find_photos(own, truth=table).digest == by_folders.digest
+
+
+def test_photos_of_no_class_in_a_table_are_left_out(own: Path, tmp_path: Path) -> None:
+    photos = sorted(path for path in own.glob("*/*") if path.is_file())
+    table = tmp_path / "corrections.csv"
+    table.write_text("photo,label\n" + "".join(f"{path},none\n" for path in photos))
+    with pytest.raises(TrainingDataError, match="needs photos of two or more classes; found none"):
+        find_photos(own, truth=table)
