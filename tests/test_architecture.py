@@ -89,6 +89,7 @@ TESTED_ELSEWHERE: Final = {
     "doctor/probes": "cli/doctor/test_command",
     "doctor/self_test": "cli/doctor/test_command",
     "doctor/settings": "cli/doctor/test_command",
+    "evaluation/figures": "evaluation/test_recommendation_plot",
     "evaluation/summary": "cli/evaluate/test_command",
     "hub/http": "hub/test_download",
     "images/errors": "images/test_files",

@@ -9,11 +9,12 @@ from mobiclass._system import open_door
 if TYPE_CHECKING:
     from mobiclass.evaluation.calibrated_model import calibrated_copy, calibration_json, fitted_rules
     from mobiclass.evaluation.calibration import Calibration, Outcome, fit_and_judge
-    from mobiclass.evaluation.calibration_plot import PLOT_SUFFIXES, require_matplotlib, write_calibration_plot
+    from mobiclass.evaluation.calibration_plot import write_calibration_plot
     from mobiclass.evaluation.class_map import ClassMap, read_class_map
     from mobiclass.evaluation.comparison import Comparison
-    from mobiclass.evaluation.dataset import ClassFolders, list_class_folders
-    from mobiclass.evaluation.labelled_photos import LabelledPhotos, Photos, read_labelled_photos
+    from mobiclass.evaluation.dataset import ClassFolders
+    from mobiclass.evaluation.figures import PLOT_SUFFIXES, require_matplotlib
+    from mobiclass.evaluation.labelled_photos import LabelledPhotos, Photos, list_photos, read_labelled_photos
     from mobiclass.evaluation.metrics import TOP, Answers, Count, Tally
     from mobiclass.evaluation.observations import Observation, Observer
     from mobiclass.evaluation.recommendation import (
@@ -36,11 +37,12 @@ open_door(
     {
         "calibrated_model": ("calibrated_copy", "calibration_json", "fitted_rules"),
         "calibration": ("Calibration", "Outcome", "fit_and_judge"),
-        "calibration_plot": ("PLOT_SUFFIXES", "require_matplotlib", "write_calibration_plot"),
+        "calibration_plot": ("write_calibration_plot",),
         "class_map": ("ClassMap", "read_class_map"),
         "comparison": ("Comparison",),
-        "dataset": ("ClassFolders", "list_class_folders"),
-        "labelled_photos": ("LabelledPhotos", "Photos", "read_labelled_photos"),
+        "dataset": ("ClassFolders",),
+        "figures": ("PLOT_SUFFIXES", "require_matplotlib"),
+        "labelled_photos": ("LabelledPhotos", "Photos", "list_photos", "read_labelled_photos"),
         "metrics": ("TOP", "Answers", "Count", "Tally"),
         "observations": ("Observation", "Observer"),
         "recommendation": (

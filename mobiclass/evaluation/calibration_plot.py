@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any, Final
 
-from mobiclass._system import atomic_write
-from mobiclass.errors import SetupError
 from mobiclass.evaluation.calibration import Calibration, fit_thresholds
-
-PLOT_SUFFIXES: Final = (".png", ".svg")
+from mobiclass.evaluation.figures import write_figure
 
 _TARGETS: Final = tuple(target / 200 for target in range(140, 200))  # 70 to 99.5 %
 _MARGIN: Final = 1.5  # percent
-
-
-def require_matplotlib() -> None:
-    """Check that a plot can be drawn, before anything is measured for it.
-
-    Raises:
-        SetupError: Matplotlib is not installed.
-    """
-    if importlib.util.find_spec("matplotlib") is None:
-        raise SetupError("--plot needs Matplotlib: pip install 'mobiclass[plots]'")
 
 
 def write_calibration_plot(calibration: Calibration, path: Path, title: str) -> None:
@@ -32,13 +18,7 @@ def write_calibration_plot(calibration: Calibration, path: Path, title: str) -> 
     Raises:
         SetupError: the file cannot be written.
     """
-    from matplotlib import rc_context
-
-    figure = draw(calibration, title)
-    kind = path.suffix.lower().removeprefix(".")
-    # Without a date, and with ids that do not change, so that the same photos give the same file.
-    with rc_context({"svg.hashsalt": "mobiclass"}), atomic_write(path) as file:
-        figure.savefig(file, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
+    write_figure(draw(calibration, title), path)
 
 
 def draw(calibration: Calibration, title: str) -> Any:

@@ -18,7 +18,7 @@ from typing import ClassVar, Final, TypeAlias
 from mobiclass._system import read_text_file
 from mobiclass.batch import Exclusion, ImageFinder
 from mobiclass.errors import SetupError
-from mobiclass.evaluation.dataset import ClassFolders
+from mobiclass.evaluation.dataset import ClassFolders, list_class_folders
 
 _MAX_BYTES: Final = 512 << 20
 _PHOTO_WORDS: Final = ("photo", "path", "image", "file", "filename", "file_name", "filepath", "file_path", "image_path",
@@ -65,6 +65,19 @@ class LabelledPhotos:
 
 Photos: TypeAlias = "ClassFolders | LabelledPhotos"
 """Photos whose class is known by a name: that of their folder, or that in a table."""
+
+
+def list_photos(
+    root: str, truth: Path | None, *, all_files: bool = False, exclusion: Exclusion | None = None
+) -> Photos:
+    """List the photos of a folder's class folders, or where a table `truth` is given those of the table.
+
+    Raises:
+        SetupError: the folder or the table cannot be read, or has no photos.
+    """
+    if truth is None:
+        return list_class_folders(root, all_files=all_files, exclusion=exclusion)
+    return read_labelled_photos(root, truth, all_files=all_files, exclusion=exclusion)
 
 
 def read_labelled_photos(

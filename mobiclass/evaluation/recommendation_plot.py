@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mobiclass._system import atomic_write
+from mobiclass.evaluation.figures import write_figure
 from mobiclass.evaluation.recommendation import Recommendation
 
 
@@ -15,12 +15,7 @@ def write_recommendation_plot(found: Recommendation, path: Path, title: str) -> 
     Raises:
         SetupError: the file cannot be written.
     """
-    from matplotlib import rc_context
-
-    figure = draw(found, title)
-    kind = path.suffix.lower().removeprefix(".")
-    with rc_context({"svg.hashsalt": "mobiclass"}), atomic_write(path) as file:
-        figure.savefig(file, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
+    write_figure(draw(found, title), path)
 
 
 def draw(found: Recommendation, title: str) -> Any:

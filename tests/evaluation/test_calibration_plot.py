@@ -8,7 +8,8 @@ import pytest
 
 from mobiclass.errors import SetupError
 from mobiclass.evaluation.calibration import fit_and_judge
-from mobiclass.evaluation.calibration_plot import draw, require_matplotlib, write_calibration_plot
+from mobiclass.evaluation.calibration_plot import draw, write_calibration_plot
+from mobiclass.evaluation.figures import require_matplotlib
 from tests.evaluation.test_calibration import observed, photos
 
 pytest.importorskip("matplotlib")

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from mobiclass import Classifier
 from mobiclass._system import available_cores
 from mobiclass.choices import RunOptions
-from mobiclass.evaluation import list_class_folders
+from mobiclass.evaluation import list_photos
 from mobiclass.teaching import (
     Base,
     Extractor,
@@ -82,7 +82,7 @@ class Set(NamedTuple):
 
 def read_set(folder: Path, base: Base, *, one_view: bool = False) -> Set:
     """Compute the features of DIR/<class>/<photo>."""
-    folders = list_class_folders(str(folder))
+    folders = list_photos(str(folder), None)
     photos = [Photo(folders.name_of(path), path) for path in folders.paths(folders.names)]
     run_options = RunOptions(num_threads=1)
     extractor = Extractor(base, run_options, base_sha256=base.model.sha256, seed=0, jobs=available_cores())

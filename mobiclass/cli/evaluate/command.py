@@ -149,13 +149,13 @@ def evaluate(
       mobiclass evaluate photos/ --against mobilenet_v1_0.25_128_quant
     """
     from mobiclass.batch import FileOutput
-    from mobiclass.evaluation import TOP, TemporaryRows, read_class_map
+    from mobiclass.evaluation import TOP, TemporaryRows, list_photos, read_class_map
 
     _check_options(predictions, report, against, against_labels, against_map, resume=resume, overwrite=overwrite)
     check_csv_bom(csv_bom, output_format, predictions)
     if explain and report is None:
         raise click.UsageError("--explain needs a report to show it in: add --report FILE.html")
-    photos = _find_photos(folder, truth_file, all_files=all_files, exclusion=exclusion)
+    photos = list_photos(folder, truth_file, all_files=all_files, exclusion=exclusion)
     class_map = read_class_map(map_file) if map_file else None
     class_map_there = read_class_map(against_map) if against_map else class_map
     if verbose:
@@ -200,14 +200,6 @@ def evaluate(
             _write_report(rows, report, found, first.classifier if explain else None)
     suggest_allow_truncated(found.tally.failures, allowed=allow_truncated, quiet=quiet)
     _conclude(found, interrupted_by, resumable=predictions is not None, quiet=quiet)
-
-
-def _find_photos(folder: str, truth_file: Path | None, *, all_files: bool, exclusion: Exclusion) -> Photos:
-    from mobiclass.evaluation import list_class_folders, read_labelled_photos
-
-    if truth_file is None:
-        return list_class_folders(folder, all_files=all_files, exclusion=exclusion)
-    return read_labelled_photos(folder, truth_file, all_files=all_files, exclusion=exclusion)
 
 
 def _check_options(

@@ -124,9 +124,16 @@ def calibrate(
       mobiclass models calibrate birds.tflite photos/ --plot curve.png --format json
     """
     _check_files(output, plot, overwrite=overwrite)
-    from mobiclass.evaluation import fit_and_judge, fitted_rules, match_folders, names_of_other_things, read_class_map
+    from mobiclass.evaluation import (
+        fit_and_judge,
+        fitted_rules,
+        list_photos,
+        match_folders,
+        names_of_other_things,
+        read_class_map,
+    )
 
-    photos = _find_photos(folder, truth_file, all_files=all_files, exclusion=exclusion)
+    photos = list_photos(folder, truth_file, all_files=all_files, exclusion=exclusion)
     unset: dict[str, Any] = dict.fromkeys(DESCRIPTION)
     options, jobs = for_throughput(ModelOptions(model, None, run, **unset, decisions=Decisions(decide=True)), jobs)
     classifier = options.load(quiet=quiet)
@@ -177,14 +184,6 @@ def _check_files(output: Path | None, plot: Path | None, *, overwrite: bool) -> 
 def _check_copy(model: Path, output: Path | None) -> None:
     if output is not None and output.exists() and output.samefile(model):
         raise click.UsageError(f"-o {output} is the model itself: name another file for the copy")
-
-
-def _find_photos(folder: str, truth_file: Path | None, *, all_files: bool, exclusion: Exclusion) -> Photos:
-    from mobiclass.evaluation import list_class_folders, read_labelled_photos
-
-    if truth_file is None:
-        return list_class_folders(folder, all_files=all_files, exclusion=exclusion)
-    return read_labelled_photos(folder, truth_file, all_files=all_files, exclusion=exclusion)
 
 
 class _Seen:

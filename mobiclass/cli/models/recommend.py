@@ -99,10 +99,10 @@ def recommend(
       mobiclass models recommend photos/ --pull --format json
     """
     from mobiclass._system import available_cores
-    from mobiclass.evaluation import Judge, Limits, read_class_map, recommend
+    from mobiclass.evaluation import Judge, Limits, list_photos, read_class_map, recommend
 
     _check_plot(plot, overwrite=overwrite)
-    photos = _find_photos(folder, truth_file, all_files=all_files, exclusion=exclusion)
+    photos = list_photos(folder, truth_file, all_files=all_files, exclusion=exclusion)
     class_map = read_class_map(map_file) if map_file else None
     limits = Limits(max_latency, max_mb)
     candidates = _candidates(models, fetch=fetch, quiet=quiet)
@@ -135,14 +135,6 @@ def _check_plot(plot: Path | None, *, overwrite: bool) -> None:
     if plot.exists() and not overwrite:
         raise SetupError(f"{plot}: the file exists already; --overwrite replaces it")
     require_matplotlib()
-
-
-def _find_photos(folder: str, truth_file: Path | None, *, all_files: bool, exclusion: Exclusion) -> Photos:
-    from mobiclass.evaluation import list_class_folders, read_labelled_photos
-
-    if truth_file is None:
-        return list_class_folders(folder, all_files=all_files, exclusion=exclusion)
-    return read_labelled_photos(folder, truth_file, all_files=all_files, exclusion=exclusion)
 
 
 def _candidates(models: tuple[str, ...], *, fetch: bool, quiet: bool) -> list[Candidate]:

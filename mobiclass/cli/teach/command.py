@@ -33,7 +33,6 @@ from mobiclass.results import printable_utf8
 
 if TYPE_CHECKING:
     from mobiclass.batch import Exclusion
-    from mobiclass.evaluation import Photos
     from mobiclass.teaching import Lesson, Photo, Taught
 
 _FILE: Final = click.Path(path_type=Path, dir_okay=False, readable=False)
@@ -205,16 +204,12 @@ def _find_photos(
         SetupError: the folder or the table cannot be read.
     """
     from mobiclass.errors import ClassesError
-    from mobiclass.evaluation import list_class_folders, names_of_other_things, read_labelled_photos
+    from mobiclass.evaluation import list_photos, names_of_other_things
     from mobiclass.teaching import Photo, class_labels
 
     if folder is None:
         return []
-    photos: Photos
-    if truth_file is None:
-        photos = list_class_folders(folder, all_files=all_files, exclusion=exclusion)
-    else:
-        photos = read_labelled_photos(folder, truth_file, all_files=all_files, exclusion=exclusion)
+    photos = list_photos(folder, truth_file, all_files=all_files, exclusion=exclusion)
     others = names_of_other_things(photos.names, None)
     names = tuple(name for name in photos.names if name not in others)
     if others and not quiet:
