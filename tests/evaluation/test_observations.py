@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobiclass.decisions import Decider, Rules, imagenet_taxonomy
+from mobiclass.decisions import Rules, imagenet_taxonomy
+from mobiclass.decisions.decider import Decider
 from mobiclass.decisions.taxonomy import Group, Taxonomy
 from mobiclass.evaluation.calibration import Sample, Thresholds
 from mobiclass.evaluation.observations import LARGEST_GROUP, Observer
