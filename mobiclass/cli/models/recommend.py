@@ -30,7 +30,7 @@ from mobiclass.errors import DownloadError, ImageError, MobiclassError, SetupErr
 if TYPE_CHECKING:
     from mobiclass.batch import Exclusion
     from mobiclass.classifier import Classifier
-    from mobiclass.evaluation import Candidate, ClassMap, Limits, Photos, Recommendation, Truth
+    from mobiclass.evaluation import Candidate, ClassMap, Judge, Limits, Photos, Recommendation, Truth
 
 _FILE: Final = click.Path(path_type=Path, dir_okay=False, readable=False)
 _MOST_NAME_CELLS: Final = 44
@@ -213,11 +213,8 @@ def _measured(
     return classifier, truth
 
 
-def _judge(judge: object, models: Sequence[tuple[Candidate, Classifier, Truth]], *, quiet: bool) -> int | None:
+def _judge(judge: Judge, models: Sequence[tuple[Candidate, Classifier, Truth]], *, quiet: bool) -> int | None:
     """Judge the photos; a signal ends it after the photos in flight. Returns its number, if one did."""
-    from mobiclass.evaluation import Judge
-
-    assert isinstance(judge, Judge)
     received: list[int] = []
 
     def on_signal(number: int, frame: FrameType | None) -> None:
