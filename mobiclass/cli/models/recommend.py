@@ -290,9 +290,8 @@ def _conclude(found: Recommendation, total: int, limits: Limits, interrupted_by:
         context.exit(128 + interrupted_by)
     if found.best is None:
         judged = any(each.whole for each in found.candidates)
-        what = (
-            "no model is within the limits" if judged or limits != type(limits)() else "no model here has these classes"
-        )
+        limited = judged or limits.latency_ms is not None or limits.megabytes is not None
+        what = "no model is within the limits" if limited else "no model here has these classes"
         raise SetupError(f"{what}; the table says why")
     if found.best.photos < total:
         if not quiet:
