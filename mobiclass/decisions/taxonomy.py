@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -39,7 +37,6 @@ class Group(NamedTuple):
     wnid: str | None = None
 
 
-@dataclass(frozen=True)
 class Taxonomy:
     """The groups of a model's classes.
 
@@ -47,7 +44,8 @@ class Taxonomy:
         groups: the smallest first.
     """
 
-    groups: tuple[Group, ...]
+    def __init__(self, groups: tuple[Group, ...]) -> None:
+        self.groups = groups
 
     @cached_property
     def by_name(self) -> dict[str, Group]:
@@ -190,6 +188,8 @@ def _classes_of(
 
 
 def _lines(text: str, file: str) -> list[tuple[int, str, str]]:
+    import csv  # ImageNet's groups need none
+
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
     lines: list[tuple[int, str, str]] = []
     try:
