@@ -75,6 +75,7 @@ TESTED_ELSEWHERE: Final = {
     "cli/models/calibration_table": "cli/models/test_calibrate",
     "cli/models/layer_json": "cli/models/test_show",
     "cli/models/layer_table": "cli/models/test_show",
+    "cli/models/recommendation_table": "cli/models/test_recommend",
     "cli/options": "cli/test_predict",
     "cli/output": "cli/test_predict",
     "cli/results/sort": "library/test_sorting",

@@ -8,12 +8,12 @@ from mobiclass._system import open_door
 
 if TYPE_CHECKING:
     from mobiclass.benchmark.measurement import Measurement, Task, measure
-    from mobiclass.benchmark.plot import Bubble, require_matplotlib, write_plot
+    from mobiclass.benchmark.plot import Bubble, diameter, number_bubbles, require_matplotlib, write_plot
 
 open_door(
     __name__,
     {
         "measurement": ("Measurement", "Task", "measure"),
-        "plot": ("Bubble", "require_matplotlib", "write_plot"),
+        "plot": ("Bubble", "diameter", "number_bubbles", "require_matplotlib", "write_plot"),
     },
 )

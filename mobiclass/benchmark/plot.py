@@ -63,7 +63,7 @@ def draw(bubbles: Sequence[Bubble], title: str) -> Any:
     heights = [unknown if bubble.top1 is None else bubble.top1 * 100 for bubble in bubbles]
     latencies = [bubble.latency_ms for bubble in bubbles]
     axes.scatter(
-        latencies, heights, s=[(_diameter(bubble)) ** 2 for bubble in bubbles], alpha=0.5,
+        latencies, heights, s=[(diameter(bubble)) ** 2 for bubble in bubbles], alpha=0.5,
         c=["tab:grey" if bubble.top1 is None else "tab:blue" for bubble in bubbles], edgecolors="black", linewidths=0.6,
     )  # fmt: skip
     if unknown in heights:
@@ -77,15 +77,16 @@ def draw(bubbles: Sequence[Bubble], title: str) -> Any:
     ticks = [tick for tick in axes.get_yticks() if floor <= tick <= min(100.0, high + margin)]
     axes.set_yticks(ticks)
     axes.grid(alpha=0.3)
-    _number(figure, axes, bubbles, heights)
+    number_bubbles(figure, axes, bubbles, heights)
     return figure
 
 
-def _diameter(bubble: Bubble) -> float:
+def diameter(bubble: Bubble) -> float:
+    """Compute the diameter in points of a bubble whose area is in proportion to the file's bytes."""
     return _POINTS_PER_ROOT_MB * sqrt(max(bubble.bytes, 100_000) / 1e6)
 
 
-def _number(figure: Any, axes: Any, bubbles: Sequence[Bubble], heights: Sequence[float]) -> None:
+def number_bubbles(figure: Any, axes: Any, bubbles: Sequence[Bubble], heights: Sequence[float]) -> None:
     """Number the bubbles, inside or beside them where no number overlaps; list their names beside the plot."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -105,7 +106,7 @@ def _number(figure: Any, axes: Any, bubbles: Sequence[Bubble], heights: Sequence
             ha="center",
             va="center",
         )
-        away = _diameter(bubble) / 2 + 5
+        away = diameter(bubble) / 2 + 5
         for x, y in _PLACES:
             text.set_position((x * away, y * away))
             box = text.get_window_extent(renderer)

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from mobiclass.batch import Batch, RowOptions
 from mobiclass.classifier import Classifier
+from mobiclass.errors import MobiclassError
 from mobiclass.evaluation.labelled_photos import Photos
 from mobiclass.evaluation.rows import PhotoTruth
 from mobiclass.evaluation.statistics import mcnemar_p_value, wilson_interval
@@ -25,9 +26,8 @@ from mobiclass.results import Row, path_bytes, printable_utf8, truth_rank
 BLOCK_PHOTOS: Final = 50
 """So many photos are judged by every model in turn; after each such block those that cannot win are dropped."""
 
-_DROPPED_BELOW: Final = (
-    0.001  # the p-value; it is looked at after every block, so 0.05 would drop good models by chance
-)
+# The p-value. It is looked at after every block, so 0.05 would drop good models by chance.
+_DROPPED_BELOW: Final = 0.001
 _WORSE_BELOW: Final = 0.05
 _SAME_SPEED: Final = 1.03  # medians that differ by less are the same
 
@@ -43,7 +43,7 @@ class Candidate:
         latency_ms: the median time of one inference; ``None`` before it is measured.
         peak_mb: the peak memory of the process, in 10⁶ bytes.
         right: the photos, by their paths, and whether each was given its class; without those that cannot be read.
-        excluded: why it is not judged; empty for one that is.
+        excluded: why it is not judged, or not to the end; empty for one that is.
         beaten_by: the name of the model that made it drop out while it was judged.
     """
 
@@ -121,7 +121,7 @@ class Judge:
     """Has models judge the same photos, block by block."""
 
     def __init__(self, photos: Photos, names: Sequence[str], *, jobs: int, seed: int = 0) -> None:
-        """Take the photos of `names` in a random order, which `seed` decides."""
+        """Take the photos of `names`, which are classes of all models, in a random order, which `seed` decides."""
         self._photos = photos
         self._paths = list(photos.paths(names))
         random.Random(seed).shuffle(self._paths)
@@ -143,39 +143,53 @@ class Judge:
     ) -> bool:
         """Judge until all photos are judged by all models that may win.
 
+        A model that cannot be run any more is excluded. After `stop`, the models have judged the same photos.
+
         Args:
             candidates: the models, loaded, each with its classes of the photos.
             progress: is told how many photos every remaining model has judged.
 
         Returns:
             Whether it got to the end.
-
-        Raises:
-            ModelError: a model cannot be run.
         """
         waiting = iter(self._paths)
         judged = 0
         while block := list(islice(waiting, BLOCK_PHOTOS)):
             for candidate, classifier, truth in candidates:
-                if not candidate.beaten_by and not self._stopped:
+                if not self._stopped and not candidate.beaten_by and not candidate.excluded:
                     self._judge(block, candidate, classifier, truth)
+            remaining = [each for each, _, _ in candidates if not each.beaten_by and not each.excluded]
             if self._stopped:
+                _keep_shared(remaining)
                 return False
             judged += len(block)
             progress(judged)
             if judged < self.total:
-                _drop([candidate for candidate, _, _ in candidates if not candidate.beaten_by])
+                _drop(remaining)
         return True
 
     def _judge(self, block: list[str], candidate: Candidate, classifier: Classifier, truth: Truth) -> None:
         def count(row: Row) -> None:
-            if not row["error"]:
+            if "fallback" in row:  # its accuracy and its latency would be those of two models
+                candidate.excluded = f"its accelerator failed: {row['fallback']}"
+            elif not row["error"]:
                 candidate.right[path_bytes(row)] = truth_rank(row) == 0
 
         fields = PhotoTruth(self._photos, truth).fields
         self._running = Batch(classifier, jobs=self._jobs, options=RowOptions(top_k=1), receive=count, fields=fields)
-        self._running.run(iter(block))
+        try:
+            self._running.run(iter(block))
+        except MobiclassError as error:
+            candidate.excluded = str(error)
         self._running = None
+
+
+def _keep_shared(candidates: list[Candidate]) -> None:
+    """Keep the photos that all have judged, so that they compare; those that have judged none do not count."""
+    begun = [each for each in candidates if each.right]
+    shared = set.intersection(*(set(each.right) for each in begun)) if begun else set()
+    for each in begun:
+        each.right = {path: right for path, right in each.right.items() if path in shared}
 
 
 def _drop(candidates: list[Candidate]) -> None:
@@ -211,11 +225,16 @@ class Recommendation:
             return candidate.excluded
         if candidate.beaten_by:
             return f"dropped after {candidate.photos} photos: {candidate.beaten_by} is better, no slower, no larger"
+        if not candidate.photos:
+            return "has judged no photo"
         if self.best and candidate is self.best:
             return "recommended"
         if candidate.name in self.front:
             return "on the front"
-        return "another is as good, as fast and as small"
+        other = next(each for each in self.candidates if each.whole and _beats(each, candidate))
+        surely = ", beyond chance" if other.is_better(candidate, _WORSE_BELOW) else ""
+        more = "more" if (other.top1 or 0.0) > (candidate.top1 or 0.0) else "as"
+        return f"{other.name} is {more} accurate{surely}, no slower, no larger"
 
 
 def recommend(candidates: Sequence[Candidate], limits: Limits) -> Recommendation:

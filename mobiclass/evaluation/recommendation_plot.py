@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mobiclass.benchmark import Bubble, diameter, number_bubbles
 from mobiclass.evaluation.figures import write_figure
 from mobiclass.evaluation.recommendation import Recommendation
+from mobiclass.results import printable_utf8
 
 
 def write_recommendation_plot(found: Recommendation, path: Path, title: str) -> None:
@@ -22,26 +24,30 @@ def draw(found: Recommendation, title: str) -> Any:
     """Draw the models; returns a Matplotlib ``Figure``."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    axes = figure.add_subplot()
     shown = [each for each in found.candidates if each.whole and each.latency_ms is not None]
-    for number, each in enumerate(shown):
-        top1, (low, high) = each.top1 or 0.0, each.interval or (0.0, 0.0)
-        on_front = each.name in found.front
+    bubbles = [
+        Bubble(
+            printable_utf8(each.name) + (" (recommended)" if each is found.best else ""),
+            each.latency_ms or 0.0, each.top1, each.bytes,
+        )
+        for each in shown
+    ]  # fmt: skip
+    figure = Figure(figsize=(9, max(5, 1 + 0.2 * len(bubbles))))  # so that all names fit beside it
+    axes = figure.add_axes((0.08, 0.12, 0.52, 0.78))
+    heights = [100 * (bubble.top1 or 0.0) for bubble in bubbles]
+    for each, bubble, height in zip(shown, bubbles, heights, strict=True):
+        low, high = each.interval or (0.0, 0.0)
         axes.errorbar(
-            each.latency_ms or 0.0, 100 * top1, yerr=[[100 * (top1 - low)], [100 * (high - top1)]], fmt="o", capsize=3,
-            markersize=9 if each is found.best else 6, color="tab:blue" if on_front else "tab:grey",
-            markeredgecolor="black" if each is found.best else "none",
-        )  # fmt: skip
-        axes.annotate(
-            f"{each.name}, {each.bytes / 1e6:.1f} MB", (each.latency_ms, 100 * top1), xytext=(8, 6 - 14 * (number % 2)),
-            textcoords="offset points", fontsize=8, parse_math=False,
-            fontweight="bold" if each is found.best else "normal",
+            bubble.latency_ms, height, yerr=[[height - 100 * low], [100 * high - height]], fmt="o", capsize=3,
+            markersize=diameter(bubble), markeredgewidth=2 if each is found.best else 0.6, markeredgecolor="black",
+            ecolor="black", elinewidth=0.8, color="tab:blue" if each.name in found.front else "tab:grey", alpha=0.6,
         )  # fmt: skip
     front = sorted((each.latency_ms or 0.0, 100 * (each.top1 or 0.0)) for each in shown if each.name in found.front)
     if len(front) > 1:
         axes.step(*zip(*front, strict=True), where="post", color="tab:blue", linewidth=1, alpha=0.6)
-    axes.set(title=title, xlabel="median latency on this machine (ms)", ylabel="top-1 on these photos (%)")
-    axes.set_xlim(0, max((each.latency_ms or 0.0 for each in shown), default=1.0) * 1.45)
+    axes.set(xlabel="median latency on this machine (ms)", ylabel="top-1 on these photos, 95 % interval (%)")
+    axes.set_title(printable_utf8(title), parse_math=False)
+    axes.set_xlim(0, max((bubble.latency_ms for bubble in bubbles), default=1.0) * 1.15)
     axes.grid(alpha=0.3)
+    number_bubbles(figure, axes, bubbles, heights)
     return figure

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
@@ -24,8 +25,8 @@ from mobiclass.cli.options import (
     verbosity,
 )
 from mobiclass.cli.signals import loaded
-from mobiclass.cli.terminal.text import echo_notice, fit_text, safe_text, text_width
-from mobiclass.errors import DownloadError, ImageError, MobiclassError, SetupError
+from mobiclass.cli.terminal.text import echo_notice, fit_text, safe_text
+from mobiclass.errors import ClassesError, DownloadError, ImageError, MobiclassError, SetupError
 
 if TYPE_CHECKING:
     from mobiclass.batch import Exclusion
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 _FILE: Final = click.Path(path_type=Path, dir_okay=False, readable=False)
 _MOST_NAME_CELLS: Final = 44
+_IMAGENET_CLASSES: Final = (1000, 1001)  # with a background class
 _POSITIVE: Final = click.FloatRange(0, min_open=True)
 
 
@@ -49,7 +51,7 @@ _POSITIVE: Final = click.FloatRange(0, min_open=True)
 )  # fmt: skip
 @all_files_option
 @exclude_option
-@option("Model", "--pull", "fetch", is_flag=True, help="Fetch the models of the catalogue that are not here.")
+@option("Model", "--pull", "fetch", is_flag=True, help="Fetch the models of the catalogue that fit.")
 @option("Model", "--max-latency", metavar="MS", type=_POSITIVE, help="Most milliseconds of an inference, median.")
 @option("Model", "--max-mb", metavar="MB", type=_POSITIVE, help="Largest model file, in 10⁶ bytes.")
 @device_options
@@ -88,7 +90,8 @@ def recommend(
     is no slower and no larger is right more often, beyond chance. The front are the models that no other beats in
     accuracy, latency and size at once; recommended is the one of the highest accuracy within the limits.
 
-    A model whose labels do not match the folders is listed with the reason. Exits with 3 if no model is within the
+    A model whose labels do not match the folders is listed with the reason. Photos in the folders unknown and none are
+    left out. Latency is that of one thread unless --threads says otherwise. Exits with 3 if no model is within the
     limits, and with 4 if some photos could not be read.
 
     \b
@@ -99,26 +102,54 @@ def recommend(
       mobiclass models recommend photos/ --pull --format json
     """
     from mobiclass._system import available_cores
+    from mobiclass.cli.models.recommendation_table import print_recommendation
     from mobiclass.evaluation import Judge, Limits, list_photos, read_class_map, recommend
 
     _check_plot(plot, overwrite=overwrite)
     photos = list_photos(folder, truth_file, all_files=all_files, exclusion=exclusion)
     class_map = read_class_map(map_file) if map_file else None
     limits = Limits(max_latency, max_mb)
-    candidates = _candidates(models, fetch=fetch, quiet=quiet)
+    if fetch:
+        _fetch_missing(photos, class_map, limits, quiet=quiet)
+    candidates = _candidates(models)
     threads = run.num_threads or 1
-    loaded_models = _load(candidates, photos, class_map, limits, run._replace(num_threads=threads), verbose=verbose)
-    judge = Judge(photos, photos.names, jobs=jobs or max(1, available_cores() // threads), seed=seed)
-    if not judge.total:
-        raise SetupError(f"{folder}: there are no photos in its {photos.unit}")
-    interrupted_by = _judge(judge, loaded_models, quiet=quiet)
+    with _Interruption() as interruption:
+        loading = _Loading(photos, class_map, limits, run._replace(num_threads=threads), quiet, verbose)
+        models_to_judge = loading.load(candidates, interruption)
+        names = [name for name in photos.names if all(name in truth.indices for _, _, truth in models_to_judge)]
+        judge = Judge(photos, names, jobs=jobs or max(1, available_cores() // threads), seed=seed)
+        if not judge.total and not interruption.signal:
+            raise SetupError(f"{folder}: there are no photos in its {photos.unit}")
+        _judge(judge, models_to_judge, interruption, quiet=quiet)
     found = recommend(candidates, limits)
-    _print(found, judge.total, output_format, partial=interrupted_by is not None)
+    print_recommendation(found, judge.total, output_format, partial=bool(interruption.signal))
     if plot and any(each.whole for each in found.candidates):
         from mobiclass.evaluation import write_recommendation_plot
 
         write_recommendation_plot(found, plot, f"{judge.total} photos of {safe_text(folder)}")
-    _conclude(found, judge.total, limits, interrupted_by, quiet=quiet)
+    _conclude(found, judge.total, limits, interruption.signal, quiet=quiet)
+
+
+class _Interruption:
+    """Notes SIGINT and SIGTERM, so that what was found so far can still be printed; a second one ends at once."""
+
+    def __init__(self) -> None:
+        self.signal = 0
+        self.stop: Callable[[], None] = lambda: None
+
+    def __enter__(self) -> _Interruption:
+        self._handlers = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.signal:
+            os._exit(128 + number)
+        self.signal = number
+        self.stop()
 
 
 def _check_plot(plot: Path | None, *, overwrite: bool) -> None:
@@ -137,162 +168,158 @@ def _check_plot(plot: Path | None, *, overwrite: bool) -> None:
     require_matplotlib()
 
 
-def _candidates(models: tuple[str, ...], *, fetch: bool, quiet: bool) -> list[Candidate]:
-    """List the models that are here, those that are given, and with `fetch` those of the catalogue."""
+def _candidates(models: tuple[str, ...]) -> list[Candidate]:
+    """List the models that are here and those that are given, each file once, each under a name of its own."""
     from mobiclass.evaluation import Candidate
     from mobiclass.hub import find_model, known_models
 
-    if fetch:
-        _fetch_missing(quiet=quiet)
     paths = {model.name: model.path for model in known_models() if model.path is not None}
-    for name in models:
-        path = find_model(name)
-        paths[name if name in paths else path.name.removesuffix(".tflite")] = path
+    for given in models:
+        path = find_model(given)
+        if any(path.samefile(other) for other in paths.values()):
+            continue
+        name = path.name.removesuffix(".tflite")
+        paths[name if name not in paths else str(path)] = path
     return [Candidate(name, path.stat().st_size, path) for name, path in paths.items()]
 
 
-def _fetch_missing(*, quiet: bool) -> None:
-    """Fetch the classifiers for the CPU that are not here; one that cannot be had does not stop the others."""
-    from mobiclass.cli.models.pull import pull_entry
-    from mobiclass.hub import known_models
+def _fetch_missing(photos: Photos, class_map: ClassMap | None, limits: Limits, *, quiet: bool) -> None:
+    """Fetch the models for the CPU that are not here, within the limits, and may have these classes.
 
+    The labels of a model are in its file. But those with as many classes as ImageNet have the built-in model's, and the
+    others have none of them. One that cannot be had does not stop the others.
+    """
+    from mobiclass.cli.models.pull import pull_entry
+    from mobiclass.evaluation import match_folders, names_of_other_things
+    from mobiclass.hub import find_model, known_models
+    from mobiclass.tflite import read_model
+
+    built_in = read_model(find_model())
+    others = names_of_other_things(photos.names, built_in.labels)
+    try:
+        match_folders(photos.names, built_in, class_map, others=others, unit=photos.unit)
+        of_imagenet = True
+    except ClassesError:
+        of_imagenet = False
     for model in known_models():
         entry = model.entry
-        if model.path is None and entry is not None and entry.classes is not None and not entry.edgetpu_compiled:
-            try:
-                pull_entry(entry, quiet=quiet, verbose=False)
-            except DownloadError as error:
-                echo_notice(str(error))
-
-
-def _load(
-    candidates: list[Candidate],
-    photos: Photos,
-    class_map: ClassMap | None,
-    limits: Limits,
-    run: RunOptions,
-    *,
-    verbose: bool,
-) -> list[tuple[Candidate, Classifier, Truth]]:
-    """Load and measure the models; of those that cannot be judged, say why in `Candidate.excluded`."""
-    found = []
-    unset = dict.fromkeys(DESCRIPTION)
-    for candidate in candidates:
-        candidate.excluded = limits.exceeded_by(candidate)
-        if candidate.excluded:
+        if model.path is not None or entry is None or entry.classes is None or entry.edgetpu_compiled:
+            continue
+        too_large = limits.megabytes is not None and entry.bytes > limits.megabytes * 1e6
+        if too_large or (entry.classes in _IMAGENET_CLASSES) != of_imagenet:
             continue
         try:
-            options = ModelOptions(str(candidate.path), None, run, **unset)  # type: ignore[arg-type]
-            found.append((candidate, *_measured(candidate, options, photos, class_map, run)))
-        except MobiclassError as error:
-            candidate.excluded = str(error).removeprefix(f"{candidate.path}: ")
-            continue
-        candidate.excluded = limits.exceeded_by(candidate)
-        if candidate.excluded:
-            found.pop()
-        if verbose:
+            pull_entry(entry, quiet=quiet, verbose=False)
+        except DownloadError as error:
+            echo_notice(str(error))
+
+
+class _Loading(NamedTuple):
+    """What loading and measuring the models depends on."""
+
+    photos: Photos
+    class_map: ClassMap | None
+    limits: Limits
+    run: RunOptions
+    quiet: bool
+    verbose: bool
+
+    def load(
+        self, candidates: list[Candidate], interruption: _Interruption
+    ) -> list[tuple[Candidate, Classifier, Truth]]:
+        """Load and measure the models; of those that cannot be judged, say why in `Candidate.excluded`."""
+        found = []
+        for number, candidate in enumerate(candidates, 1):
+            candidate.excluded = self.limits.exceeded_by(candidate)
+            if candidate.excluded:
+                continue
+            if not self.quiet and sys.stderr.isatty():
+                name = fit_text(safe_text(candidate.name), _MOST_NAME_CELLS).rstrip()
+                click.echo(f"\r\x1b[Kmeasuring {name} ({number} of {len(candidates)})", nl=False, err=True)
+            loaded_model = None
+            try:
+                loaded_model = None if interruption.signal else self._measured(candidate)
+            except ClassesError as error:
+                candidate.excluded = str(error)
+            except MobiclassError as error:  # a signal also ends the process that measures
+                candidate.excluded = "" if interruption.signal else str(error).removeprefix(f"{candidate.path}: ")
+            if interruption.signal and candidate.latency_ms is None and not candidate.excluded:
+                candidate.excluded = "not measured: interrupted"
+            if loaded_model and not candidate.excluded:
+                found.append((candidate, *loaded_model))
+        return found
+
+    def _measured(self, candidate: Candidate) -> tuple[Classifier, Truth] | None:
+        """Load a model, match the photos' names to its classes, and only then measure it; ``None`` if it is excluded.
+
+        Raises:
+            MobiclassError: it cannot be loaded, its labels do not match, or it cannot be measured.
+        """
+        from mobiclass.benchmark import Task, measure
+        from mobiclass.evaluation import match_folders, names_of_other_things
+
+        unset = dict.fromkeys(DESCRIPTION)
+        options = ModelOptions(str(candidate.path), None, self.run, **unset)  # type: ignore[arg-type]
+        classifier = options.load(quiet=True)
+        if classifier.fallback:
+            candidate.excluded = f"needs the Edge TPU: {classifier.fallback}"
+            return None
+        names = self.photos.names
+        others = names_of_other_things(names, classifier.model.labels)
+        truth = match_folders(names, classifier.model, self.class_map, others=others, unit=self.photos.unit)
+        threads = self.run.num_threads or 1
+        measured = measure(Task(model=str(candidate.path), run=self.run, throughput_threads=threads, seconds=0.5))
+        candidate.latency_ms, candidate.peak_mb = measured["p50_ms"], measured["peak_rss_mb"]
+        if measured["fallback"]:
+            candidate.excluded = f"needs the Edge TPU: {measured['fallback']}"
+            return None
+        candidate.excluded = self.limits.exceeded_by(candidate)
+        self._report(candidate, measured["noise"])
+        return None if candidate.excluded else (classifier, truth)
+
+    def _report(self, candidate: Candidate, noise: list[str]) -> None:
+        if self.quiet:
+            return
+        if sys.stderr.isatty():
+            click.echo("\r\x1b[K", nl=False, err=True)
+        if self.verbose:
             echo_notice(f"{candidate.name}: {candidate.latency_ms:.2f} ms, {candidate.peak_mb:.0f} MB")
-    return found
+        if noise:
+            echo_notice(f"{candidate.name}: the machine was noisy: {'; '.join(noise)}")
 
 
-def _measured(
-    candidate: Candidate, options: ModelOptions, photos: Photos, class_map: ClassMap | None, run: RunOptions
-) -> tuple[Classifier, Truth]:
-    """Load a model, match the photos' names to its classes, and only then measure it.
-
-    Raises:
-        MobiclassError: it cannot be loaded, its labels do not match, or it cannot be measured.
-    """
-    from mobiclass.benchmark import Task, measure
-    from mobiclass.evaluation import match_folders
-
-    classifier = options.load(quiet=True)
-    truth = match_folders(photos.names, classifier.model, class_map, unit=photos.unit)
-    measured = measure(Task(model=str(candidate.path), run=run, throughput_threads=run.num_threads or 1, seconds=0.5))
-    candidate.latency_ms, candidate.peak_mb = measured["p50_ms"], measured["peak_rss_mb"]
-    return classifier, truth
-
-
-def _judge(judge: Judge, models: Sequence[tuple[Candidate, Classifier, Truth]], *, quiet: bool) -> int | None:
-    """Judge the photos; a signal ends it after the photos in flight. Returns its number, if one did."""
-    received: list[int] = []
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        judge.stop()
+def _judge(
+    judge: Judge, models: Sequence[tuple[Candidate, Classifier, Truth]], interruption: _Interruption, *, quiet: bool
+) -> None:
+    """Judge the photos; a signal ends it after the photos in flight."""
+    shows = not quiet and sys.stderr.isatty()
 
     def progress(judged: int) -> None:
-        if not quiet and sys.stderr.isatty():
-            left = sum(not candidate.beaten_by for candidate, _, _ in models)
+        if shows:
+            left = sum(not candidate.beaten_by and not candidate.excluded for candidate, _, _ in models)
             click.echo(f"\r\x1b[K{judged} of {judge.total} photos, {left} models", nl=False, err=True)
 
-    handlers = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        loaded()
-        judge.run(models, progress)
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        if not quiet and sys.stderr.isatty():
-            click.echo("\r\x1b[K", nl=False, err=True)
-    return received[0] if received else None
+    interruption.stop = judge.stop
+    if interruption.signal:  # before that
+        judge.stop()
+    loaded()
+    judge.run(models, progress)
+    if shows:
+        click.echo("\r\x1b[K", nl=False, err=True)
 
 
-def _print(found: Recommendation, photos: int, output_format: str, *, partial: bool) -> None:
-    from mobiclass.evaluation import candidate_fields, recommendation_json
-
-    if output_format == "json":
-        import json
-
-        click.echo(json.dumps(recommendation_json(found, photos, partial=partial), ensure_ascii=False, indent=2))
-    elif output_format == "csv":
-        from mobiclass.results import csv_table
-
-        write_line = csv_table(sys.stdout, for_spreadsheets=False)
-        for number, fields in enumerate(candidate_fields(found)):
-            if number == 0:
-                write_line(fields)
-            write_line(fields.values())
-    else:
-        for line in _table(found):
-            click.echo(line.rstrip())
-    sys.stdout.flush()
-
-
-def _table(found: Recommendation) -> list[str]:
-    names = [safe_text(each.name) for each in found.candidates]
-    width = min(_MOST_NAME_CELLS, max(map(text_width, [*names, "model"])))
-    lines = [f"{fit_text('model', width)}  {'top-1':>7}  {'95 % interval':>13}  {'ms':>7}  {'peak MB':>7}  {'MB':>5}"]
-    for name, each in zip(names, found.candidates, strict=True):
-        top1 = f"{each.top1 * 100:5.1f} %" if each.top1 is not None else "–"
-        interval = "–" if each.interval is None else f"{each.interval[0] * 100:.1f}–{each.interval[1] * 100:.1f}"
-        latency = "–" if each.latency_ms is None else f"{each.latency_ms:.2f}"
-        peak = "–" if each.peak_mb is None else f"{each.peak_mb:.0f}"
-        lines.append(
-            f"{fit_text(name, width)}  {top1:>7}  {interval:>13}  {latency:>7}  {peak:>7}  {each.bytes / 1e6:>5.1f}  "
-            f"{safe_text(found.verdict(each))}"
-        )
-    if found.best and found.as_good:
-        for each in found.as_good:
-            if (each.latency_ms or 0) < (found.best.latency_ms or 0):
-                times = (found.best.latency_ms or 0) / (each.latency_ms or 1)
-                lines.append(
-                    f"{safe_text(each.name)} may be as good (the difference may be chance), {times:.1f} times as fast"
-                )
-    return lines
-
-
-def _conclude(found: Recommendation, total: int, limits: Limits, interrupted_by: int | None, *, quiet: bool) -> None:
+def _conclude(found: Recommendation, total: int, limits: Limits, interrupted_by: int, *, quiet: bool) -> None:
     context = click.get_current_context()
     if interrupted_by:
         if not quiet:
             click.echo("interrupted: the result covers the photos judged so far", err=True)
         context.exit(128 + interrupted_by)
     if found.best is None:
-        judged = any(each.whole for each in found.candidates)
-        limited = judged or limits.latency_ms is not None or limits.megabytes is not None
-        what = "no model is within the limits" if limited else "no model here has these classes"
-        raise SetupError(f"{what}; the table says why")
+        if any(limits.exceeded_by(each) for each in found.candidates):
+            raise SetupError("no model is within the limits; the table says why")
+        if any(not each.excluded for each in found.candidates):
+            raise ImageError("no photo can be read; `mobiclass evaluate` names them", kind="unreadable")
+        raise SetupError("no model here can be judged on these photos; the table says why")
     if found.best.photos < total:
         if not quiet:
             echo_notice(f"{total - found.best.photos} photos cannot be read; `mobiclass evaluate` names them")
