@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _POINTS_PER_ROOT_MB: Final = 9.0  # a bubble's area is in proportion to the file's bytes
 _PLACES: Final = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))
+_PLACES_BESIDE: Final = ((1, 0), (-1, 0), *_PLACES[1:3], *_PLACES[5:])
+_NUMBER_POINTS: Final = 10.0  # a smaller bubble cannot hold its number
 
 
 class Bubble(NamedTuple):
@@ -107,7 +109,7 @@ def number_bubbles(figure: Any, axes: Any, bubbles: Sequence[Bubble], heights: S
             va="center",
         )
         away = diameter(bubble) / 2 + 5
-        for x, y in _PLACES:
+        for x, y in _PLACES if diameter(bubble) >= _NUMBER_POINTS else _PLACES_BESIDE:
             text.set_position((x * away, y * away))
             box = text.get_window_extent(renderer)
             if not any(box.overlaps(other) for other in taken):

@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from mobiclass.classifier import Classifier
+from mobiclass.errors import ModelError
 from mobiclass.evaluation.dataset import list_class_folders
 from mobiclass.evaluation.recommendation import (
     BLOCK_PHOTOS,
@@ -35,13 +36,21 @@ def test_the_most_accurate_is_recommended_and_of_equals_the_fastest() -> None:
     assert [each.name for each in found.candidates] == ["fast", "slow", "worse"]
     assert found.front == {"fast", "worse"}
     assert [found.verdict(each) for each in found.candidates] == [
-        "recommended", "another is as good, as fast and as small", "on the front",
+        "recommended", "fast is as accurate, no slower, no larger", "on the front",
     ]  # fmt: skip
 
 
 def test_models_that_are_not_worse_beyond_chance_are_told() -> None:
     found = recommend([candidate("best", 92, ms=20), candidate("near", 90, ms=5), candidate("bad", 40, ms=2)], Limits())
     assert [each.name for each in found.as_good] == ["near"]
+
+
+def test_what_is_worse_names_the_model_that_beats_it() -> None:
+    models = [candidate("best", 92, ms=5), candidate("near", 90, ms=20), candidate("bad", 40, ms=20)]
+    found = recommend(models, Limits())
+    assert found.verdict(models[1]) == "best is more accurate, no slower, no larger"
+    assert found.verdict(models[2]) == "best is more accurate, beyond chance, no slower, no larger"
+    assert found.verdict(Candidate("none read", 1, Path("n"), 1.0, 60.0)) == "has judged no photo"
 
 
 def test_limits() -> None:
@@ -120,3 +129,44 @@ def test_a_photo_that_cannot_be_read_is_nobodys_mistake(tmp_path: Path) -> None:
     (tmp_path / "photos" / "red" / "broken.png").write_bytes(b"no photo")
     (good,) = judged(tmp_path / "photos", ("good", GOOD, 5.0, 1000))
     assert (good.photos, good.top1) == (9, 1.0)
+
+
+def test_models_that_were_interrupted_are_compared_on_the_same_photos(tmp_path: Path) -> None:
+    photos_of_colours(tmp_path / "photos", 60)
+    photos = list_class_folders(str(tmp_path / "photos"))
+    (tmp_path / "good.tflite").write_bytes(GOOD)
+    classifier = Classifier.load(tmp_path / "good.tflite", num_threads=1)
+    truth = match_folders(photos.names, classifier.model)
+    first, second, third = (Candidate(name, 1000, tmp_path, 5.0, 60.0) for name in ("first", "second", "third"))
+    judge = Judge(photos, photos.names, jobs=2)
+
+    class Stopping(dict[bytes, bool]):
+        def __setitem__(self, path: bytes, right: bool) -> None:
+            super().__setitem__(path, right)
+            if len(self) == BLOCK_PHOTOS + 10:
+                judge.stop()
+
+    second.right = Stopping()
+    assert not judge.run([(each, classifier, truth) for each in (first, second, third)])
+    assert first.right.keys() == second.right.keys() == third.right.keys()
+    assert first.photos == BLOCK_PHOTOS
+
+
+def test_a_model_that_cannot_be_run_any_more_does_not_stop_the_others(tmp_path: Path) -> None:
+    photos_of_colours(tmp_path / "photos", 3)
+    photos = list_class_folders(str(tmp_path / "photos"))
+    (tmp_path / "good.tflite").write_bytes(GOOD)
+    classifier = Classifier.load(tmp_path / "good.tflite", num_threads=1)
+    truth = match_folders(photos.names, classifier.model)
+    good = Candidate("good", 1000, tmp_path, 5.0, 60.0)
+
+    class Failing(dict[bytes, bool]):
+        def __setitem__(self, path: bytes, right: bool) -> None:
+            raise ModelError("bad.tflite: the runtime failed")
+
+    bad = Candidate("bad", 1000, tmp_path, 5.0, 60.0, Failing())
+    assert Judge(photos, photos.names, jobs=2).run([(bad, classifier, truth), (good, classifier, truth)])
+    assert (good.photos, bad.excluded) == (9, "bad.tflite: the runtime failed")
+    found = recommend([bad, good], Limits())
+    assert found.best is good
+    assert found.verdict(bad) == "bad.tflite: the runtime failed"

@@ -5,18 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from time import sleep
 from typing import Any
 
 import pytest
 from PIL import Image
 
 from tests.support.program import environment, run
-from tests.support.tiny_models import colour_model
+from tests.support.tiny_models import colour_model, edgetpu_model
 
 COLOURS = {"red": (230, 20, 20), "green": (20, 230, 20), "blue": (20, 20, 230)}
 
@@ -78,7 +79,49 @@ def test_nothing_within_the_limits_exits_with_3_after_the_table(folder: Path) ->
 def test_no_model_of_these_classes(folder: Path) -> None:
     done = recommend(folder)
     assert done.exit_code == 3
-    assert "no model here has these classes" in done.stderr
+    assert "no model here can be judged on these photos" in done.stderr
+
+
+def test_two_files_of_one_name_are_two_models(folder: Path) -> None:
+    (folder / "other").mkdir()
+    (folder / "other" / "good.tflite").write_bytes(colour_model(labels=("green", "blue", "red")))
+    (folder / "efficientnet_lite0.tflite").write_bytes(colour_model(gain=5.0))
+    models = ("./good.tflite", "other/good.tflite", "good.tflite", "./efficientnet_lite0.tflite")
+    found = json.loads(recommend(folder, *models, "--format", "json").stdout)
+    accuracies = {each["model"]: each["top1"] for each in found["models"]}
+    assert accuracies == {
+        "good": 1.0, "other/good.tflite": 0.0, "efficientnet_lite0": None, "efficientnet_lite0.tflite": 1.0,
+    }  # fmt: skip
+
+
+def test_a_compiled_model_is_not_judged_by_the_one_that_stands_in_for_it(folder: Path) -> None:
+    (folder / "good_edgetpu.tflite").write_bytes(edgetpu_model(labels=("red", "green", "blue")))
+    done = recommend(folder, "./good.tflite", "./good_edgetpu.tflite", "--format", "json")
+    assert done.exit_code == 0, done.stderr
+    by_name = {each["model"]: each for each in json.loads(done.stdout)["models"]}
+    assert by_name["good"]["verdict"] == "recommended"
+    assert by_name["good_edgetpu"]["verdict"].startswith("needs the Edge TPU: ")
+    assert by_name["good_edgetpu"]["p50_ms"] is None
+
+
+def test_folders_of_other_things_and_those_that_the_map_excludes_are_left_out(folder: Path) -> None:
+    for name in ("unknown", "sea"):
+        (folder / "photos" / name).mkdir()
+        Image.new("RGB", (16, 16), (20, 20, 230)).save(folder / "photos" / name / "0.png")
+    (folder / "map.csv").write_text("sea,\n")
+    done = recommend(folder, "./good.tflite", "--map", "map.csv", "--format", "json")
+    assert done.exit_code == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["photos"], found["models"][0]["top1"]) == (12, 1.0)
+
+
+def test_no_photo_that_can_be_read_exits_with_4(folder: Path) -> None:
+    for photo in (folder / "photos").glob("*/*.png"):
+        photo.write_bytes(b"no photo")
+    done = recommend(folder, "./good.tflite")
+    assert done.exit_code == 4
+    assert "has judged no photo" in done.stdout
+    assert "no photo can be read" in done.stderr
 
 
 def test_a_photo_that_cannot_be_read_exits_with_4(folder: Path) -> None:
@@ -115,11 +158,18 @@ def test_the_plot_is_written(folder: Path) -> None:
     assert recommend(folder, *MODELS, "--plot", "p.png").exit_code == 3
 
 
-def test_models_that_cannot_be_fetched_do_not_stop_the_others(folder: Path) -> None:
+def test_only_models_that_fit_are_fetched_and_those_that_cannot_be_do_not_stop_the_others(folder: Path) -> None:
     cache = {"MOBICLASS_CACHE": str(folder / "cache"), "MOBICLASS_OFFLINE": "1"}
     done = run("models", "recommend", "photos", "./good.tflite", "--pull", cwd=folder, env=cache)
     assert done.exit_code == 0
-    assert "MOBICLASS_OFFLINE" in done.stderr
+    assert set(re.findall(r"(\S+) is not fetched", done.stderr)) == {
+        "mobilenet_v2_1.0_224_inat_bird_quant", "mobilenet_v2_1.0_224_inat_insect_quant",
+    }  # fmt: skip
+    for label, wnid in zip(COLOURS, ("n01440764", "n01491361", "n01498041"), strict=True):
+        (folder / "photos" / label).rename(folder / "photos" / wnid)
+    done = run("models", "recommend", "photos", "--pull", "--max-mb", "1", cwd=folder, env=cache)
+    assert done.exit_code == 3
+    assert re.findall(r"(\S+) is not fetched", done.stderr) == ["mobilenet_v1_0.25_128_quant"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
@@ -127,15 +177,39 @@ def test_ctrl_c_gives_what_was_judged(folder: Path) -> None:
     for number in range(4, 900):
         Image.new("RGB", (700, 700), COLOURS["red"]).save(folder / "photos" / "red" / f"{number}.png", compress_level=0)
     process = subprocess.Popen(
-        [sys.executable, "-m", "mobiclass", "models", "recommend", "photos", "./good.tflite", "--format", "json"],
+        [sys.executable, "-m", "mobiclass", "models", "recommend", "photos", "./good.tflite", "--format", "json", "-v"],
         cwd=folder, env=environment({"MOBICLASS_CACHE": str(folder / "cache")}), stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )  # fmt: skip
-    sleep(4)
+    assert process.stderr
+    assert b"good" in process.stderr.readline()  # it is measured, and judging begins
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=60)
-    assert process.returncode in (0, 130)  # a fast machine may be done
-    if process.returncode == 130:
-        assert b"interrupted" in stderr or not stdout
-        if stdout:
-            assert json.loads(stdout)["partial"] is True
+    assert process.returncode == 130
+    assert b"interrupted" in stderr
+    found = json.loads(stdout)
+    assert found["partial"] is True
+    assert found["models"][0]["photos"] < found["photos"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+def test_ctrl_c_while_models_are_measured_gives_those_that_were(folder: Path) -> None:
+    models = []
+    for number in range(30):
+        models.append(f"./m{number}.tflite")
+        (folder / models[-1]).write_bytes(colour_model())
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mobiclass", "models", "recommend", "photos", *models, "--format", "json", "-v"],
+        cwd=folder, env=environment({"MOBICLASS_CACHE": str(folder / "cache")}), stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    assert process.stderr
+    assert b"m0" in process.stderr.readline()
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the process that measures too
+    stdout, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    found = json.loads(stdout)
+    by_name = {each["model"]: each for each in found["models"]}
+    assert (found["partial"], found["recommended"]) == (True, None)
+    assert by_name["m0"]["p50_ms"] is not None
+    assert by_name["m29"]["verdict"] == "not measured: interrupted"
