@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from tools.build_builtin_model.command import main
-from tools.build_builtin_model.variants import VARIANTS
+from tools.build_builtin_model.variants import VARIANTS, Variant
 from tools.errors import CalibrationError, DependencyError
 
 builtin_model = pytest.importorskip(
@@ -22,7 +22,7 @@ builtin_model = pytest.importorskip(
 def built(monkeypatch: Any) -> Any:
     """Stand in for the recipe, which takes TensorFlow and half a minute."""
     models = builtin_model.BuiltModels(int8=b"int8 model", float32=b"float model")
-    monkeypatch.setattr("tools.build_builtin_model.build.build", lambda: models)
+    monkeypatch.setattr("tools.build_builtin_model.build.build", lambda variant: models)
     return models
 
 
@@ -42,7 +42,7 @@ def test_the_float_model_is_written_on_request_only(tmp_path: Path, built: Any) 
 
 @pytest.mark.parametrize("error", [DependencyError("TensorFlow is not installed"), CalibrationError("too few")])
 def test_a_failure_is_one_line_and_leaves_the_old_file(tmp_path: Path, monkeypatch: Any, error: Exception) -> None:
-    def fail() -> None:
+    def fail(variant: Variant) -> None:
         raise error
 
     monkeypatch.setattr("tools.build_builtin_model.build.build", fail)
@@ -56,7 +56,7 @@ def test_a_failure_is_one_line_and_leaves_the_old_file(tmp_path: Path, monkeypat
 
 
 def test_a_missing_folder_is_found_before_building(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("tools.build_builtin_model.build.build", lambda: pytest.fail("was started"))
+    monkeypatch.setattr("tools.build_builtin_model.build.build", lambda variant: pytest.fail("was started"))
     result = CliRunner().invoke(main, ["-o", str(tmp_path / "nowhere" / "a.tflite")])
     assert result.exit_code == 3
     assert "does not exist; create it first" in result.stderr
@@ -68,6 +68,19 @@ def test_two_outputs_cannot_be_one_file(tmp_path: Path, built: Any) -> None:
     assert result.exit_code == 3
     assert "cannot be the same file" in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_each_variant_is_built_into_a_file_of_its_name(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(
+        "tools.build_builtin_model.build.build",
+        lambda variant: builtin_model.BuiltModels(variant.name.encode(), variant.title.encode()),
+    )
+    monkeypatch.chdir(tmp_path)
+    for variant in ("lite1", "lite2"):
+        result = CliRunner().invoke(main, ["--variant", variant])
+        assert result.exit_code == 0, result.output
+        assert (tmp_path / f"efficientnet_{variant}.tflite").read_text() == f"efficientnet_{variant}"
+    assert CliRunner().invoke(main, ["--variant", "lite9"]).exit_code == 2
 
 
 def test_help_and_usage() -> None:
