@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from mobiclass.library.row_keywords import read_hierarchy
     from mobiclass.library.rows import read_rows
     from mobiclass.library.sidecars import SidecarStyle
-    from mobiclass.library.sorting import Sorter, SortSummary, undo_sorting
+    from mobiclass.library.sorting import Sorter, SortSummary
     from mobiclass.library.tagging import Tagger, TagRun, TagSummary
+    from mobiclass.library.undoing import undo_sorting
     from mobiclass.library.xmp import Keywords
 
 open_door(
@@ -25,9 +26,10 @@ open_door(
         "review": ("Selection", "select_for_review"),
         "row_keywords": ("read_hierarchy",),
         "rows": ("read_rows",),
-        "sorting": ("SortSummary", "Sorter", "undo_sorting"),
+        "sorting": ("SortSummary", "Sorter"),
         "sidecars": ("SidecarStyle",),
         "tagging": ("TagRun", "TagSummary", "Tagger"),
+        "undoing": ("undo_sorting",),
         "xmp": ("Keywords",),
     },
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from mobiclass.decisions import imagenet_taxonomy, read_parents
 from mobiclass.errors import ImageError
@@ -16,8 +17,10 @@ from mobiclass.results import Row
 
 By: TypeAlias = Literal["label", "group", "date"]
 
-FolderOf: TypeAlias = Callable[[Row, Answer, Path], str]
-"""Names the folder of a row's photo, which has this answer and this path."""
+FolderOf: TypeAlias = Callable[[Row, Answer, Callable[[], Path]], str]
+"""Names the folder of a row's photo, which has this answer; the function says where the photo is, if that matters."""
+
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d(?=T)", re.ASCII)
 
 
 def folder_of(by: By, taxonomy: Path | None = None) -> FolderOf:
@@ -32,11 +35,11 @@ def folder_of(by: By, taxonomy: Path | None = None) -> FolderOf:
         LabelsError: the groups cannot be read.
     """
     if by == "label":
-        return lambda row, found, photo: found.label
+        return lambda row, found, locate: found.label
     if by == "date":
-        return lambda row, found, photo: _day(photo)
+        return lambda row, found, locate: _day(row, locate)
     parents = read_parents(taxonomy) if taxonomy else _imagenet_parents()
-    return lambda row, found, photo: found.label if found.kind == "group" else parents.get(found.label, found.label)
+    return lambda row, found, locate: found.label if found.kind == "group" else parents.get(found.label, found.label)
 
 
 def _imagenet_parents() -> dict[str, str]:
@@ -49,7 +52,10 @@ def _imagenet_parents() -> dict[str, str]:
     return parents
 
 
-def _day(photo: Path) -> str:
+def _day(row: Row, locate: Callable[[], Path]) -> str:
+    if day := _DAY.match(str(row.get("captured"))):
+        return day[0]
+    photo = locate()
     try:
         if captured := exif_facts(photo).captured:
             return captured.partition("T")[0]

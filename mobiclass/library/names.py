@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Final
 
 _MAX_BYTES: Final = 200  # of 255: room for a mark that tells two photos apart, and for a temporary name
-_HASH_BYTES: Final = 4
+_HASH_BYTES: Final = 6  # 100,000 photos of one name in one folder meet in 2 of 100,000 sortings
 # What Windows forbids in names, and what ends or hides text: controls, and what changes the direction of writing.
 _FORBIDDEN: Final = re.compile(
     r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffd\ud800-\udfff]'
@@ -24,7 +24,7 @@ def safe_name(text: str) -> str:
     nothing but case or Unicode form, which some systems do not tell apart either.
 
     Returns:
-        1 to 209 bytes of UTF-8, composed (NFC); never ``.`` or ``..``, and nothing that is hidden by a dot in front.
+        1 to 213 bytes of UTF-8, composed (NFC); never ``.`` or ``..``, and nothing that is hidden by a dot in front.
     """
     composed = unicodedata.normalize("NFC", text)
     name = _FORBIDDEN.sub("_", composed).rstrip(". ").lstrip(" ")
@@ -38,7 +38,7 @@ def safe_name(text: str) -> str:
 
 
 def marked_name(name: str, text: str) -> str:
-    """Put a mark made of `text` into `name`, before its suffix: ``cat~1a2b3c4d.jpg``."""
+    """Put a mark made of `text` into `name`, before its suffix: ``cat~1a2b3c4d5e6f.jpg``."""
     mark = blake2b(text.encode("utf-8", "surrogateescape"), digest_size=_HASH_BYTES).hexdigest()
     stem, dot, suffix = name.rpartition(".")
     if not dot or not stem or len(suffix) > _LONGEST_SUFFIX or not suffix.isalnum():

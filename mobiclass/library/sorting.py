@@ -1,49 +1,42 @@
 """Photos into folders by their answers: ``DIR/<label>/<name>``.
 
-Where a photo goes depends on the rows alone, not on their order or on what an earlier run has done, so a run that was
-interrupted is completed by running it again, and a run that is complete changes nothing. Two photos of one name in one
-folder both get a mark made of their paths.
+A run that was interrupted is completed by running it again, and a run that is complete changes nothing, also after
+rows were added: a photo that is in its folder stays there under the name that it has.
 """
 
 from __future__ import annotations
 
-import errno
-import heapq
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from hashlib import blake2b
-from itertools import count
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, TypeAlias
-
-import numpy as np
+from typing import Final, Literal, TypeAlias
 
 from mobiclass.errors import SetupError
-from mobiclass.library.answers import Answer, answer, is_same_file, photo_path
-from mobiclass.library.names import marked_name, safe_name
-from mobiclass.library.sort_log import LOG_NAME, Entry, SortLog
-from mobiclass.library.transfer import copy, delete_parts, is_same_content, link, move
-from mobiclass.results import Row
+from mobiclass.library.answers import is_same_file
+from mobiclass.library.folders import FolderOf
+from mobiclass.library.placing import Placed, Placing, ReadRows, real_folder
+from mobiclass.library.sort_log import Entry, History, SortLog
+from mobiclass.library.transfer import (
+    copy,
+    delete_parts,
+    is_fatal,
+    is_one_name,
+    is_same_content,
+    is_twin,
+    link,
+    move_all,
+    sync_folder,
+)
 
 Mode: TypeAlias = Literal["copy", "link", "move"]
 
-UNKNOWN_FOLDER: Final = "unknown"
-ERRORS_FOLDER: Final = "errors"
-
-_FATAL: Final = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO}
 _BATCH: Final = 200  # moves that are logged and synced at once, before the first of them is made
-
-
-class Placed(NamedTuple):
-    """One photo, and the folder and name that it is to have; the name may be another photo's too."""
-
-    source: Path
-    folder: str
-    name: str
-    row: Row
+COARSEST_TIME_NS: Final = 2 * 10**9
+"""How far a time may be from what it was set to, on FAT."""
 
 
 @dataclass(slots=True)
@@ -67,6 +60,10 @@ class SortSummary:
     symbolic: int = 0
 
 
+class _Unsortable(Exception):
+    """A photo cannot be sorted, for this reason."""
+
+
 class Sorter:
     """One run of sorting into one folder."""
 
@@ -74,7 +71,7 @@ class Sorter:
         self,
         into: Path,
         mode: Mode,
-        folder_of: Callable[[Row, Answer, Path], str],
+        folder_of: FolderOf,
         *,
         root: Path | None = None,
         min_score: float = 0.0,
@@ -94,168 +91,151 @@ class Sorter:
         """
         self._into = into
         self._mode: Mode = mode
-        self._folder_of = folder_of
-        self._root = root
-        self._min_score = min_score
-        self._top = top
         self._tell = tell
-        self._summary = SortSummary()
-        self._moves: set[bytes] = set()
+        self._placing = Placing(folder_of, root=root, min_score=min_score, top=top, locate=self._locate)
 
-    def run(self, read: Callable[[], Iterable[Row]]) -> SortSummary:
+    def run(self, read: ReadRows) -> SortSummary:
         """Sort the photos of the rows that `read` gives, each time it is called.
 
         Raises:
             SetupError: rows cannot be read, or the folder cannot be written; what was done before is logged.
         """
         self._summary = SortSummary()
-        taken_names = self._taken_names(read)
-        self._summary = SortSummary()
-        placed = (self._with_mark(each, taken_names) for each in self._placed(read))
-        if self._tell:
-            for source, target, _ in placed:
-                self._summary.folders[target.parent.name] += 1
-                self._tell(f"{source} -> {target}")
-            return self._summary
+        self._real_into = Path(os.path.realpath(self._into))
+        with ExitStack() as stack:
+            log = None if self._tell else stack.enter_context(self._open_log())
+            self._history = stack.enter_context(History(self._into))
+            for source, target in self._steps(read):
+                if log is None:
+                    self._plan_one(source, target)
+                else:
+                    self._enqueue(source, target, log)
+            if log is not None:
+                self._finish(log)
+        self._summary.left_out = self._placing.left_out
+        return self._summary
+
+    def _open_log(self) -> SortLog:
+        self._waiting: list[tuple[Path, Path]] = []
+        self._made: set[str] = set()
         try:
             self._into.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SetupError(f"{self._into}: the folder cannot be made ({error.strerror})") from error
-        with SortLog(self._into) as log:
-            self._transfer(placed, log)
-        return self._summary
+        log = SortLog(self._into)
+        with History(self._into) as history:
+            for name in history.folders():
+                delete_parts(self._into / name)
+        return log
 
-    def _placed(self, read: Callable[[], Iterable[Row]]) -> Iterator[Placed]:
-        """Give each photo once, with the folder and the name that it is to have."""
-        rows = self._best(read) if self._top else read()
-        seen: set[bytes] = set()
-        for row in rows:
-            source = Path(os.path.normpath(photo_path(row, self._root).absolute()))
-            key = blake2b(os.fsencode(source), digest_size=8).digest()
-            if key in seen:
+    def _locate(self, source: Path) -> Path:
+        """Say where a photo is, which an earlier run may have moved."""
+        earlier = self._history.of(os.fspath(source))
+        if earlier and earlier.kind == "move" and not os.path.lexists(source):
+            return self._into / earlier.target
+        return source
+
+    def _steps(self, read: ReadRows) -> Iterator[tuple[Path, Path]]:
+        """Give the photos that are not in their places, with those places."""
+        for placed in self._placing.photos(read):
+            try:
+                target = self._target(placed)
+            except _Unsortable as problem:
+                self._summary.problems.append((os.fspath(placed.source), str(problem)))
                 continue
-            seen.add(key)
-            if row["error"]:
-                yield Placed(source, ERRORS_FOLDER, safe_name(source.name), row)
+            except OSError as error:
+                reason = f"cannot be sorted ({error.strerror or error})"
+                self._summary.problems.append((os.fspath(placed.source), reason))
                 continue
-            found = answer(row)
-            if found.score < self._min_score:
-                self._summary.left_out += 1
-                continue
-            yield Placed(source, self._folder(row, found, source), safe_name(source.name), row)
-
-    def _folder(self, row: Row, found: Answer, source: Path) -> str:
-        if found.kind == "unknown":
-            return UNKNOWN_FOLDER
-        text = self._folder_of(row, found, source)
-        name = safe_name(text)
-        # A label of that name must not be taken for what it is not.
-        return marked_name(name, text) if name.casefold() in (UNKNOWN_FOLDER, ERRORS_FOLDER) else name
-
-    def _best(self, read: Callable[[], Iterable[Row]]) -> Iterator[Row]:
-        """Give the rows with the highest scores of each folder, and those with an error."""
-        assert self._top is not None
-        order = count()
-        best: dict[str, list[tuple[float, int, Row]]] = {}
-        errors = []
-        total = 0
-        for row in read():
-            if row["error"]:
-                errors.append(row)
-                continue
-            total += 1
-            found = answer(row)
-            folder = self._folder(row, found, photo_path(row, self._root))
-            heap = best.setdefault(folder, [])
-            entry = (found.score, -next(order), row)
-            (heapq.heappush if len(heap) < self._top else heapq.heappushpop)(heap, entry)
-        self._summary.left_out += total - sum(map(len, best.values()))
-        yield from errors
-        for heap in best.values():
-            yield from (row for *_, row in sorted(heap, key=lambda entry: entry[:2], reverse=True))
-
-    def _taken_names(self, read: Callable[[], Iterable[Row]]) -> set[int]:
-        """Find the places that several photos are to have, by a digest: 8 bytes a photo while it is looked for.
-
-        Names that differ in nothing but case are one here, as some file systems do not tell them apart.
-        """
-        digests = np.fromiter((_place_digest(each) for each in self._placed(read)), np.uint64)
-        digests.sort()
-        return set(digests[1:][digests[1:] == digests[:-1]].tolist())
-
-    def _with_mark(self, placed: Placed, taken: set[int]) -> tuple[Path, Path, Row]:
-        name = placed.name
-        if _place_digest(placed) in taken:
-            name = marked_name(name, os.fspath(placed.source))
-        return placed.source, self._into / placed.folder / name, placed.row
-
-    def _transfer(self, placed: Iterator[tuple[Path, Path, Row]], log: SortLog) -> None:
-        self._moves = set()
-        for entry in log.entries():
-            if entry.kind == "folder":
-                delete_parts(self._into / Path(entry.target).name)
-            elif entry.kind == "move" and self._mode == "move":
-                self._moves.add(_move_digest(self._into / entry.target, entry.source))
-        folders: set[str] = set()
-        waiting: list[tuple[Path, Path]] = []
-        for source, first_choice, row in placed:
-            target = self._target(source, first_choice, row)
-            if problem := self._problem(source, target, row):
-                self._summary.problems.append((os.fspath(source), problem))
-                continue
-            self._summary.folders[target.parent.name] += 1
-            if self._is_there(source, target):
+            self._summary.folders[placed.folder] += 1
+            if target is None:
                 self._summary.present += 1
-                continue
-            if target.parent.name not in folders:
-                self._make_folder(target.parent, log)
-                folders.add(target.parent.name)
-            waiting.append((source, target))
-            if len(waiting) >= _BATCH:
-                self._finish(waiting, log)
-        self._finish(waiting, log)
-
-    def _target(self, source: Path, target: Path, row: Row) -> Path:
-        """Give a photo a name with a mark where an earlier run, of other rows, has put another photo at `target`."""
-        if not os.path.lexists(target):
-            return target
-        try:
-            if self._mode == "move":
-                is_ours = _move_digest(target, os.fspath(source)) in self._moves
             else:
-                is_ours = self._is_there(source, target)
-        except OSError:  # there is no photo any more
-            is_ours = False
-        return target if is_ours else target.with_name(marked_name(target.name, os.fspath(source)))
+                yield placed.source, target
 
-    def _problem(self, source: Path, target: Path, row: Row) -> str | None:
-        """Say why a photo cannot be sorted; ``None`` where it can, or where it is in its place already."""
+    def _target(self, placed: Placed) -> Path | None:
+        """Give the place for a photo; ``None`` where it is in its folder already."""
+        folder = self._into / placed.folder
+        earlier = self._history.of(os.fspath(placed.source))
+        logged = self._into / earlier.target if earlier else None
         try:
-            status = source.stat()
+            status = placed.source.stat()
         except OSError as error:
-            if self._mode == "move" and _matches(target, row):
+            self._expect_moved(placed, logged if earlier and earlier.kind == "move" else None, error)
+            return None
+        self._check(placed, status)
+        if real_folder(placed.source.parent) == self._real_into / placed.folder:
+            return None
+        if logged and os.path.lexists(logged):
+            is_here = logged.parent == folder
+            if is_here and self._is_there(placed.source, logged, is_logged=True):
                 return None
-            return f"the photo cannot be read ({error.strerror or error})"
-        if not stat.S_ISREG(status.st_mode):
-            return "not a file"
-        if self._mode == "move":
-            match is_same_file(row, status):
-                case None:
-                    return "its row does not say how large and how old it was; only --copy and --link can sort it"
-                case False:
-                    return "it has changed since it was classified; classify it again"
-        return None
+            if self._mode == "move" and is_twin(placed.source, logged):  # it was interrupted between two names
+                if is_here:
+                    return logged
+                if earlier and earlier.kind == "move":
+                    raise _Unsortable(f"an earlier run was moving it to {logged}; complete that one, or use --undo")
+        for name in (placed.name, placed.marked_name):
+            target = folder / name
+            if not os.path.lexists(target):
+                return target
+            if self._is_there(placed.source, target, is_logged=False):
+                return None
+        raise _Unsortable(f"there is another file at {target}")
 
-    def _is_there(self, source: Path, target: Path) -> bool:
-        """Whether a photo is in its place. A move that was interrupted between two names is not."""
-        if not os.path.lexists(target):
-            return False
+    def _expect_moved(self, placed: Placed, logged: Path | None, error: OSError) -> None:
+        """Check that a photo that is not where it was is in its place."""
+        folder = self._into / placed.folder
+        if logged and os.path.lexists(logged):
+            if self._mode == "move" and logged.parent == folder:
+                return
+            raise _Unsortable(f"an earlier run has moved it to {logged}; --undo puts it back")
         if self._mode == "move":
-            return not os.path.lexists(source)
+            for name in (placed.name, placed.marked_name):
+                with suppress(OSError):
+                    if is_same_file(placed.row, (folder / name).lstat()):
+                        return
+        raise _Unsortable(f"the photo cannot be read ({error.strerror or error})")
+
+    def _check(self, placed: Placed, status: os.stat_result) -> None:
+        if not stat.S_ISREG(status.st_mode):
+            raise _Unsortable("not a file")
+        if self._mode != "move":
+            return
+        if placed.source.is_symlink():
+            raise _Unsortable("a symbolic link, which may lead nowhere from another folder; use --copy or --link")
+        match is_same_file(placed.row, status):
+            case None:
+                raise _Unsortable(
+                    "its row does not say how large and how old it was; only --copy and --link can sort it"
+                )
+            case False:
+                raise _Unsortable("it has changed since it was classified; classify it again")
+
+    def _is_there(self, source: Path, target: Path, *, is_logged: bool) -> bool:
+        """Whether `target` is what this run would make of the photo. For a move, its name at `source` must be gone."""
+        if self._mode == "move":
+            return is_one_name(source, target)
         if self._mode == "link":
             return target.exists() and source.samefile(target)
-        one, other = source.stat(), target.stat()
-        return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns) and is_same_content(source, target)
+        one, other = source.stat(), target.lstat()
+        if not stat.S_ISREG(other.st_mode) or one.st_size != other.st_size:
+            return False
+        same_time = abs(one.st_mtime_ns - other.st_mtime_ns) <= COARSEST_TIME_NS
+        return (is_logged or same_time) and is_same_content(source, target)
+
+    def _plan_one(self, source: Path, target: Path) -> None:
+        assert self._tell
+        self._summary.transferred += 1
+        self._tell(f"{source} -> {target}")
+
+    def _enqueue(self, source: Path, target: Path, log: SortLog) -> None:
+        if target.parent.name not in self._made:
+            self._make_folder(target.parent, log)
+            self._made.add(target.parent.name)
+        self._waiting.append((source, target))
+        if len(self._waiting) >= _BATCH:
+            self._finish(log)
 
     def _make_folder(self, folder: Path, log: SortLog) -> None:
         try:
@@ -265,102 +245,56 @@ class Sorter:
                 return
             log.write([Entry("folder", folder.name)], sync=False)
             folder.mkdir()
+            if self._mode == "move":
+                sync_folder(self._into)
         except OSError as error:
             raise SetupError(f"{folder}: the folder cannot be made ({error.strerror})") from error
 
-    def _finish(self, waiting: list[tuple[Path, Path]], log: SortLog) -> None:
+    def _finish(self, log: SortLog) -> None:
         """Log what waits, and only then do it."""
-        entries = [
-            Entry(self._mode, f"{target.parent.name}/{target.name}", os.fspath(source)) for source, target in waiting
-        ]
-        if entries:
-            log.write(entries, sync=self._mode == "move")
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        if self._mode == "move":
+            log.write([self._entry(*each, mtime_ns=_mtime_ns(each[0])) for each in waiting], sync=True)
+            for (source, target), error in zip(waiting, move_all(waiting), strict=True):
+                self._count(source, target, error)
+            return
+        log.write([self._entry(*each) for each in waiting], sync=False)
         for source, target in waiting:
-            self._one(source, target)
-        waiting.clear()
+            error = None
+            try:
+                if self._mode == "copy":
+                    copy(source, target)
+                else:
+                    self._summary.symbolic += link(source, target) == "symbolic"
+            except OSError as found:
+                error = found
+            self._count(source, target, error)
 
-    def _one(self, source: Path, target: Path) -> None:
-        try:
-            if self._mode == "copy":
-                copy(source, target)
-            elif self._mode == "link":
-                self._summary.symbolic += link(source, target) == "symbolic"
-            else:
-                move(source, target)
-        except FileExistsError:
-            self._summary.problems.append((os.fspath(source), f"there is another file at {target}"))
-        except OSError as error:
-            if not os.access(self._into, os.W_OK) or error.errno in _FATAL:
-                raise SetupError(
-                    f"{target}: cannot be written ({error.strerror}); run the same command again to complete it"
-                ) from error
-            self._summary.problems.append((os.fspath(source), f"cannot be sorted ({error.strerror or error})"))
-        else:
+    def _entry(self, source: Path, target: Path, mtime_ns: int | None = None) -> Entry:
+        return Entry(self._mode, f"{target.parent.name}/{target.name}", os.fspath(source), mtime_ns)
+
+    def _count(self, source: Path, target: Path, error: OSError | None) -> None:
+        if error is None:
             self._summary.transferred += 1
-
-
-def _move_digest(target: Path, source: str) -> bytes:
-    return blake2b(os.fsencode(target) + b"\0" + os.fsencode(source), digest_size=8).digest()
-
-
-def _matches(target: Path, row: Row) -> bool:
-    try:
-        return is_same_file(row, target.lstat()) is True
-    except OSError:
-        return False
-
-
-def _place_digest(placed: Placed) -> int:
-    place = f"{placed.folder}/{placed.name}".casefold().encode("utf-8", "surrogateescape")
-    return int.from_bytes(blake2b(place, digest_size=8).digest(), "big")
-
-
-def undo_sorting(into: Path) -> SortSummary:
-    """Put back what was moved into `into`, and remove the folders that were made there, where they are empty.
-
-    Copies and links stay: their photos are where they were.
-
-    Raises:
-        SetupError: there is no log, or another process is sorting.
-    """
-    summary = SortSummary()
-    if not (into / LOG_NAME).is_file():
-        raise SetupError(f"{into}: nothing was sorted into it: it has no log")
-    with SortLog(into) as log:
-        moved = {entry.target: entry.source for entry in log.entries() if entry.kind == "move"}
-        folders = [entry.target for entry in log.entries() if entry.kind == "folder"]
-        for target, source in moved.items():
-            _put_back(into, target, Path(source), summary)
-        for name in reversed(folders):
-            folder = into / Path(name).name
-            if not folder.is_symlink():
-                try:
-                    folder.rmdir()
-                except OSError:
-                    continue  # there is something in it that nobody moved here
-        if not summary.problems:
-            log.path.unlink(missing_ok=True)
-    return summary
-
-
-def _put_back(into: Path, target: str, source: Path, summary: SortSummary) -> None:
-    parts = Path(target).parts
-    place = into.joinpath(*parts)
-    if len(parts) != 2 or ".." in parts or place.parent.is_symlink() or not source.is_absolute():
-        summary.problems.append((target, "the log names a place outside the folder"))
-        return
-    if not os.path.lexists(place):
-        if os.path.lexists(source):
-            summary.present += 1
+        elif isinstance(error, FileExistsError):
+            self._fail(source, target, f"there is another file at {target}")
+        elif is_fatal(error) or not os.access(self._into, os.W_OK):
+            place = error.filename or target
+            raise SetupError(
+                f"{place}: cannot be written ({error.strerror}); run the same command again to complete it"
+            ) from error
         else:
-            summary.problems.append((os.fspath(source), f"neither here nor at {place}"))
-        return
+            self._fail(source, target, f"cannot be sorted ({error.strerror or error})")
+
+    def _fail(self, source: Path, target: Path, reason: str) -> None:
+        self._summary.folders[target.parent.name] -= 1
+        self._summary.problems.append((os.fspath(source), reason))
+
+
+def _mtime_ns(photo: Path) -> int | None:
     try:
-        source.parent.mkdir(parents=True, exist_ok=True)
-        move(place, source)
-    except FileExistsError:
-        summary.problems.append((os.fspath(source), f"there is another file, so {place} stays"))
-    except OSError as error:
-        summary.problems.append((os.fspath(source), f"cannot be put back ({error.strerror or error})"))
-    else:
-        summary.transferred += 1
+        return photo.stat().st_mtime_ns
+    except OSError:  # it has gone meanwhile, which moving it will say
+        return None

@@ -9,8 +9,9 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,8 @@ _COPY_BYTES: Final = 1 << 20
 _FICLONE: Final = 0x40049409  # linux/fs.h: _IOW(0x94, 9, int)
 # What a file system says that has no hard links, or another one's file.
 _CANNOT_LINK: Final = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS, errno.EACCES, errno.EINVAL}
+
+_FATAL: Final = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO}
 
 
 def copy(source: Path, target: Path) -> None:
@@ -38,6 +41,8 @@ def copy(source: Path, target: Path) -> None:
 def link(source: Path, target: Path) -> str:
     """Give a file a second name: by a hard link, or where that cannot be by a symbolic one.
 
+    Of a symbolic link the file behind it gets the name: the link may lead elsewhere from another folder.
+
     Returns:
         ``hard`` or ``symbolic``.
 
@@ -45,6 +50,8 @@ def link(source: Path, target: Path) -> str:
         FileExistsError: there is something at `target`.
         OSError: neither can be made.
     """
+    if source.is_symlink():
+        source = source.resolve(strict=True)
     try:
         target.hardlink_to(source)
     except OSError as error:
@@ -55,40 +62,103 @@ def link(source: Path, target: Path) -> str:
     return "hard"
 
 
-def move(source: Path, target: Path) -> None:
-    """Move a file; between file systems it is copied, synced and compared before the first one is deleted.
+def move_all(pairs: Sequence[tuple[Path, Path]]) -> list[OSError | None]:
+    """Move files from the first path of each pair to the second, and say of each why it could not be moved.
 
-    Interrupted at any point, it can be called again.
+    Each gets its new name, or between file systems a copy that is synced and compared; then the folders are synced,
+    and only then the old names are deleted. Interrupted at any point, it can be called again. A file that cannot be
+    moved is where it was. After one for which there is no space, or which the whole device refuses, no more are begun.
+    """
+    errors: list[OSError | None] = []
+    for source, target in pairs:
+        if errors and (last := errors[-1]) and is_fatal(last):
+            errors.append(last)
+            continue
+        errors.append(_error_of(_begin_move, source, target))
+    for folder in {target.parent for (_, target), error in zip(pairs, errors, strict=True) if not error}:
+        sync_folder(folder)
+    return [error or _error_of(_end_move, *pair) for pair, error in zip(pairs, errors, strict=True)]
+
+
+def move(source: Path, target: Path) -> None:
+    """Move one file, as `move_all` does.
 
     Raises:
         FileExistsError: there is something else at `target`.
         OSError: it cannot be moved; it is where it was.
     """
+    if error := move_all([(source, target)])[0]:
+        raise error
+
+
+def is_fatal(error: OSError) -> bool:
+    """Whether other files will meet the same error: the disk is full, broken or read-only."""
+    return error.errno in _FATAL
+
+
+def is_one_name(source: Path, target: Path) -> bool:
+    """Whether two paths lead to one name of one file, as through a link to a folder; not to two names of it."""
+    try:
+        status = source.lstat()
+        if not os.path.samestat(status, target.lstat()):
+            return False
+    except OSError:
+        return False
+    # Where a file system does not tell case or Unicode forms apart, the names may differ.
+    in_one_folder = source.parent.samefile(target.parent)
+    return status.st_nlink == 1 or (in_one_folder and source.name.casefold() == target.name.casefold())
+
+
+def is_twin(source: Path, target: Path) -> bool:
+    """Whether `target` is another name of the file at `source`, or a copy of it; a link that leads to it is neither."""
+    if target.is_symlink() or is_one_name(source, target):
+        return False
+    return source.samefile(target) or is_same_content(source, target)
+
+
+def _error_of(action: Callable[[Path, Path], None], source: Path, target: Path) -> OSError | None:
+    try:
+        action(source, target)
+    except OSError as error:
+        return error
+    return None
+
+
+def _begin_move(source: Path, target: Path) -> None:
+    """Have the file at both places, or at the second where a rename is all that the file system can do."""
     try:
         target.hardlink_to(source)
     except FileExistsError:
-        if not source.samefile(target):
+        if not is_twin(source, target):
             raise
+        _part_of(target).unlink(missing_ok=True)  # of a copy that was killed when it had its name
     except OSError as error:
         if error.errno not in _CANNOT_LINK:
             raise
-        _move_otherwise(source, target)
-        return
-    sync_folder(target.parent)
-    source.unlink()
+        _begin_move_otherwise(source, target)
 
 
-def _move_otherwise(source: Path, target: Path) -> None:
-    """Move where there are no hard links: by a rename, or a copy to another file system."""
+def _begin_move_otherwise(source: Path, target: Path) -> None:
+    """Begin a move where there are no hard links: by a rename, or a copy to another file system."""
     if target.parent.stat().st_dev == source.lstat().st_dev and not os.path.lexists(target):
         source.rename(target)  # a file system without hard links
         return
     with suppress(FileExistsError):  # perhaps the copy of an interrupted move
         copy(source, target)
-    if not is_same_content(source, target):
+    if not is_twin(source, target):
         raise FileExistsError(errno.EEXIST, "another file has this name", os.fspath(target))
-    sync_folder(target.parent)
-    source.unlink()
+
+
+def _end_move(source: Path, target: Path) -> None:
+    """Delete the first name; where that cannot be, delete the second one, so that the file is not there twice."""
+    if not os.path.lexists(source) or is_one_name(source, target):
+        return
+    try:
+        source.unlink()
+    except OSError:
+        if os.path.lexists(source):
+            target.unlink()
+        raise
 
 
 def delete_parts(folder: Path) -> None:
@@ -122,12 +192,17 @@ def sync_folder(folder: Path) -> None:
 @contextmanager
 def _part(target: Path) -> Iterator[Path]:
     """Give a temporary name beside `target`; an interrupted copy is overwritten by the next one of the same file."""
-    part = target.with_name(f"{PART_PREFIX}{target.name}"[:200])
+    part = _part_of(target)
     part.unlink(missing_ok=True)
     try:
         yield part
     finally:
         part.unlink(missing_ok=True)
+
+
+def _part_of(target: Path) -> Path:
+    # A digest, as a name of 255 bytes leaves no room for a prefix.
+    return target.with_name(PART_PREFIX + blake2b(os.fsencode(target.name), digest_size=16).hexdigest())
 
 
 def _copy_content(source: Path, part: Path) -> None:

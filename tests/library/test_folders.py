@@ -13,7 +13,7 @@ from tests.support.exported_rows import ROWS, row
 
 
 def folder(by: By, of: dict[str, object], path: Path = Path("none.jpg"), taxonomy: Path | None = None) -> str:
-    return folder_of(by, taxonomy)(of, answer(of), path)
+    return folder_of(by, taxonomy)(of, answer(of), lambda: path)
 
 
 def test_by_label_and_by_group(tmp_path: Path) -> None:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
-from time import sleep
 from typing import Any
 
 import pytest
 
 from mobiclass.errors import SetupError
 from mobiclass.library.folders import folder_of
-from mobiclass.library.sorting import Sorter, SortSummary, undo_sorting
-from tests.support.program import environment, run
-from tests.support.sorted_photos import digests, failed, make_photo, row, tree, write_rows
+from mobiclass.library.sorting import Sorter, SortSummary
+from mobiclass.library.undoing import undo_sorting
+from tests.support.program import run
+from tests.support.sorted_photos import digests, failed, make_photo, other_file_system, row, tree, write_rows
 
 UNKNOWN = {"decision": {"label": "unknown", "score": 0.3, "kind": "unknown"}}
 BY_LABEL = folder_of("label")
@@ -140,6 +138,128 @@ def test_a_missing_photo_is_a_problem_and_the_others_are_sorted(photos: Path, tm
     assert summary.problems == [(str(photos / "gone.jpg"), "the photo cannot be read (No such file or directory)")]
 
 
+@pytest.mark.parametrize("mode", ["copy", "link", "move"])
+def test_rows_that_are_added_leave_what_is_there_under_its_name(mode: str, tmp_path: Path) -> None:
+    first, second = (make_photo(tmp_path / "photos" / folder / "img.jpg") for folder in "ab")
+    before = digests(tmp_path / "photos")
+    rows = [row(first), row(second)]
+    sort(tmp_path / "out", rows[:1], mode)
+    summary = sort(tmp_path / "out", rows, mode)
+    assert (summary.transferred, summary.present, summary.problems) == (1, 1, [])
+    assert "cat/img.jpg" in names(tmp_path / "out")
+    assert digests(tmp_path / "out") == before
+    assert sort(tmp_path / "out", rows[:1], mode).present == 1
+
+
+def test_the_copy_on_a_file_system_of_even_seconds_is_known_again(photos: Path, tmp_path: Path) -> None:
+    rows = [row(photos / "a/one.jpg")]
+    sort(tmp_path / "out", rows)
+    copied = tmp_path / "out" / "cat" / "one.jpg"
+    os.utime(copied, ns=(0, copied.stat().st_mtime_ns // (2 * 10**9) * 2 * 10**9))  # as FAT keeps it
+    assert sort(tmp_path / "out", rows).present == 1
+    assert names(tmp_path / "out") == ["cat/one.jpg"]
+
+
+def test_moved_by_date_twice_is_once(photos: Path, tmp_path: Path) -> None:
+    rows = [row(photos / "a/one.jpg")]
+    for found in (1, 0):
+        summary = Sorter(tmp_path / "out", "move", folder_of("date")).run(lambda: rows)
+        assert (summary.transferred, summary.present, summary.problems) == (found, 1 - found, [])
+
+
+def test_what_an_earlier_run_has_moved_elsewhere_is_named(photos: Path, tmp_path: Path) -> None:
+    rows = [row(photos / "a/one.jpg")]
+    sort(tmp_path / "out", rows, "move")
+    for mode in ("copy", "link", "move"):
+        summary = sort(tmp_path / "out", [rows[0] | row("", "dog") | {"path": rows[0]["path"]}], mode)
+        place = tmp_path / "out" / "cat" / "one.jpg"
+        assert summary.problems == [
+            (str(photos / "a/one.jpg"), f"an earlier run has moved it to {place}; --undo puts it back")
+        ]
+    assert names(tmp_path / "out") == ["cat/one.jpg"]
+
+
+def test_a_move_that_was_interrupted_is_not_made_to_another_folder(photos: Path, tmp_path: Path) -> None:
+    from mobiclass.library.sort_log import Entry, SortLog
+
+    (tmp_path / "out" / "cat").mkdir(parents=True)
+    with SortLog(tmp_path / "out") as log:
+        log.write([Entry("folder", "cat"), Entry("move", "cat/one.jpg", str(photos / "a/one.jpg"))], sync=True)
+    (tmp_path / "out" / "cat" / "one.jpg").hardlink_to(photos / "a/one.jpg")
+    (problem,) = sort(tmp_path / "out", [row(photos / "a/one.jpg", "dog")], "move").problems
+    assert problem[1].startswith("an earlier run was moving it to")
+    assert sort(tmp_path / "out", [row(photos / "a/one.jpg")], "move").transferred == 1
+    assert names(photos) == ["a/two.jpg", "b/three.jpg"]
+
+
+@pytest.mark.parametrize("mode", ["copy", "link", "move"])
+def test_photos_that_are_in_their_folder_stay_there(mode: str, tmp_path: Path) -> None:
+    inside = make_photo(tmp_path / "out" / "cat" / "one.jpg")
+    outside = make_photo(tmp_path / "photos" / "one.jpg")
+    (tmp_path / "alias").symlink_to(tmp_path / "out")
+    summary = sort(tmp_path / "out", [row(inside), row(outside), row(tmp_path / "alias" / "cat" / "one.jpg")], mode)
+    assert (summary.transferred, summary.present, summary.problems) == (1, 2, [])
+    assert len(names(tmp_path / "out")) == 2
+    assert inside.exists()
+
+
+def test_photos_that_change_places_in_the_folder_are_moved_once(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    rows = [row(make_photo(out / "cat" / "1.jpg"), "dog"), row(make_photo(out / "dog" / "1.jpg"), "cat")]
+    before = tree(out)
+    assert sort(out, rows, "move").transferred == 2
+    after = tree(out)
+    assert sort(out, rows, "move").present == 2
+    assert tree(out) == after
+    assert undo_sorting(out).problems == []
+    assert tree(out) == before
+
+
+def test_a_link_to_a_photo_is_not_moved_and_the_photo_behind_it_is_linked_and_copied(
+    photos: Path, tmp_path: Path
+) -> None:
+    (photos / "link.jpg").symlink_to("a/one.jpg")
+    content = (photos / "a/one.jpg").read_bytes()
+    rows = [row(photos / "link.jpg")]
+    for mode in ("copy", "link"):
+        sort(tmp_path / mode, rows, mode)
+        assert (tmp_path / mode / "cat" / "link.jpg").read_bytes() == content
+        assert not (tmp_path / mode / "cat" / "link.jpg").is_symlink()
+        assert sort(tmp_path / mode, rows, mode).present == 1
+    (problem,) = sort(tmp_path / "move", rows, "move").problems
+    assert problem[1].startswith("a symbolic link")
+    assert (photos / "link.jpg").is_symlink()
+
+
+def test_a_link_that_leads_to_the_photo_is_neither_its_copy_nor_its_new_place(photos: Path, tmp_path: Path) -> None:
+    content = (photos / "a/one.jpg").read_bytes()
+    (photos / "a/twin.jpg").hardlink_to(photos / "a/one.jpg")
+    for mode in ("copy", "move"):
+        out = tmp_path / mode
+        (out / "cat").mkdir(parents=True)
+        (out / "cat" / "one.jpg").symlink_to(photos / "a/one.jpg")
+        assert sort(out, [row(photos / "a/one.jpg")], mode).transferred == 1
+        (found,) = [path for path in (out / "cat").iterdir() if not path.is_symlink()]
+        assert found.read_bytes() == content
+
+
+def test_the_parent_of_a_linked_folder_is_where_the_system_finds_it(tmp_path: Path) -> None:
+    right, wrong = make_photo(tmp_path / "other" / "1.jpg", b"right"), make_photo(tmp_path / "1.jpg", b"wrong")
+    (tmp_path / "other" / "deep").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "other" / "deep")
+    sort(tmp_path / "out", [row(f"{tmp_path}/link/../1.jpg"), row(right)], "move")
+    assert (tmp_path / "out" / "cat" / "1.jpg").read_bytes() == b"right"
+    assert wrong.exists()
+
+
+def test_copied_first_and_moved_then(photos: Path, tmp_path: Path) -> None:
+    rows = [row(photos / "a/one.jpg")]
+    for mode in ("copy", "link", "move"):
+        sort(tmp_path / "out", rows, mode)
+    assert [name for name in names(tmp_path / "out") if name == "cat/one.jpg"]
+    assert names(photos) == ["a/two.jpg", "b/three.jpg"]
+
+
 HOSTILE = [
     "../../escape", "/etc/passwd", "..", ".", "", "a/b", "a\\b", "c:", "CON", "nul.txt", "x" * 300, "\u202etxt.exe",
     "new\nline", "tab\t", "<script>", "trailing. ", " leading", "e\u0301", "\U0001f431", "~", ".hidden", "\x00zero",
@@ -186,30 +306,6 @@ def test_a_link_that_waits_in_the_folder_is_not_followed(photos: Path, tmp_path:
     assert names(tmp_path / "elsewhere") == []
 
 
-def test_what_was_moved_goes_back(photos: Path, tmp_path: Path) -> None:
-    before = tree(photos)
-    rows = [
-        row(photos / name, label) for name, label in (("a/one.jpg", "cat"), ("a/two.jpg", "dog"), ("b/three.jpg", "x"))
-    ]
-    sort(tmp_path / "out", rows, "move")
-    shutil.rmtree(photos)  # its folders too
-    (tmp_path / "out" / "dog" / "mine.txt").write_text("not sorted here")
-    assert undo_sorting(tmp_path / "out").transferred == 3
-    assert tree(photos) == before
-    assert names(tmp_path / "out") == ["dog/mine.txt"]  # and its folder
-
-
-def test_going_back_overwrites_nothing(photos: Path, tmp_path: Path) -> None:
-    sort(tmp_path / "out", [row(photos / "a/one.jpg")], "move")
-    make_photo(photos / "a/one.jpg", b"another photo")
-    summary = undo_sorting(tmp_path / "out")
-    assert len(summary.problems) == 1
-    assert (photos / "a/one.jpg").read_bytes() == b"another photo"
-    assert names(tmp_path / "out") == ["cat/one.jpg"]
-    (photos / "a/one.jpg").unlink()
-    assert undo_sorting(tmp_path / "out").transferred == 1
-
-
 def test_what_a_killed_copy_has_left_is_deleted_by_the_next_run(photos: Path, tmp_path: Path) -> None:
     rows = [row(photos / "a/one.jpg")]
     sort(tmp_path / "out", rows)
@@ -218,67 +314,11 @@ def test_what_a_killed_copy_has_left_is_deleted_by_the_next_run(photos: Path, tm
     assert [path.name for path in (tmp_path / "out" / "cat").iterdir()] == ["one.jpg"]
 
 
-def test_going_back_needs_a_log(tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match="nothing was sorted into it"):
-        undo_sorting(tmp_path)
-
-
-def test_copies_and_links_stay_when_what_was_moved_goes_back(photos: Path, tmp_path: Path) -> None:
-    sort(tmp_path / "out", [row(photos / "a/one.jpg")], "copy")
-    assert undo_sorting(tmp_path / "out").transferred == 0
-    assert names(tmp_path / "out") == ["cat/one.jpg"]
-
-
-def _start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "mobiclass", "results", "sort", *arguments], cwd=folder, env=environment(),
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="SIGKILL is POSIX's")
-@pytest.mark.parametrize("mode", ["--copy", "--link", "--move"])
-def test_killed_at_any_point_it_loses_nothing_and_completes(mode: str, tmp_path: Path) -> None:
-    rows = [
-        row(make_photo(tmp_path / "photos" / f"{number % 9}" / f"{number // 3}.jpg"), f"label {number % 5}")
-        for number in range(2000)
-    ]
-    before = tree(tmp_path / "photos")
-    write_rows(tmp_path / "rows.jsonl", rows)
-    delays = random.Random(7)
-    for _ in range(20):
-        process = _start(tmp_path, "rows.jsonl", "--into", "out", mode)
-        sleep(0.25 + delays.random() * 0.35)
-        process.kill()
-        process.wait()
-        everywhere = {digest for folder in ("photos", "out") for digest, _ in tree(tmp_path / folder).values()}
-        assert everywhere >= {digest for digest, _ in before.values()}  # at every moment each photo is somewhere, whole
-        assert everywhere <= {digest for digest, _ in before.values()}
-    assert _start(tmp_path, "rows.jsonl", "--into", "out", mode).wait() == 0
-    assert digests(tmp_path / "out") == sorted(digest for digest, _ in before.values())
-    assert not list((tmp_path / "out").rglob(".mobiclass-part-*"))
-    if mode == "--move":
-        assert digests(tmp_path / "photos") == []
-        for _ in range(5):
-            process = _start(tmp_path, "--into", "out", "--undo")
-            sleep(0.2 + delays.random() * 0.2)
-            process.kill()
-            process.wait()
-        _start(tmp_path, "--into", "out", "--undo").wait()
-        _start(tmp_path, "--into", "out", "--undo").wait()
-    assert tree(tmp_path / "photos") == before
-
-
-def _other_file_system() -> Path | None:
-    folder = Path("/dev/shm")
-    return folder if folder.is_dir() and folder.stat().st_dev != Path(__file__).stat().st_dev else None
-
-
-@pytest.mark.skipif(_other_file_system() is None, reason="NOT TESTED: there is no second file system at /dev/shm")
+@pytest.mark.skipif(other_file_system() is None, reason="NOT TESTED: there is no second file system at /dev/shm")
 @pytest.mark.parametrize("mode", ["copy", "link", "move"])
 def test_another_file_system(mode: Any, photos: Path) -> None:
     before = tree(photos)
-    other = _other_file_system()
+    other = other_file_system()
     assert other is not None
     out = other / f"mobiclass-sorted-{os.getpid()}"
     try:
@@ -337,7 +377,16 @@ def test_a_folder_that_cannot_be_written(photos: Path, tmp_path: Path) -> None:
     assert len(names(photos)) == 3
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="NOT TESTED: needs root to mount read-only")
+def test_photos_on_a_read_only_disk_are_not_there_twice(small_disk: Path, tmp_path: Path) -> None:
+    write_rows(tmp_path / "rows.jsonl", [row(make_photo(small_disk / f"{n}.jpg")) for n in range(3)])
+    before = tree(small_disk)
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    done = run("results", "sort", "rows.jsonl", "--into", "out", "--move", cwd=tmp_path)
+    assert done.exit_code == 3
+    assert "0.jpg: cannot be written (Read-only file system)" in done.stderr
+    assert (tree(small_disk), names(tmp_path / "out")) == (before, [])
+
+
 def test_a_read_only_target_loses_nothing(small_disk: Path, photos: Path, tmp_path: Path) -> None:
     before = tree(photos)
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
@@ -354,6 +403,16 @@ def test_two_runs_on_one_folder_at_once(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     with SortLog(tmp_path / "out"), pytest.raises(SetupError, match="is working in it"):
         sort(tmp_path / "out", [row(photos / "a/one.jpg")])
+
+
+def test_a_dry_run_prints_neither_what_is_there_nor_what_fails(photos: Path, tmp_path: Path) -> None:
+    rows = [row(photos / "a/one.jpg"), row(photos / "gone.jpg"), row(photos / "a/two.jpg")]
+    sort(tmp_path / "out", rows[:1])
+    before, plan = tree(tmp_path), []
+    summary = sort(tmp_path / "out", rows, tell=plan.append)
+    assert plan == [f"{photos}/a/two.jpg -> {tmp_path}/out/cat/two.jpg"]
+    assert (summary.present, len(summary.problems)) == (1, 1)
+    assert tree(tmp_path) == before
 
 
 def test_a_dry_run_says_what_it_would_do(photos: Path, tmp_path: Path) -> None:

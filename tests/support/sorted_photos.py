@@ -6,6 +6,7 @@ import json
 import os
 from hashlib import sha256
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 
@@ -56,3 +57,9 @@ def tree(folder: Path) -> dict[str, tuple[str, int]]:
 def digests(*folders: Path) -> list[str]:
     """Give the digests of all files under `folders`, sorted: what is there, whatever its name."""
     return sorted(digest for folder in folders for digest, _ in tree(folder).values())
+
+
+def other_file_system() -> Path | None:
+    """Give a folder on another file system than that of temporary files, where there is one."""
+    folder = Path("/dev/shm")
+    return folder if folder.is_dir() and folder.stat().st_dev != Path(gettempdir()).stat().st_dev else None

@@ -80,10 +80,12 @@ def sort(
     """
     from mobiclass.library import Sorter, folder_of, read_rows, undo_sorting
 
+    tell = _print_plan if dry_run else None
     if undo:
         if rows:
             raise click.UsageError("--undo takes no ROWS: it reads the log in --into")
-        _conclude(undo_sorting(into), "put back", quiet=quiet)
+        summary = undo_sorting(into, tell=tell)
+        _conclude(summary, "put back", quiet=quiet, dry_run=dry_run)
         return
     if not rows:
         raise click.UsageError("give the rows to sort by: ROWS...")
@@ -96,7 +98,7 @@ def sort(
         root=root,
         min_score=min_score,
         top=top,
-        tell=_print_plan if dry_run else None,
+        tell=tell,
     )
     summary = sorter.run(lambda: chain.from_iterable(read_rows(path) for path in rows))
     _conclude(summary, {"copy": "copied", "link": "linked", "move": "moved"}[mode], quiet=quiet, dry_run=dry_run)
@@ -122,7 +124,8 @@ def _lines(summary: SortSummary, done: str, *, dry_run: bool) -> Iterator[str]:
     if len(summary.problems) > _SHOWN_PROBLEMS:
         yield f"mobiclass: … and {len(summary.problems) - _SHOWN_PROBLEMS:,} more"
     for folder, photos in summary.folders.most_common():
-        yield f"{photos:8,}  {safe_text(folder)}"
+        if photos:
+            yield f"{photos:8,}  {safe_text(folder)}"
     if dry_run:
         yield "nothing was done (--dry-run)"
         return
