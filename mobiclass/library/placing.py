@@ -94,6 +94,7 @@ class Placing:
             if row["error"]:
                 yield placed
                 continue
+            placed = placed._replace(row={name: row.get(name) for name in ("bytes", "mtime_ns")})  # many are kept
             heap = best.setdefault(placed.folder, [])
             entry = (answer(row).score, _digest(os.fsencode(source)), placed)
             if len(heap) < self._top:

@@ -141,8 +141,13 @@ def _begin_move(source: Path, target: Path) -> None:
 def _begin_move_otherwise(source: Path, target: Path) -> None:
     """Begin a move where there are no hard links: by a rename, or a copy to another file system."""
     if target.parent.stat().st_dev == source.lstat().st_dev and not os.path.lexists(target):
-        source.rename(target)  # a file system without hard links
-        return
+        try:
+            source.rename(target)  # a file system without hard links
+        except OSError as error:
+            if error.errno != errno.EXDEV:  # which is said between two mounts of one, too
+                raise
+        else:
+            return
     with suppress(FileExistsError):  # perhaps the copy of an interrupted move
         copy(source, target)
     if not is_twin(source, target):

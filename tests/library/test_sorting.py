@@ -364,6 +364,21 @@ def test_a_full_disk_loses_nothing_and_the_rest_follows(mode: str, small_disk: P
     assert digests(small_disk) == before
 
 
+def test_a_second_mount_of_one_file_system(small_disk: Path, tmp_path: Path) -> None:
+    (tmp_path / "mount").mkdir()
+    rows = [row(make_photo(small_disk / "photos" / "1.jpg"))]
+    before = tree(small_disk / "photos")
+    subprocess.run(["mount", "--bind", small_disk, tmp_path / "mount"], check=True)
+    try:
+        out = tmp_path / "mount" / "out"
+        assert sort(out, rows, "move").problems == []
+        assert names(small_disk) == ["out/cat/1.jpg"]
+        assert undo_sorting(out).problems == []
+        assert tree(small_disk / "photos") == before
+    finally:
+        subprocess.run(["umount", tmp_path / "mount"], check=False)
+
+
 def test_a_folder_that_cannot_be_written(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     write_rows(tmp_path / "rows.jsonl", [row(photos / "a/one.jpg")])
