@@ -67,9 +67,9 @@ def sort(
 
     The label is the decision's, or where none was made that of the best prediction. Photos without a sure answer go to
     DIR/unknown/, those that could not be classified to DIR/errors/. Two photos of one name in one folder both get a
-    mark made of their paths. Nothing is ever overwritten: run the command again to complete what was
-    interrupted, or to add photos. --move takes only photos that are as they were when they were classified. Exits with 4 if some photos
-    could not be sorted; the others are.
+    mark made of their paths. Nothing is ever overwritten: run the command again to complete what was interrupted, or
+    to add photos. --move takes only photos that are as they were when they were classified. Exits with 4 if some
+    photos could not be sorted; the others are.
 
     \b
     Examples:
