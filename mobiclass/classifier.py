@@ -187,13 +187,14 @@ class Classifier:
             output_tensor=output_tensor,
             output_kind=output_kind,
         )
-        decisions = DecisionOptions(
-            decide, Path(thresholds) if thresholds is not None else None, Path(only) if only is not None else None
-        )
+        decisions = DecisionOptions.read(decide, thresholds, only)
         info = read_model(find_model(model), overrides)
-        decider = decider_for(info, decisions).decider
+        choice = decider_for(info, decisions)
+        decider = choice.decider
         extra: ExtraKind | None = "features" if decider and decider.needs_features else None
-        return cls(*open_session(info, run, overrides, notify, extra=extra), decisions)
+        classifier = cls(*open_session(info, run, overrides, notify, extra=extra), decisions)
+        classifier._choices[info] = choice
+        return classifier
 
     def clone(self) -> Classifier:
         """Make a classifier for another thread: it has its own interpreter on the CPU, and shares an accelerator."""

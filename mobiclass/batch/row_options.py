@@ -52,6 +52,8 @@ class RowOptions:
         decide: whether rows have a decision.
         thresholds: a digest of the scores from which on classes are answered; ``None`` for the model's rules.
         only: a digest of the classes that may be answered; ``None`` for all.
+        rules: a digest of the rules and groups that decide and lie beside the model, whose own digest has those in it;
+            ``None`` for none.
         exif: whether rows have the time and the place of the photo.
     """
 
@@ -72,6 +74,7 @@ class RowOptions:
     decide: bool = False
     thresholds: str | None = None
     only: str | None = None
+    rules: str | None = None
     exif: bool = False
 
     @property
@@ -134,6 +137,8 @@ class _Option(NamedTuple):
 
     @property
     def flag(self) -> str:
+        if self.name == "rules":  # not an option, but files
+            return "set of rules and groups beside the model"
         return f"--{self.name.replace('_', '-')}"
 
     @property
@@ -153,8 +158,8 @@ class _Option(NamedTuple):
         if isinstance(self.value, bool):
             return "on" if self.value else "off"
         if self.value is None:
-            return "the default"
-        if self.name in ("labels", "thresholds", "only"):
+            return "none" if self.name == "rules" else "the default"
+        if self.name in ("labels", "thresholds", "only", "rules"):
             return "a file"
         if isinstance(self.value, tuple):
             return ",".join(f"{channel:.12g}" for channel in self.value)

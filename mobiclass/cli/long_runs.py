@@ -22,6 +22,7 @@ from mobiclass.errors import DelegateError
 if TYPE_CHECKING:
     from mobiclass.batch import Batch, BatchSummary, FileOutput, RowOptions
     from mobiclass.classifier import Classifier
+    from mobiclass.tflite import ModelInfo
 
 _SAME_SIGNAL_SECONDS: Final = 0.5
 
@@ -75,7 +76,17 @@ def row_options(classifier: Classifier, model: ModelOptions, **prediction: Any) 
     given["decide"] = choice.decider is not None
     given["thresholds"] = choice.label_scores and _digest(sorted(choice.label_scores.items()))
     given["only"] = choice.allowed and _digest(choice.allowed)
+    given["rules"] = _rules_beside(classifier.model) if choice.decider else None
     return RowOptions(**{field.name: given[field.name] for field in fields(RowOptions) if field.name in given})
+
+
+def _rules_beside(model: ModelInfo) -> str | None:
+    """Digest the rules and the groups that are in files beside the model."""
+    from mobiclass.decisions import sidecar_taxonomy
+
+    groups = sidecar_taxonomy(model)
+    rules = model.rules if model.sources["rules"] == f"{model.name}.json" else None
+    return None if groups is None and rules is None else _digest([rules, groups and groups.decode()])
 
 
 def _digest(value: Any) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mobiclass.errors import ModelError
+from mobiclass._system import read_text_file
+from mobiclass.errors import LabelsError, ModelError
 from mobiclass.tflite import ModelInfo, read_zip_members
 
 if TYPE_CHECKING:
@@ -20,7 +22,14 @@ if TYPE_CHECKING:
     from mobiclass.decisions.taxonomy import Taxonomy
 
 _IMAGENET_CLASSES: Final = 1000
-_MAX_MEANS: Final = 1 << 26  # values
+_MAX_TEXT_BYTES: Final = 16 << 20
+
+
+class Text(NamedTuple):
+    """A text that a person gives, and what it is called in messages."""
+
+    file: str
+    content: str
 
 
 class DecisionOptions(NamedTuple):
@@ -33,8 +42,22 @@ class DecisionOptions(NamedTuple):
     """
 
     decide: bool | None = None
-    thresholds: Path | None = None
-    only: Path | None = None
+    thresholds: Text | None = None
+    only: Text | None = None
+
+    @classmethod
+    def read(
+        cls,
+        decide: bool | None,
+        thresholds: str | os.PathLike[str] | None,
+        only: str | os.PathLike[str] | None,
+    ) -> DecisionOptions:
+        """Read the files, once for all models: they may be pipes.
+
+        Raises:
+            LabelsError: one cannot be read, or is no text.
+        """
+        return cls(decide, _read(thresholds, "thresholds"), _read(only, "list of classes"))
 
 
 class Choice(NamedTuple):
@@ -68,6 +91,7 @@ def decider_for(model: ModelInfo, options: DecisionOptions) -> Choice:
     from mobiclass.decisions.rules import DEFAULT_RULES, parse_rules
 
     rules = DEFAULT_RULES if model.rules is None else parse_rules(model.rules, str(model.path))
+    _check_labels(rules, model)
     decider = Decider(
         rules,
         model.labels,
@@ -81,19 +105,39 @@ def decider_for(model: ModelInfo, options: DecisionOptions) -> Choice:
     return Choice(decider, allowed, label_scores)
 
 
+def _read(path: str | os.PathLike[str] | None, what: str) -> Text | None:
+    if path is None:
+        return None
+    try:
+        return Text(str(Path(path)), read_text_file(Path(path), _MAX_TEXT_BYTES))
+    except ValueError as error:
+        raise LabelsError(f"{Path(path)}: the {what} {error}") from error
+
+
 def _read_lists(model: ModelInfo, options: DecisionOptions) -> tuple[tuple[int, ...] | None, dict[int, float] | None]:
     """Read what a person gives; what reads it is loaded for nobody else."""
     if options.only is None and options.thresholds is None:
         return None, None
-    from mobiclass.decisions.allow_list import read_allow_list
-    from mobiclass.decisions.label_scores import read_label_scores
+    from mobiclass.decisions.allow_list import parse_allow_list
+    from mobiclass.decisions.label_scores import parse_label_scores
     from mobiclass.labels import ClassNames
 
     names = ClassNames(model.labels, model.classes, model.wnids)
     return (
-        read_allow_list(options.only, names, _find_taxonomy(model)) if options.only else None,
-        read_label_scores(options.thresholds, names) if options.thresholds else None,
+        parse_allow_list(options.only.content, options.only.file, names, _find_taxonomy(model))
+        if options.only
+        else None,
+        parse_label_scores(options.thresholds.content, options.thresholds.file, names) if options.thresholds else None,
     )
+
+
+def _check_labels(rules: Rules, model: ModelInfo) -> None:
+    """Refuse a score of a label that the model does not have: passed over, its class would be answered too soon."""
+    if strange := [label for label in rules.labels if label not in (model.labels or ())]:
+        raise ModelError(
+            f"{model.path}: 'rules' have a score for {strange[0]!r}, which is none of its labels; correct it, or "
+            "use --no-decide"
+        )
 
 
 def _find_taxonomy(model: ModelInfo) -> Taxonomy | None:

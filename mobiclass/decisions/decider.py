@@ -14,7 +14,7 @@ from mobiclass.decisions.decision import UNKNOWN, Decision
 from mobiclass.decisions.rules import Rules
 
 if TYPE_CHECKING:
-    from mobiclass.decisions.taxonomy import Taxonomy
+    from mobiclass.decisions.taxonomy import Group, Taxonomy
 
 
 class Decider:
@@ -74,8 +74,11 @@ class Decider:
         return self._allowed
 
     def group_classes(self, name: str) -> frozenset[int]:
-        """Give the indices of the classes of a group that may be answered; none for a name that is no group's."""
-        return frozenset(next((members for group, members in self._groups if group == name), ()))
+        """Give the indices of all classes of a group that may be answered; none for a name that is no group's.
+
+        Classes that are not allowed are among them: a group is a right answer for a photo of any of its classes.
+        """
+        return frozenset(next((group.classes for group, _ in self._groups if group.name == name), ()))
 
     def decide_by_best(self, index: int, score: float) -> Decision | None:
         """Decide by the best class alone, if that is enough: it is sure, and no features are needed."""
@@ -133,17 +136,20 @@ class Decider:
         return Decision(self._names[place], _shortest(np.float32(of_groups[place])), "group")
 
     @cached_property
-    def _groups(self) -> list[tuple[str, Sequence[int]]]:
-        """The groups that may be answered, the smallest first, of the classes that are allowed."""
+    def _groups(self) -> list[tuple[Group, Sequence[int]]]:
+        """The groups that may be answered, each with its classes that are allowed; the fewest first.
+
+        A group of which one class is allowed says no more than that class, which was not sure.
+        """
         taxonomy = self._find_taxonomy()
-        groups: list[tuple[str, Sequence[int]]] = []
+        groups: list[tuple[Group, Sequence[int]]] = []
         for group in taxonomy.groups if taxonomy else ():
             if len(group.classes) <= self._rules.largest_group:
                 members: Sequence[int] = group.classes
                 if self._allowed is not None:
                     members = [index for index in members if self._allowed[index]]
-                if members and members[-1] < self._classes:
-                    groups.append((group.name, members))
+                if len(members) > 1 and members[-1] < self._classes:
+                    groups.append((group, members))
         return sorted(groups, key=lambda group: len(group[1]))
 
     @cached_property
@@ -161,7 +167,7 @@ class Decider:
 
     @cached_property
     def _names(self) -> list[str]:
-        return [name for name, _ in self._groups]
+        return [group.name for group, _ in self._groups]
 
     def _score_of(self, index: int) -> float:
         return self._own_scores.get(index, self._rules.class_score)

@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
-from pathlib import Path
 from typing import Final
 
-from mobiclass._system import read_text_file
 from mobiclass.errors import LabelsError
 from mobiclass.labels import ClassNames, Match
 
-_MAX_BYTES: Final = 16 << 20
 _HEADER_WORDS: Final = ("score", "threshold")
 
 
-def read_label_scores(file: Path, names: ClassNames) -> dict[int, float]:
-    """Read a table ``label,score``, a label a line; a header may come first.
+def parse_label_scores(text: str, file: str, names: ClassNames) -> dict[int, float]:
+    """Read a table ``label,score``, a label a line; a header may come first; `file` names the table in messages.
 
     Returns:
         The score of each class that it names, by index.
 
     Raises:
-        LabelsError: the table cannot be read, a label is not one of the model's or stands there twice with different
+        LabelsError: the table is spoilt or empty, a label is none of the model's or stands there twice with different
             scores, or a score is not a number from 0 to 1.
     """
-    try:
-        text = read_text_file(file, _MAX_BYTES)
-    except ValueError as error:
-        raise LabelsError(f"{file}: the thresholds {error}") from error
     scores: dict[int, float] = {}
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
     first = True
@@ -54,7 +47,7 @@ def read_label_scores(file: Path, names: ClassNames) -> dict[int, float]:
     return scores
 
 
-def _class(text: str, names: ClassNames, file: Path, line: int) -> int:
+def _class(text: str, names: ClassNames, file: str, line: int) -> int:
     found = names.find(text)
     if isinstance(found, Match):
         return found.index
@@ -62,7 +55,7 @@ def _class(text: str, names: ClassNames, file: Path, line: int) -> int:
     raise LabelsError(f"{file}:{line}: {text!r}: {found.reason}{near}")
 
 
-def _score(text: str, file: Path, line: int) -> float:
+def _score(text: str, file: str, line: int) -> float:
     try:
         score = float(text)
     except ValueError:

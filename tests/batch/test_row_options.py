@@ -33,6 +33,7 @@ OTHERS: dict[str, Any] = {
     "decide": True,
     "thresholds": "1" * 64,
     "only": "2" * 64,
+    "rules": "3" * 64,
     "exif": True,
 }
 SHAPES_NO_ROW = {
@@ -100,6 +101,7 @@ def test_the_same_options_are_accepted() -> None:
         ({"threshold": 0.07}, {"threshold": 0.5}, ["--threshold: 0.07 in the first run, 0.5 now"]),
         ({}, {"threshold": 0.123456}, ["--threshold: 0.0 in the first run, 0.123456 now"]),
         ({"timing": True}, {}, ["--timing: on in the first run, off now"]),
+        ({}, {"rules": "3" * 64}, ["set of rules and groups beside the model: none in the first run, a file now"]),
         ({"resize": "squash"}, {"resize": "pad"}, ["--resize: squash in the first run, pad now"]),
         ({"std": (5.0,)}, {"mean": (0.5,), "std": (5.0,)}, ["--mean: the default in the first run, 0.5 now"]),
         (
@@ -124,7 +126,7 @@ def test_one_or_two_options_that_differ_are_found(
     if told is not None:
         assert list(details) == told
     else:
-        flags = [f"--{name.replace('_', '-')}" for name in OTHERS]
+        flags = [f"--{name.replace('_', '-')}" if name != "rules" else "set" for name in OTHERS]  # of rules and groups
         assert [line.split()[0] for line in details[1:]] == flags
         assert "does not tell which of these differ" in details[0]
 

@@ -171,3 +171,47 @@ def test_the_built_in_model_has_rules_that_say_what_they_were_fitted_on() -> Non
     assert "photos" in rules["fitted_on"]
     assert decider_for(read_model(find_model(None)), DecisionOptions()).decider is not None
     assert decider_for(read_model(find_model(None)), DecisionOptions(decide=False)).decider is None
+
+
+@pytest.mark.skipif(not Path("/dev/stdin").exists(), reason="NOT TESTED: this system has no /dev/stdin")
+@pytest.mark.parametrize(("option", "text"), [("--only", "red\nblue\n"), ("--thresholds", "red,0.99\n")])
+def test_lists_may_come_through_a_pipe(option: str, text: str, tmp_path: Path) -> None:
+    write_model(tmp_path)
+    arguments = ("predict", "red.png", "--model", "colours.tflite", option, "/dev/stdin")
+    done = run(*arguments, cwd=tmp_path, stdin=text.encode())
+    assert done.exit_code == 0, done.stderr
+    row = json.loads(done.stdout)
+    assert len(row["predictions"]) == (2 if option == "--only" else 3)
+    assert option == "--only" or row["decision"]["kind"] == "unknown"
+
+
+@pytest.mark.parametrize(("option", "what"), [("--only", "list of classes"), ("--thresholds", "thresholds")])
+def test_lists_that_cannot_be_read(option: str, what: str, tmp_path: Path) -> None:
+    write_model(tmp_path)
+    done = run("predict", "red.png", "--model", "colours.tflite", option, "none.txt", cwd=tmp_path)
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert f"none.txt: the {what} cannot be read" in done.stderr
+
+
+def test_a_score_of_a_label_that_the_model_does_not_have_is_refused(tmp_path: Path) -> None:
+    write_model(tmp_path, {"labels": {"red": 0.9, "rde": 0.9}})
+    done = run("predict", "red.png", "--model", "colours.tflite", cwd=tmp_path)
+    assert done.exit_code == 3
+    assert "a score for 'rde', which is none of its labels" in done.stderr
+    assert decision(tmp_path, "red", "--no-decide") is None
+
+
+def test_a_resume_after_a_change_of_the_files_beside_the_model_is_refused(tmp_path: Path) -> None:
+    write_model(tmp_path, {"class_score": 0.95, "group_score": 0.8})
+    arguments = ("batch", "red.png", "reddish.png", "--model", "colours.tflite", "-o", "rows.jsonl")
+    assert run(*arguments, cwd=tmp_path).exit_code == 0
+    assert run(*arguments, "--resume", cwd=tmp_path).exit_code == 0
+    (tmp_path / "colours.taxonomy.csv").write_text("red,warm\ngreen,warm\n")
+    refused = run(*arguments, "--resume", cwd=tmp_path)
+    assert refused.exit_code == 2
+    assert "another set of rules and groups beside the model" in refused.stderr
+    assert run(*arguments, "--overwrite", cwd=tmp_path).exit_code == 0
+    (tmp_path / "colours.json").write_text('{"rules": {"class_score": 0.1}}')
+    assert run(*arguments, "--resume", cwd=tmp_path).exit_code == 2
+    assert run(*arguments, "--overwrite", cwd=tmp_path).exit_code == 0
+    assert run(*arguments, "--resume", cwd=tmp_path).exit_code == 0

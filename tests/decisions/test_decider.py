@@ -66,6 +66,12 @@ def test_what_is_not_allowed_is_never_answered_nor_part_of_a_group() -> None:
     assert decider(allowed=(3,)).decide(scores(0, 0, 0.9, 0, 0)).kind == "unknown"
 
 
+def test_a_group_is_not_answered_for_the_one_class_of_it_that_is_allowed() -> None:
+    strict = Rules(class_score=0.6, group_score=0.8, labels={"tabby": 0.95})
+    assert decider(strict, allowed=(0, 4)).decide(scores(0.9, 0, 0, 0, 0)).kind == "unknown"
+    assert decider(strict, allowed=(0, 1)).decide(scores(0.9, 0, 0, 0, 0)).label == "cat"
+
+
 def test_scores_of_independent_labels_are_not_added_up() -> None:
     independent = decider(scores_add_up=False)
     assert independent.decide(scores(0.5, 0.5, 0.4, 0, 0)).kind == "unknown"
@@ -123,5 +129,5 @@ def test_no_taxonomy_and_no_labels() -> None:
 
 def test_the_classes_of_a_group() -> None:
     assert decider().group_classes("cat") == {0, 1}
-    assert decider(allowed=(1,)).group_classes("cat") == {1}
+    assert decider(allowed=(1, 2, 3)).group_classes("pet") == {0, 1, 2, 3}  # also right for those not allowed
     assert decider().group_classes("no group") == frozenset()
