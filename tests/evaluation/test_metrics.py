@@ -108,3 +108,37 @@ def test_memory_does_not_grow_with_the_photos() -> None:
     finally:
         tracemalloc.stop()
     assert len(tally.failed_rows) == MAX_FAILURES
+
+
+def decided(truth: int | None, label: str, kind: str, index: int | None = None):  # type: ignore[no-untyped-def]
+    row = evaluated(0, 0)
+    row["truth"] = {"index": truth, "label": "?"}
+    row["decision"] = {"label": label, "score": 0.9, "kind": kind} | ({} if index is None else {"index": index})
+    return row
+
+
+def test_answers_are_right_by_their_class_or_by_a_group_that_it_is_in() -> None:
+    tally = Tally(classes_of_group=lambda name: {1, 2} if name == "pet" else set())
+    for row in (
+        decided(1, "cat", "class", 1),
+        decided(1, "owl", "class", 0),
+        decided(2, "pet", "group"),
+        decided(0, "pet", "group"),
+        decided(0, "unknown", "unknown"),
+        decided(None, "pet", "group"),
+        decided(None, "unknown", "unknown"),
+    ):
+        tally.add(row)
+    answers = tally.answers
+    assert (answers.photos, answers.answered, answers.right) == (5, 4, 2)
+    assert (answers.others, answers.others_answered) == (2, 1)
+    assert (answers.coverage, answers.precision) == (4 / 5, 2 / 5)
+    assert tally.all.images == 5
+
+
+def test_a_photo_that_cannot_be_classified_is_in_no_count_of_answers() -> None:
+    tally = Tally()
+    tally.add({**failed(1), "truth": {"index": None, "label": "unknown"}})
+    tally.add(failed(1))
+    assert (tally.answers.photos, tally.answers.others, tally.all.errors) == (0, 0, 2)
+    assert (tally.answers.coverage, tally.answers.precision, tally.answers.precision_interval) == (None, None, None)

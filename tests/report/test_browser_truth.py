@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mobiclass.images import load_image
 from mobiclass.report.page import write_report
 from tests.support.report_pages import failure, row
 
@@ -114,3 +115,51 @@ def test_it_fits_a_phone(browser: Browser, page: Path) -> None:
     assert browser.run("return document.documentElement.scrollWidth <= 360")
     assert browser.one("#mistakes-view").is_displayed()
     assert len(browser.all(".card")) == 4
+
+
+def test_an_answer_that_is_no_class_is_not_called_wrong_for_the_best_prediction(
+    browser: Browser, tmp_path: Path, camera_photos: list[Path]
+) -> None:
+    pet = {"label": "pet", "score": 0.95, "kind": "group"}
+    unknown = {"label": "unknown", "score": 0.3, "kind": "unknown"}
+    rows = [
+        row(camera_photos[0], "cat", score=0.6, truth=DOG, decision=pet),
+        row(camera_photos[1], "cat", score=0.3, truth=CAT, decision=unknown),
+        row(camera_photos[2], "cat", score=0.9, truth=CAT, decision={**CAT, "score": 0.9, "kind": "class"}),
+        row(camera_photos[3], "cat", score=0.5, truth={"index": None, "label": "unknown"}, decision=pet),
+    ]
+    path = tmp_path / "decided.html"
+    write_report(rows, path, title="Decided")
+    browser.open(path)
+    assert browser.names == ["IMG_1.jpg", "IMG_4.jpg", "IMG_2.jpg", "IMG_3.jpg"]
+    assert browser.tops == ["pet", "pet", "unknown", "cat"]
+    assert verdicts(browser) == ["✗ cat, actually dog", "✗ actually unknown", "✓ cat is correct", "✓ correct"]
+    assert browser.all(".card")[0].get_attribute("aria-label") == "pet, 95%, wrong, cat, actually dog, IMG_1.jpg"
+    browser.choose("pet")
+    assert browser.tops == ["pet"] * 2
+
+
+def test_a_class_that_is_called_as_what_is_no_answer(
+    browser: Browser, tmp_path: Path, camera_photos: list[Path]
+) -> None:
+    unknown = {"label": "unknown", "score": 0.3, "kind": "unknown"}
+    rows = [row(photo, "unknown", score=0.9) for photo in camera_photos[:2]]
+    rows[0]["decision"] = unknown
+    path = tmp_path / "unknown.html"
+    write_report(rows, path, title="Unknown")
+    browser.open(path)
+    assert sorted(browser.tops) == ["unknown", "unknown (7)"]
+
+
+def test_the_caption_of_a_map_names_the_class_that_it_is_of(
+    browser: Browser, tmp_path: Path, camera_photos: list[Path]
+) -> None:
+    pet = {"label": "pet", "score": 0.95, "kind": "group"}
+    rows = [row(camera_photos[0], "cat", score=0.6, truth=DOG, decision=pet)]
+    path = tmp_path / "explained.html"
+    write_report(
+        rows, path, title="Explained", explain=lambda row: load_image(camera_photos[0], min_height=64, min_width=64)
+    )
+    browser.open(path)
+    browser.all(".card")[0].click()
+    assert "Orange speaks for cat, blue against it." in browser.one("dialog").text

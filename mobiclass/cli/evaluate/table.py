@@ -83,12 +83,13 @@ def _accuracy(count: Count, classes: int) -> Iterator[str]:
 
 def _answers(answers: Answers) -> Iterator[str]:
     """Say how many photos got an answer, and how many of the answers are right."""
-    if answers.coverage is None or answers.precision is None or answers.precision_interval is None:
-        return
-    low, high = (f"{end * 100:.1f}" for end in answers.precision_interval)
-    yield ""
-    yield f"answered  {answers.coverage * 100:5.1f} % of the photos (coverage)"
-    yield f"right     {answers.precision * 100:5.1f} % of the answers (precision)   95 % interval {low}–{high}"
+    if answers.photos or answers.others:
+        yield ""
+    if answers.coverage is not None:
+        yield f"answered  {answers.coverage * 100:5.1f} % of the photos (coverage)"
+    if answers.precision is not None and answers.precision_interval is not None:
+        low, high = (f"{end * 100:.1f}" for end in answers.precision_interval)
+        yield f"right     {answers.precision * 100:5.1f} % of the answers (precision)   95 % interval {low}–{high}"
     if answers.others:
         unknown = answers.others - answers.others_answered
         yield f"unknown   {unknown / answers.others * 100:5.1f} % of {_photos(answers.others)} of other things"

@@ -103,11 +103,19 @@ function pair(className, name, value) {
 /** Whether the first prediction is the truth, and else what is; nothing where the truth is not known. */
 function verdictText(row) {
   if (!row.truth) return "";
-  return row.wrong ? `wrong, actually ${row.truth.name}` : "correct";
+  return row.wrong ? `wrong, ${verdictWords(row)}` : verdictWords(row);
+}
+
+/** What is right or wrong: the best prediction, by its name where the photo has another answer. */
+function verdictWords(row) {
+  const best = row.scores[0]?.label;
+  const name = best && best !== row.top && row.truth.index >= 0 ? best.name : "";
+  if (row.wrong) return `${name && `${name}, `}actually ${row.truth.name}`;
+  return name ? `${name} is correct` : "correct";
 }
 
 /** The same as a line of its own, told by a mark as well as by colour. */
-function verdict(row, words = row.wrong ? `actually ${row.truth.name}` : "correct") {
+function verdict(row, words = verdictWords(row)) {
   const mark = make("span", "mark", row.wrong ? "✗" : "✓");
   mark.setAttribute("aria-hidden", "true");
   return make("span", row.wrong ? "pair verdict wrong" : "pair verdict", mark, outside(words, "", 120));

@@ -70,11 +70,11 @@ class Detail {
   }
 }
 
-/** The photo and, where the page has it, what in it speaks for the answer. */
+/** The photo and, where the page has it, what in it speaks for the best prediction. */
 function pictures(row) {
   const frame = picture(row);
   if (row.explained) {
-    const caption = make("span", "facts", "Orange speaks for ", outside(row.top.name, "", 120), ", blue against it.");
+    const caption = make("span", "facts", "Orange speaks for ", outside(row.scores[0].label.name, "", 120), ", blue against it.");
     frame.append(jpeg(row.explained), caption);
   }
   return frame;

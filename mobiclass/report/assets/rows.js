@@ -42,12 +42,13 @@ function makeRow(record, number, labels) {
   };
 }
 
-/** Give two classes of one name (a crane that flies, a crane that lifts) names that differ. */
+/** Give two classes of one name (a crane that flies, a crane that lifts) names that differ; a group has no index. */
 function tellApart(labels) {
   const seen = new Map();
   for (const label of labels) seen.set(label.name, [...(seen.get(label.name) ?? []), label]);
   for (const namesakes of seen.values()) {
-    if (namesakes.length > 1) for (const label of namesakes) label.name += ` (${label.index})`;
+    if (namesakes.length > 1)
+      for (const label of namesakes) if (label.index >= 0) label.name += ` (${label.index})`;
   }
 }
 
