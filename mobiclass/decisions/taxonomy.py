@@ -20,6 +20,9 @@ MEMBER_NAME: Final = "taxonomy.csv"
 
 _IMAGENET_FILE: Final = "imagenet_taxonomy.tsv"
 _MAX_BYTES: Final = 16 << 20
+_MAX_MEMBERS: Final = 1_000_000
+"""Of all groups together: a table that says in a few lines that every group is in the next would fill the memory."""
+
 _HEADER: Final = ("label", "parent")
 
 
@@ -67,7 +70,7 @@ def model_taxonomy(model: ModelInfo) -> Taxonomy | None:
         return read_taxonomy(table.decode("utf-8"), model.labels, str(_beside(model)))
     file = str(model.path)
     if embedded := read_zip_members(model.content, file, {MEMBER_NAME}).get(MEMBER_NAME):
-        return read_taxonomy(embedded.decode("utf-8", "replace"), model.labels, f"{file} ({MEMBER_NAME})")
+        return read_taxonomy(embedded.decode("utf-8-sig", "replace"), model.labels, f"{file} ({MEMBER_NAME})")
     first = first_imagenet_index(model.labels)
     return None if first is None else imagenet_taxonomy(first)
 
@@ -78,7 +81,12 @@ def sidecar_taxonomy(model: ModelInfo) -> bytes | None:
     Raises:
         LabelsError: it cannot be read.
     """
-    return _text_of(_beside(model)).encode() if _beside(model).is_file() else None
+    file = _beside(model)
+    try:
+        is_there = file.is_file()
+    except OSError:  # the model's name leaves no room for a longer one
+        return None
+    return _text_of(file).encode() if is_there else None
 
 
 def _beside(model: ModelInfo) -> Path:
@@ -123,14 +131,15 @@ def read_taxonomy(text: str, labels: Sequence[str], file: str) -> Taxonomy:
         LabelsError: a line is not a label and a parent, a group contains itself or has the name of a label, or none of
             the labels is the model's.
     """
-    children: dict[str, dict[str, int]] = defaultdict(dict)
-    for number, label, parent in _lines(text, file):
-        if parent in labels:
-            raise LabelsError(f"{file}:{number}: {parent!r} is a label of the model and cannot be a group")
-        children[parent].setdefault(label, number)
     places: dict[str, list[int]] = defaultdict(list)
     for index, label in enumerate(labels):
         places[label].append(index)
+    children: dict[str, dict[str, int]] = defaultdict(dict)
+    for number, label, parent in _lines(text, file):
+        if parent in places:
+            raise LabelsError(f"{file}:{number}: {parent!r} is a label of the model and cannot be a group")
+        if (first := children[parent].setdefault(label, number)) != number:
+            raise LabelsError(f"{file}:{number}: {label!r} is in {parent!r} already, by line {first}")
     if children and not any(label in places for members in children.values() for label in members):
         example = next(iter(next(iter(children.values()))))
         raise LabelsError(f"{file}: none of its labels is one of the model's, {example!r} for one")
@@ -140,9 +149,7 @@ def read_taxonomy(text: str, labels: Sequence[str], file: str) -> Taxonomy:
                 raise LabelsError(
                     f"{file}:{number}: {label!r} is neither a label of the model nor a group of the table"
                 )
-    found: dict[str, frozenset[int]] = {}
-    for name in children:
-        _classes_of(name, children, places, found, file)
+    found = _classes_of_groups(children, places, file)
     groups = [Group(name, tuple(sorted(found[name]))) for name in children if len(found[name]) > 1]
     return Taxonomy(tuple(sorted(groups, key=lambda group: (len(group.classes), group.name))))
 
@@ -159,15 +166,13 @@ def read_parents(file: Path) -> dict[str, str]:
     return parents
 
 
-def _classes_of(
-    top: str,
-    children: dict[str, dict[str, int]],
-    places: dict[str, list[int]],
-    found: dict[str, frozenset[int]],
-    file: str,
-) -> None:
-    """Work out the classes of `top` and of all groups in it, without recursion: a hostile table may be very deep."""
-    waiting, open_groups = [top], set()
+def _classes_of_groups(
+    children: dict[str, dict[str, int]], places: dict[str, list[int]], file: str
+) -> dict[str, frozenset[int]]:
+    """Work out the classes of all groups, without recursion: a hostile table may be very deep."""
+    found: dict[str, frozenset[int]] = {}
+    members = 0
+    waiting, open_groups = [*children], set()
     while waiting:
         name = waiting[-1]
         if name in found:
@@ -185,6 +190,10 @@ def _classes_of(
             raise LabelsError(f"{file}:{children[name][again]}: the group {again!r} contains itself")
         own = frozenset(index for label in children[name] for index in places.get(label, ()))
         found[name] = own.union(*(found[label] for label in inner))
+        members += len(found[name])
+        if members > _MAX_MEMBERS:
+            raise LabelsError(f"{file}: its groups have more than {_MAX_MEMBERS:,} classes in all, which is too many")
+    return found
 
 
 def _lines(text: str, file: str) -> list[tuple[int, str, str]]:

@@ -37,6 +37,7 @@ def test_a_very_deep_table_is_read_without_recursion() -> None:
         ("tabby,tabby\n", "t:1: the group 'tabby' contains itself"),
         ("tabby,cat\nbeagle,espresso\n", "t:2: 'espresso' is a label of the model and cannot be a group"),
         ("tabby,cat\nlion,cat\n", "t:2: 'lion' is neither a label of the model nor a group"),
+        ("tabby,cat\ntiger cat,cat\ntabby,cat\n", "t:3: 'tabby' is in 'cat' already, by line 1"),
         ("lion,cat\n", "none of its labels is one of the model's, 'lion' for one"),
         ("tabby\n", "t:1: expected label,parent"),
         ("tabby,cat,pet\n", "t:1: expected label,parent"),
@@ -46,6 +47,21 @@ def test_a_very_deep_table_is_read_without_recursion() -> None:
 def test_a_table_that_is_wrong_is_refused_with_its_line(text: str, message: str) -> None:
     with pytest.raises(LabelsError, match=message):
         read_taxonomy(text, LABELS, "t")
+
+
+def test_a_short_table_cannot_fill_the_memory() -> None:
+    labels = tuple(f"c{place}" for place in range(1000))
+    lines = [*(f"{label},g0" for label in labels), *(f"g{place},g{place + 1}" for place in range(100_000))]
+    with pytest.raises(LabelsError, match="t: its groups have more than 1,000,000 classes in all"):
+        read_taxonomy("\n".join(lines), labels, "t")
+
+
+def test_a_model_whose_name_leaves_no_room_for_a_longer_one(tmp_path: Path) -> None:
+    path = tmp_path / f"{'n' * 240}.tflite"
+    path.write_bytes(append_zip(colour_model(), {"taxonomy.csv": "\ufefflabel,parent\nred,warm\ngreen,warm\n"}))
+    taxonomy = model_taxonomy(read_model(path))  # the table begins with a byte order mark
+    assert taxonomy is not None
+    assert taxonomy.groups == (Group("warm", (0, 1)),)
 
 
 def test_a_table_beside_the_model_beats_the_one_in_it(tmp_path: Path) -> None:
