@@ -25,6 +25,11 @@ SHOWN_BY: Final = {
     "batch": ("batch", "evaluate"),
     "batch/path_lists": ("batch",),  # lists of paths
     "evaluation": ("evaluate",),
+    "evaluation/calibration": ("models calibrate",),
+    "library/exporting": ("results export",),
+    "library/sorting": ("results sort",),
+    "library/tagging": ("results tag",),
+    "teaching": ("teach",),
     "benchmark": ("benchmark",),
 }
 """The commands that show the messages of a room, or of a module; those of any other may reach each command."""

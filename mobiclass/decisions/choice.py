@@ -135,8 +135,7 @@ def _check_labels(rules: Rules, model: ModelInfo) -> None:
     """Refuse a score of a label that the model does not have: passed over, its class would be answered too soon."""
     if strange := [label for label in rules.labels if label not in (model.labels or ())]:
         raise ModelError(
-            f"{model.path}: 'rules' have a score for {strange[0]!r}, which is none of its labels; correct it, or "
-            "use --no-decide"
+            f"{model.path}: 'rules' have a score for {strange[0]!r}, which is none of its labels; correct it"
         )
 
 

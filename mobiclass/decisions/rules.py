@@ -116,7 +116,7 @@ def _unknown(value: Any, where: str) -> UnknownRule:
         )
     threshold = value["threshold"]
     if type(threshold) not in (int, float) or not -1 <= threshold <= 1:
-        raise ModelError(f"{where}: 'threshold' must be a number from -1 to 1, not {threshold!r}")
+        raise ModelError(f"{where}: 'threshold' must be a number from −1 to 1, not {threshold!r}")
     return UnknownRule(float(threshold), _text(value["means"], f"{where}: 'means'"))
 
 

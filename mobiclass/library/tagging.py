@@ -264,4 +264,4 @@ def _is_as_classified(path: str, row: Row, status: os.stat_result) -> bool | Non
 
 
 def _changed(path: str) -> TagError:
-    return TagError(f"{path}: the photo has changed since it was classified; classify it again (batch --resume)")
+    return TagError(f"{path}: the photo has changed since it was classified; classify it again")

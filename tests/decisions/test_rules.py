@@ -31,7 +31,7 @@ def test_rules_outlive_being_written() -> None:
         ({"unknown": {"kind": "energy", "threshold": 0.5, "means": "m.npy"}}, "the kind 'cosine'"),
         (
             {"unknown": {"kind": "cosine", "threshold": 2, "means": "m.npy"}},
-            "'threshold' must be a number from -1 to 1",
+            "'threshold' must be a number from −1 to 1",
         ),
         ({"unknown": {"kind": "cosine", "threshold": 0.5, "means": 7}}, "'means' must be text"),
         ({"fitted_on": 7}, "'fitted_on' must be text"),

@@ -82,7 +82,7 @@ def installation(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     models = find_model().parent
     if models.parent.name != "mobiclass" or not (models.parent / "errors.py").is_file():
         (folder / "models").mkdir()
-        for name in (f"{BUILT_IN}.tflite", "catalog.toml"):
+        for name in (f"{BUILT_IN}.tflite", "catalog.toml", "imagenet_taxonomy.tsv"):
             shutil.copy(models / name, folder / "models")
     model = next(folder.rglob(f"{BUILT_IN}.tflite"))
     yield model, {"PYTHONPATH": str(folder)}
