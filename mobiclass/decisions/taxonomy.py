@@ -109,8 +109,11 @@ def imagenet_taxonomy(first: int = 0, file: Path | None = None) -> Taxonomy:
             wnid, name, ranges = line.split("\t")
             classes: list[int] = []
             for each in ranges.split(","):
-                start, _, end = each.partition("-")
-                classes += range(first + int(start), first + int(end or start) + 1)
+                start, dash, end = each.partition("-")
+                if dash:
+                    classes += range(first + int(start), first + int(end) + 1)
+                else:
+                    classes.append(first + int(start))
         except ValueError as error:
             raise LabelsError(f"{file}:{number}: expected a WordNet id, a name and ranges of classes") from error
         groups.append(Group(name, tuple(classes), wnid or None))
