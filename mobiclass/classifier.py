@@ -193,8 +193,37 @@ class Classifier:
         decider = choice.decider
         extra: ExtraKind | None = "features" if decider and decider.needs_features else None
         classifier = cls(*open_session(info, run, overrides, notify, extra=extra), decisions)
+        # A fallback decides only where the model that was asked for does, so that all rows are alike.
+        classifier._decisions = decisions._replace(decide=decider is not None)
         classifier._choices[info] = choice
+        try:
+            classifier._check_fallback(extra)
+            classifier._check_features()
+        except BaseException:
+            classifier.close()
+            raise
         return classifier
+
+    def _check_fallback(self, extra: ExtraKind | None) -> None:
+        """Refuse a fallback that could not decide: it would answer photos of other things as if they were none."""
+        if self._fallback is None or extra is not None or self._decisions.decide is False:
+            return
+        for model in self.models():
+            decider = self._choice(model).decider
+            if decider and decider.needs_features:
+                raise ModelError(
+                    f"{model.path}: it takes over from {self._fallback.compiled.path}, but has a rule for unknown "
+                    "photos that this has not; give both the same rules, or use --no-decide"
+                )
+
+    def _check_features(self) -> None:
+        """Refuse means that are not of the model's features."""
+        decider, spec = self.choice.decider, self._session.extra
+        if decider and spec and decider.features != spec.values:
+            raise ModelError(
+                f"{self.model.path}: its rule for unknown photos is for {decider.features} features, but the model has "
+                f"{spec.values}"
+            )
 
     def clone(self) -> Classifier:
         """Make a classifier for another thread: it has its own interpreter on the CPU, and shares an accelerator."""
@@ -326,12 +355,14 @@ class Classifier:
 
         Raises:
             DelegateError: there is no fallback.
+            ModelError: the fallback cannot be loaded, or its rules do not fit it.
         """
         if self._fallback is None:
             raise error
         with self._lock:
             if self._session is failed:
                 self._session = self._fallback.take_over(error)
+                self._check_features()
             return self._session
 
 

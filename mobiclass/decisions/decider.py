@@ -64,6 +64,11 @@ class Decider:
         return self._means is not None
 
     @property
+    def features(self) -> int:
+        """How many features `decide` needs, D; 0 for none."""
+        return 0 if self._means is None else int(self._means.shape[1])
+
+    @property
     def rules(self) -> Rules:
         """The rules of the model."""
         return self._rules
@@ -91,8 +96,13 @@ class Decider:
 
         Args:
             scores: of all classes, float32 (C,), 0 to 1.
-            features: the photo's, float32 (D,); wanted where `needs_features`.
+            features: the photo's, float32 (D,); required where `needs_features`.
+
+        Raises:
+            ValueError: features are required, and are not there.
         """
+        if self.needs_features and features is None:
+            raise ValueError("the rule for unknown photos needs features")
         scores = scores if self._allowed is None else np.where(self._allowed, scores, np.float32(0))
         best = int(scores.argmax())
         best_score = _shortest(scores[best])

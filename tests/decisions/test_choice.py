@@ -17,7 +17,7 @@ from mobiclass.errors import ModelError
 from mobiclass.hub import find_model
 from mobiclass.tflite import read_model
 from tests.support.program import run
-from tests.support.tiny_models import append_zip, colour_model
+from tests.support.tiny_models import append_zip, colour_model, edgetpu_model
 
 REDDISH, RED = (200, 120, 40), (255, 0, 0)
 
@@ -215,3 +215,41 @@ def test_a_resume_after_a_change_of_the_files_beside_the_model_is_refused(tmp_pa
     assert run(*arguments, "--resume", cwd=tmp_path).exit_code == 2
     assert run(*arguments, "--overwrite", cwd=tmp_path).exit_code == 0
     assert run(*arguments, "--resume", cwd=tmp_path).exit_code == 0
+
+
+def test_means_of_another_number_of_features_are_refused(tmp_path: Path) -> None:
+    rules = {"unknown": {"kind": "cosine", "threshold": 0.5, "means": "means.npy"}}
+    write_model(tmp_path, rules, means__npy=_means(np.ones((3, 5), np.float32)))
+    done = run("predict", "red.png", "--model", "colours.tflite", cwd=tmp_path)
+    assert done.exit_code == 3
+    assert "is for 5 features, but the model has 3" in done.stderr
+
+
+def write_pair(folder: Path, compiled: dict[str, Any] | None, sibling: dict[str, Any] | None) -> None:
+    """Write a model for an Edge TPU, which is not there, and the one that takes over; each with its rules."""
+    write_model(folder, sibling, means__npy=_means(np.eye(3, dtype=np.float32)))
+    members = {} if compiled is None else {"mobiclass.json": json.dumps({"rules": compiled})}
+    (folder / "colours_edgetpu.tflite").write_bytes(append_zip(edgetpu_model(labels=None), members))
+    (folder / "colours_edgetpu.labels.txt").write_text("red\ngreen\nblue\n")
+
+
+def test_a_fallback_decides_only_where_the_model_that_was_asked_for_does(tmp_path: Path) -> None:
+    rules = {"class_score": 0.3}
+    arguments = ("predict", "red.png", "--model", "colours_edgetpu.tflite")
+    write_pair(tmp_path, None, rules | {"unknown": {"kind": "cosine", "threshold": 0.5, "means": "means.npy"}})
+    done = run(*arguments, cwd=tmp_path)
+    assert done.exit_code == 0, done.stderr
+    assert "decision" not in json.loads(done.stdout)
+    write_pair(tmp_path, rules, None)
+    assert json.loads(run(*arguments, cwd=tmp_path).stdout)["decision"]["label"] == "red"
+
+
+def test_a_fallback_that_would_need_features_is_refused(tmp_path: Path) -> None:
+    rules = {"class_score": 0.3}
+    write_pair(tmp_path, rules, rules | {"unknown": {"kind": "cosine", "threshold": 0.5, "means": "means.npy"}})
+    done = run("predict", "red.png", "--model", "colours_edgetpu.tflite", cwd=tmp_path)
+    assert done.exit_code == 3
+    assert "colours.tflite: it takes over from" in done.stderr
+    assert "has a rule for unknown photos that this has not" in done.stderr
+    done = run("predict", "red.png", "--model", "colours_edgetpu.tflite", "--no-decide", cwd=tmp_path)
+    assert done.exit_code == 0

@@ -98,6 +98,9 @@ def test_a_photo_that_is_like_no_class_is_unknown_however_sure_the_scores_are() 
     assert strict.decide(sure, like_none) == Decision("unknown", 0.99, "unknown")
     assert strict.decide(sure, np.zeros(8, np.float32)).kind == "unknown"
     assert strict.decide_by_best(1, 0.99) is None
+    assert (strict.features, decider().features) == (8, 0)
+    with pytest.raises(ValueError, match="needs features"):
+        strict.decide(sure)
 
 
 def test_the_best_class_alone_decides_where_it_is_sure() -> None:
