@@ -9,6 +9,7 @@ from mobiclass._system import open_door
 if TYPE_CHECKING:
     from mobiclass.images.decode import Classifiable, ImageSource, RgbImage, load_image, upright_image
     from mobiclass.images.exif import ExifFacts, exif_facts
+    from mobiclass.images.files import open_image_file
     from mobiclass.images.formats import decoders
     from mobiclass.images.likeness import LOOKS_ALIKE_BITS, difference_hash
     from mobiclass.images.made_photo import make_photo
@@ -20,6 +21,7 @@ open_door(
     {
         "decode": ("Classifiable", "ImageSource", "RgbImage", "load_image", "upright_image"),
         "exif": ("ExifFacts", "exif_facts"),
+        "files": ("open_image_file",),
         "formats": ("decoders",),
         "likeness": ("LOOKS_ALIKE_BITS", "difference_hash"),
         "made_photo": ("make_photo",),

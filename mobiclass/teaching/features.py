@@ -11,7 +11,6 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final, NamedTuple, TypeAlias
 
@@ -21,7 +20,7 @@ import numpy.typing as npt
 from mobiclass.batch import Workers
 from mobiclass.choices import RunOptions
 from mobiclass.errors import ImageError, ModelError
-from mobiclass.images import load_image
+from mobiclass.images import load_image, open_image_file
 from mobiclass.runtime import Session, open_session
 from mobiclass.teaching.base import Base
 from mobiclass.teaching.feature_cache import FeatureCache
@@ -104,7 +103,7 @@ class Extractor:
         self._idle: SimpleQueue[Session] = SimpleQueue()
         self._idle.put(session)
         self._jobs = jobs
-        self._width = base.head.width
+        self.width = base.head.width
         self._views = ViewMaker(session.model, seed)
         self._allow_truncated = allow_truncated
         spec = base.head.features
@@ -172,7 +171,7 @@ class Extractor:
     def _photo(self, path: str, views: int) -> tuple[PhotoFeatures, bool]:
         """Give the features of the photo at `path`, and whether all of them were cached."""
         sha256 = _file_sha256(path)
-        kept = self._cache.read(sha256, self._width)
+        kept = self._cache.read(sha256, self.width)
         if kept is not None and len(kept.scales) >= views:
             return kept.first(views), True
         wanted = self._session.preprocessor
@@ -222,14 +221,12 @@ def _file_sha256(path: str) -> str:
     """
     digest = hashlib.sha256()
     try:
-        with Path(path).open("rb") as file:
+        with open_image_file(path) as file:
             if os.fstat(file.fileno()).st_size > _MOST_BYTES:
                 raise ImageError("the file is too long to be a photo", kind="too_large", path=path)
             while block := file.read(_BLOCK_BYTES):
                 digest.update(block)
-    except FileNotFoundError as error:
-        raise ImageError("no such file", kind="not_found", path=path) from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except OSError as error:
+        reason = error.strerror or str(error)
         raise ImageError(f"cannot be read ({reason})", kind="unreadable", path=path) from error
     return digest.hexdigest()

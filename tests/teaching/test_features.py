@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -51,6 +52,17 @@ def test_features_are_the_means_of_the_colours(make_model: MakeModel, photos: li
         pixels = preprocessor.pixels(load_image(photo.path, min_height=8, min_width=8))
         assert real[0] == pytest.approx((pixels.mean(axis=(0, 1)) - 127.5) / 127.5, abs=0.015)
         assert real[1] == pytest.approx(real[0], abs=0.02)  # mirrored
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_pipe_is_not_waited_for(colours: Path, photos: list[Photo], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    device = tmp_path / "device.png"
+    device.symlink_to("/dev/zero")
+    odd = [Photo("red", str(tmp_path / "pipe.png")), Photo("red", str(device))]
+    extraction = extract(read_base(colours), [*photos, *odd])
+    assert [photo for photo, _ in extraction.found] == photos
+    assert [error.kind for error in extraction.errors] == ["unreadable", "unreadable"]
 
 
 def test_workers_and_cache_make_no_difference(colours: Path, photos: list[Photo]) -> None:
