@@ -183,7 +183,9 @@ WITHOUT_NUMPY: Final = ("hub", "labels", "inspection", "results", "_system", "ch
 """Rooms in which a model is described: `models show`, `models list` and `doctor` work where NumPy is broken."""
 
 
-WORKS_WITH_TENSORS: Final = {"mobiclass.tflite.quantization", "mobiclass.tflite.head", "mobiclass.tflite.new_head"}
+WORKS_WITH_TENSORS: Final = {
+    "mobiclass.tflite.arrays", "mobiclass.tflite.quantization", "mobiclass.tflite.head", "mobiclass.tflite.new_head",
+}  # fmt: skip
 """The modules of those rooms that compute, and are loaded by what has NumPy anyway."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Mapping
 from functools import partial
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mobiclass._system import read_text_file
 from mobiclass.errors import LabelsError, ModelError
-from mobiclass.tflite import ModelInfo, read_zip_members
+from mobiclass.tflite import ModelInfo, find_head, read_array, read_zip_members
 
 if TYPE_CHECKING:
     import numpy as np
@@ -170,17 +169,14 @@ def _class_means(model: ModelInfo, rules: Rules) -> npt.NDArray[np.float32] | No
     if content is None:
         raise ModelError(f"{file}: its rules name {name!r}, which is not in the zip appended to it")
     try:
-        means = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+        means = read_array(content)
+    except ValueError as error:
         raise ModelError(f"{file}: {name!r} in the appended zip is no array ({error})") from error
-    if (
-        not isinstance(means, np.ndarray)
-        or means.dtype != np.float32
-        or means.ndim != 2
-        or len(means) != model.classes
-        or not np.isfinite(means).all()
-    ):
+    if means.dtype != np.float32 or means.ndim != 2 or len(means) != model.classes or not np.isfinite(means).all():
         raise ModelError(
             f"{file}: {name!r} in the appended zip must be float32, a row for each of {model.classes} classes"
         )
+    width = find_head(model.content, file, output_place=model.output_place).width
+    if means.shape[1] != width:
+        raise ModelError(f"{file}: {name!r} in the appended zip has {means.shape[1]} values a class, not {width}")
     return means

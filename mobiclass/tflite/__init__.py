@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mobiclass._system import open_door
 
 if TYPE_CHECKING:
+    from mobiclass.tflite.arrays import read_array
     from mobiclass.tflite.card import Card, config_bytes, replace_members, write_card
     from mobiclass.tflite.doubts import normalization_doubt
     from mobiclass.tflite.editing import tensor_spec, with_extra_output
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 open_door(
     __name__,
     {
+        "arrays": ("read_array",),
         "card": ("Card", "config_bytes", "replace_members", "write_card"),
         "doubts": ("normalization_doubt",),
         "editing": ("tensor_spec", "with_extra_output"),
