@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mobiclass.errors import ModelError
+from mobiclass.tflite import read_array
 
 Int8Rows: TypeAlias = npt.NDArray[np.int8]
 Float32s: TypeAlias = npt.NDArray[np.float32]
@@ -145,20 +146,21 @@ def read_members(features: bytes, record: bytes, file: str) -> tuple[Samples, di
         about = json.loads(record)
         if about["format"] != _FORMAT:
             raise ModelError(f"{file}: its features are of format {about['format']!r}, unknown here; update mobiclass")
-        values = np.load(io.BytesIO(features), allow_pickle=False)
+        values = read_array(features)
         rows = about.pop("photos")
         scales = [np.asarray(row["scales"], np.float32) for row in rows]
         if values.dtype != np.int8 or values.ndim != 2 or len(values) != sum(map(len, scales)) or not rows:
             raise ValueError("their numbers differ")
-        if not all(len(some) and np.isfinite(some).all() and some.min() > 0 for some in scales):
+        if not all(some.ndim == 1 and len(some) and np.isfinite(some).all() and some.min() > 0 for some in scales):
             raise ValueError("a scale is no positive number")
         ends = np.cumsum([len(some) for some in scales])
         pairs = [
             (str(row["label"]), PhotoFeatures(str(row["sha256"]), part, some))
             for row, part, some in zip(rows, np.split(values, ends[:-1]), scales, strict=True)
         ]
+        "".join(text for label, photo in pairs for text in (label, photo.sha256)).encode("utf-8")
         return Samples.of(pairs, int(about.pop("zero_point"))), about
-    except (ValueError, TypeError, KeyError, AttributeError, EOFError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise ModelError(f"{file}: the features of the photos that it was taught are damaged ({error})") from error
 
 

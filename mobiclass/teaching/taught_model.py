@@ -138,7 +138,8 @@ def read_taught(path: Path) -> tuple[Samples, Origin]:
     samples, about = read_members(members[FEATURES_NAME], members[RECORD_NAME], str(path))
     try:
         origin = Origin(str(about["name"]), str(about["sha256"]), int(about["seed"]))
-    except (KeyError, TypeError, ValueError) as error:
+        origin.name.encode("utf-8")
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelError(f"{path}: it does not say which model it was taught on ({error})") from error
     return samples, origin
 

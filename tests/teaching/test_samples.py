@@ -87,6 +87,10 @@ def damaged() -> dict[str, tuple[bytes, bytes]]:
         "a list": (features, b"[]"),
         "a scale of zero": (features, changed(photos=[photos[0] | {"scales": [0.0]}, *photos[1:]])),
         "no label": (features, changed(photos=[{"scales": photos[0]["scales"]}, *photos[1:]])),
+        "an endless zero point": (features, changed(zero_point=float("inf"))),
+        "scales of scales": (features, changed(photos=[photos[0] | {"scales": [[1.0], [1.0]]}, *photos[1:]])),
+        "a label that is no text": (features, changed(photos=[photos[0] | {"label": "\ud800"}, *photos[1:]])),
+        "a digest that is no text": (features, changed(photos=[photos[0] | {"sha256": "\ud800"}, *photos[1:]])),
         "a text for a number": (features, changed(zero_point="zero")),
     }
 
