@@ -133,6 +133,8 @@ def match_folders(
             f"its label, wnid or index, or map it with {map_option} FILE (one {unit[:-1]},class per line)",
             misses[:_MAX_TOLD] + ([f"… and {len(misses) - _MAX_TOLD} more"] if len(misses) > _MAX_TOLD else []),
         )
+    if not matches and not left_out:
+        raise ClassesError(f"there are only photos of other things, and none of the classes of {model.name}")
     if not matches:
         raise ClassesError(f"the map excludes all {len(folders)} {unit}")
     return Truth(

@@ -75,6 +75,13 @@ def test_a_thousand_that_do_not_match_are_not_all_told(colour_info: ModelInfo) -
     assert caught.value.details[-1] == "… and 900 more"
 
 
+def test_photos_of_other_things_alone_are_refused(colour_info: ModelInfo) -> None:
+    with pytest.raises(ClassesError, match="only photos of other things"):
+        match_folders(["unknown"], colour_info, others=["unknown"])
+    with pytest.raises(ClassesError, match="only photos of other things"):
+        match_folders([], colour_info)
+
+
 def test_a_map_that_leaves_all_out_is_refused(colour_info: ModelInfo) -> None:
     with pytest.raises(ClassesError, match="excludes all 2 folders"):
         match_folders(["a", "b"], colour_info, {"a": None, "b": None})
