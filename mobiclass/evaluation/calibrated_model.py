@@ -100,6 +100,7 @@ def _own_config(model: ModelInfo, file: str) -> dict[str, Any]:
     content = read_zip_members(model.content, file, {_CONFIG_NAME}).get(_CONFIG_NAME)
     try:
         config = json.loads(content) if content is not None else {"format": 1}
+        config_bytes(config)  # Python reads numbers that JSON has not, NaN for one
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{file} ({_CONFIG_NAME}): not valid JSON ({error})") from error
     if not isinstance(config, dict):

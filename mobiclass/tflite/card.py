@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -24,6 +26,7 @@ _FEATURES, _IMAGE = 1, 2  # ContentProperties
 _RGB: Final = 1
 _NORMALIZATION: Final = 1
 _AXIS_LABELS: Final = 2
+_MOST_ZIP_BYTES: Final = 512 << 20
 _ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes at any time
 
 
@@ -93,8 +96,15 @@ def replace_members(content: bytes, changed: Mapping[str, bytes], file: str) -> 
     if len(own) < len(content):
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                members = {info.filename: archive.read(info) for info in archive.infolist()}
-        except (OSError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, EOFError) as error:
+                if sum(info.file_size for info in archive.infolist()) > _MOST_ZIP_BYTES:
+                    raise ValueError(f"its files are more than {_MOST_ZIP_BYTES >> 20} MB")
+                for info in archive.infolist():
+                    with archive.open(info) as member:
+                        members[info.filename] = member.read(info.file_size)
+        except (
+            EOFError, NotImplementedError, OSError, RuntimeError, ValueError, struct.error, zipfile.BadZipFile,
+            zlib.error,
+        ) as error:  # fmt: skip
             raise ModelError(f"{file}: the zip appended to the model cannot be read ({error})") from error
     return _with_zip(own, members | dict(changed))
 
