@@ -37,7 +37,7 @@ def gather(
         ModelError: the model cannot be run.
     """
     known = earlier.pairs() if earlier else []
-    if earlier and known and earlier.zero_point != extractor.zero_point:
+    if earlier and known and (earlier.zero_point, earlier.width) != (extractor.zero_point, extractor.width):
         raise SetupError("the features that were taught before are not those of this base; teach anew")
     extraction = extractor.extract(photos, Counter(earlier.counts if earlier else ()), progress)
     kept, left_out = _distinct(extraction, known)

@@ -15,8 +15,10 @@ from typing import Any, Final
 
 from mobiclass.choices import RunOptions
 from mobiclass.errors import ClassesError, SetupError
+from mobiclass.results import printable_utf8
 from mobiclass.teaching.base import Base, read_base
 from mobiclass.teaching.blas import use_one_thread
+from mobiclass.teaching.class_names import class_labels
 from mobiclass.teaching.features import Extractor, Photo, Progress
 from mobiclass.teaching.fitted import Fitted, fit_samples
 from mobiclass.teaching.gathering import Gathered, gather
@@ -137,9 +139,9 @@ def _base_of(lesson: Lesson, origin: Origin | None) -> tuple[Base, Origin]:
     """
     if lesson.append is None or origin is None:
         base = read_base(lesson.base, lesson.preprocessing)
-        return base, Origin(base.model.name, base.model.sha256, lesson.seed or 0)
+        return base, Origin(printable_utf8(base.model.name), base.model.sha256, lesson.seed or 0)
     taught = read_base(lesson.append)
-    places = [lesson.base] if lesson.base else [origin.name, str(lesson.append.with_name(f"{origin.name}.tflite"))]
+    places = [lesson.base] if lesson.base else _places(origin.name, lesson.append)
     for place in places:
         try:
             base = read_base(place)
@@ -157,10 +159,18 @@ def _base_of(lesson: Lesson, origin: Origin | None) -> tuple[Base, Origin]:
     return taught, origin
 
 
+def _places(name: str, beside: Path) -> list[str]:
+    """List where the base `name` may be; a name that leads elsewhere is not a model's, whoever wrote it."""
+    if not name or Path(name).name != name or "\0" in name:
+        return []
+    return [name, str(beside.with_name(f"{name}.tflite"))]
+
+
 def _check_classes(labels: set[str]) -> None:
     if len(labels) < FEWEST_CLASSES:
         what = f"there is only {next(iter(labels))!r}" if labels else "there are none"
         raise ClassesError(f"a model needs at least {FEWEST_CLASSES} classes to tell apart; {what}")
+    class_labels(sorted(labels))  # new ones may be those taught before but for case
 
 
 def _gather(
@@ -174,7 +184,7 @@ def _gather(
 ) -> Gathered:
     """Gather the photos; the interpreters are gone afterwards, which are most of the memory."""
     extractor = Extractor(
-        base, lesson.run, base_sha256=origin.sha256, seed=origin.seed, jobs=lesson.jobs,
+        base, lesson.run, base_sha256=base.model.sha256, seed=origin.seed, jobs=lesson.jobs,
         allow_truncated=lesson.allow_truncated, notify=notify,
     )  # fmt: skip
     try:

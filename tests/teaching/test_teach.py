@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -13,10 +14,14 @@ import pytest
 from mobiclass.choices import RunOptions
 from mobiclass.classifier import Classifier
 from mobiclass.errors import ClassesError, SetupError
+from mobiclass.teaching.base import read_base
 from mobiclass.teaching.features import Photo
-from mobiclass.teaching.taught_model import read_taught
-from mobiclass.teaching.teach import Lesson, Taught, teach_classes
+from mobiclass.teaching.fitted import fit_samples
+from mobiclass.teaching.samples import Samples
+from mobiclass.teaching.taught_model import Origin, read_taught, taught_content
+from mobiclass.teaching.teach import Lesson, Taught, _places, teach_classes
 from mobiclass.teaching.views import ALL_VIEWS, MANY_PHOTOS
+from mobiclass.tflite import replace_members
 from tests.conftest import MakeModel
 from tests.support.colour_photos import write_colours
 from tests.support.edge_tpus import Simulator
@@ -132,6 +137,73 @@ def test_a_class_can_be_removed(colours: Path, tmp_path: Path, photos: Path) -> 
     with pytest.raises(ClassesError, match="it was not taught 'pink'") as caught:
         teach(colours, append=tmp_path / "three.tflite", remove=["pink"])
     assert caught.value.details == ("it was taught 'blue', 'green', 'red'",)
+
+
+def test_a_class_that_was_taught_is_not_taught_in_another_case(colours: Path, tmp_path: Path, photos: Path) -> None:
+    teach(colours, photos, output=tmp_path / "three.tflite")
+    (photos / "red").rename(photos / "Red")
+    with pytest.raises(ClassesError) as caught:
+        teach(colours, photos, append=tmp_path / "three.tflite")
+    assert caught.value.details == ("'Red' and 'red': the same name twice",)
+    labels = read_taught_labels(teach(colours, photos, append=tmp_path / "three.tflite", remove=["red"]))
+    assert labels == ("Red", "blue", "green")
+
+
+def read_taught_labels(taught: Taught) -> tuple[str, ...]:
+    return taught.gathered.samples.labels
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "/", "", "a\0b"])
+def test_the_base_is_not_looked_for_where_a_taught_model_leads(name: str, tmp_path: Path) -> None:
+    assert _places(name, tmp_path / "taught.tflite") == []
+
+
+def test_a_stand_in_does_not_fill_the_cache_of_the_model_that_it_says_it_was_made_of(
+    colours: Path, make_model: MakeModel, tmp_path: Path, photos: Path
+) -> None:
+    content = teach(colours, photos).content
+    shutil.rmtree(tmp_path / "cache")
+    true_origin, lying = teach(colours, photos).origin, tmp_path / "lying.tflite"
+    shutil.rmtree(tmp_path / "cache")
+    other = read_base(make_model(gain=3.0))
+    samples, _ = read_taught_of(content, tmp_path)
+    lying.write_bytes(
+        taught_content(other, true_origin._replace(name="gone"), samples, fit_samples(samples), "lying.tflite")
+    )
+    teach_classes(Lesson(listed(photos), append=lying, run=RunOptions(num_threads=1)), "taught.tflite")
+    again = teach(colours, photos)
+    assert again.gathered.extraction.cached == 0
+    assert again.content == content
+
+
+def read_taught_of(content: bytes, folder: Path) -> tuple[Samples, Origin]:
+    (folder / "whole.tflite").write_bytes(content)
+    return read_taught(folder / "whole.tflite")
+
+
+def test_a_base_may_have_any_file_name(colours: Path, tmp_path: Path, photos: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/b\xff.tflite"))
+    try:
+        shutil.copy(colours, odd)
+    except OSError:
+        pytest.skip("file names are UTF-8 here")
+    assert teach(odd, photos, output=tmp_path / "taught.tflite").origin.name == "b\ufffd"
+    assert teach_classes(
+        Lesson([], append=tmp_path / "taught.tflite", remove=["red"], run=RunOptions(num_threads=1)), "less.tflite"
+    ).gathered.samples.labels == ("blue", "green")
+
+
+def test_features_of_another_width_do_not_fit(colours: Path, tmp_path: Path, photos: Path) -> None:
+    kept, origin = read_taught_of(teach(colours, photos).content, tmp_path)
+    narrow = Samples.of(
+        [(label, photo._replace(values=photo.values[:, :2])) for label, photo in kept.pairs()], kept.zero_point
+    )
+    content = replace_members(
+        (tmp_path / "whole.tflite").read_bytes(), narrow.members(origin._asdict()), "whole.tflite"
+    )
+    (tmp_path / "narrow.tflite").write_bytes(content)
+    with pytest.raises(SetupError, match="not those of this base"):
+        teach(colours, photos, append=tmp_path / "narrow.tflite")
 
 
 def test_another_base_or_seed_does_not_fit_a_taught_model(
