@@ -8,7 +8,7 @@ from mobiclass._system import open_door
 
 if TYPE_CHECKING:
     from mobiclass.evaluation.calibrated_model import calibrated_copy, calibration_json, fitted_rules
-    from mobiclass.evaluation.calibration import Calibration, Outcome, fit_and_judge
+    from mobiclass.evaluation.calibration import FEWEST_OTHERS, Calibration, Outcome, fit_and_judge
     from mobiclass.evaluation.calibration_plot import write_calibration_plot
     from mobiclass.evaluation.class_map import ClassMap, read_class_map
     from mobiclass.evaluation.comparison import Comparison
@@ -36,7 +36,7 @@ open_door(
     __name__,
     {
         "calibrated_model": ("calibrated_copy", "calibration_json", "fitted_rules"),
-        "calibration": ("Calibration", "Outcome", "fit_and_judge"),
+        "calibration": ("FEWEST_OTHERS", "Calibration", "Outcome", "fit_and_judge"),
         "calibration_plot": ("write_calibration_plot",),
         "class_map": ("ClassMap", "read_class_map"),
         "comparison": ("Comparison",),

@@ -23,6 +23,9 @@ from mobiclass.images import LOOKS_ALIKE_BITS
 FEWEST_PHOTOS: Final = 40
 """Half of them: 19 answers without a mistake are the fewest that can show a precision of 95 %."""
 
+FEWEST_OTHERS: Final = 20
+"""Photos of other things, by which the rule of unknown photos is fitted; fewer could switch it off by chance."""
+
 _GRID: Final = np.arange(101) / 100  # thresholds are given in hundredths; more digits would be chance
 _LEAST_GROUP_SCORE: Final = 0.3
 _NO_GROUPS: Final = 1.01  # above every score
@@ -202,10 +205,10 @@ def fit_thresholds(sample: Sample, target: float, *, cosine: float | None = None
         sample: the photos to fit on.
         target: over 0 and below 1.
         cosine: the threshold of the rule of unknown photos, where there is one; it is fitted too if the sample has
-            photos of other things.
+            enough photos of other things.
     """
     cosines = [-1.0 if cosine is None else cosine]
-    if cosine is not None and not sample.known.all():
+    if cosine is not None and np.count_nonzero(~sample.known) >= FEWEST_OTHERS // 2:
         cosines = sorted({-1.0, *np.round(np.quantile(sample.cosine, np.linspace(0, 0.9, _COSINES)), 3).tolist()})
     scores = [_NO_GROUPS, *(_GRID[_GRID >= _LEAST_GROUP_SCORE].tolist() if sample.has_groups else ())]
     found: list[tuple[int, Thresholds]] = []

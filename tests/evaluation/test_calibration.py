@@ -11,6 +11,7 @@ import pytest
 
 from mobiclass.errors import SetupError
 from mobiclass.evaluation.calibration import (
+    FEWEST_OTHERS,
     FEWEST_PHOTOS,
     Outcome,
     Sample,
@@ -144,6 +145,15 @@ def test_the_rule_of_unknown_photos_is_fitted_where_there_are_some() -> None:
     assert fit.best is not None
     assert fit.best.answered >= 58
     assert fit.best.others_answered <= 6
+
+
+def test_few_photos_of_other_things_cannot_switch_the_rule_of_unknown_photos_off() -> None:
+    known = [observed(0.9, True, cosine=0.8) for _ in range(60)]
+    others = [observed(0.95, False, truth=None, cosine=0.3) for _ in range(FEWEST_OTHERS // 2)]
+    few = fit_thresholds(Sample(known + others[1:]), 0.7, cosine=0.5)
+    assert few.thresholds and few.thresholds.cosine == 0.5
+    enough = fit_thresholds(Sample(known + others), 0.7, cosine=0.5)
+    assert enough.thresholds and enough.thresholds.cosine != 0.5
 
 
 def test_it_is_kept_where_there_are_none() -> None:

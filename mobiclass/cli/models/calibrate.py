@@ -279,7 +279,15 @@ def _print(model: ModelInfo, found: Calibration, rules: Rules, output_format: st
 
 def _tell(found: Calibration, model: ModelInfo, output: Path | None) -> None:
     from mobiclass.cli.models.calibration_table import percent
+    from mobiclass.evaluation import FEWEST_OTHERS
 
+    others = found.outcome.others + found.fitted.others
+    if found.cosine is not None and 0 < others < FEWEST_OTHERS:
+        click.echo(
+            f"mobiclass: {others} photos of other things are too few to fit the rule of unknown photos on, which stays "
+            f"as it is; give {FEWEST_OTHERS} or more",
+            err=True,
+        )
     photos, precision = found.outcome.photos, found.outcome.precision_interval
     if photos < _FEW // 2:
         click.echo(
