@@ -151,6 +151,8 @@ def match_folders(
 def _described(folder: str, wanted: str | int, miss: Miss) -> str:
     text = repr(folder) if wanted == folder else f"{folder!r}, in the map {wanted!r}"
     text += f": {miss.reason}"
-    if miss.near:
+    if folder.casefold() in _OTHER_THINGS:
+        text += "; photos of other things are only for a model that may answer unknown, which this one does not here"
+    elif miss.near:
         text += f"{': ' if miss.ambiguous else '; near are '}{', '.join(miss.near)}"
     return text

@@ -113,3 +113,13 @@ def test_wnids_lead_to_the_right_class_in_models_that_number_them_otherwise(make
     assert one.indices == {"n02123045": 281, "tench": 0}
     assert other.indices == {"n02123045": 282, "tench": 1}
     assert one.contradictions(other) == []
+
+
+def test_photos_of_other_things_need_a_model_that_decides(colour_info: ModelInfo) -> None:
+    with pytest.raises(ClassesError) as error:
+        match_folders(["red", "unknown"], colour_info)
+    assert error.value.details == (
+        "'unknown': no class; photos of other things are only for a model that may answer unknown, which this one "
+        "does not here",
+    )
+    assert match_folders(["red", "unknown"], colour_info, others=["unknown"]).indices == {"red": 0}
