@@ -114,7 +114,8 @@ def _is_dense(network: Network, operator: Operator) -> bool:
         return False
     weights, features = network.spec(operator.inputs[1]).shape, network.spec(operator.inputs[0])
     if operator.name == "FULLY_CONNECTED":
-        return len(weights) == 2 and features.values == weights[1]
+        # Shuffled weights, which very old converters wrote for Arm, could only be read in the wrong order.
+        return len(weights) == 2 and features.values == weights[1] and not operator.option(1, "b")
     return len(weights) == 4 and weights[1:3] == (1, 1) and features.values == weights[3]
 
 

@@ -24,7 +24,7 @@ _VERSIONS: Final = {
 }  # fmt: skip
 _PROBABILITIES: Final = {"uint8": Quantization(1 / 256, 0), "int8": Quantization(1 / 256, -128)}
 _LIMITS: Final = {"uint8": (0, 255), "int8": (-128, 127)}
-_LARGEST_BIAS: Final = 2**31 - 1
+_MOST_BIAS_STEPS: Final = 2**30  # leaves the other half of 32 bits to the products that are added
 
 
 class NewHead(NamedTuple):
@@ -90,7 +90,7 @@ def _add_dense(edit: ModelEdit, head: Head, new: NewHead) -> int:
         logits = edit.add_tensor("logits", (1, classes), dtype)
     else:
         assert head.features.quantization is not None
-        quantized, scales, zero_points = _quantized_weights(new.weights, dtype)
+        quantized, scales, zero_points = _quantized_weights(new, dtype, head.features.quantization.scale)
         weights = edit.add_constant(
             "head/weights", new.weights.shape, dtype, quantized, scales=scales, zero_points=zero_points
         )
@@ -112,17 +112,25 @@ def _add_dense(edit: ModelEdit, head: Head, new: NewHead) -> int:
     return logits
 
 
-def _quantized_weights(weights: npt.NDArray[np.float32], dtype: str) -> tuple[bytes, list[float], list[int]]:
-    """Quantize weights: int8 with a scale a class and no zero point, uint8 with one scale and one zero point."""
+def _quantized_weights(new: NewHead, dtype: str, features_scale: float) -> tuple[bytes, list[float], list[int]]:
+    """Quantize weights: int8 with a scale a class and no zero point, uint8 with one scale and one zero point.
+
+    A scale is large enough for the bias too, whose steps hang on it: the bias of a class with weights of almost zero,
+    or of features with a tiny scale, would not fit into 32 bits.
+    """
     import numpy as np
 
+    weights = new.weights
+    least = np.maximum(np.abs(new.bias).astype(np.float64) / _MOST_BIAS_STEPS / features_scale, 1e-12)
     if dtype == "int8":
-        scales = np.maximum(np.abs(weights).max(axis=1), 1e-12).astype(np.float64) / 127
+        scales = np.maximum(np.abs(weights).max(axis=1).astype(np.float64) / 127, least)
         scales = scales.astype(np.float32).astype(np.float64)
         steps = np.clip(np.rint(weights / scales[:, np.newaxis]), -127, 127)
         return steps.astype(np.int8).tobytes(), [float(scale) for scale in scales], [0] * len(scales)
     low, high = min(0.0, float(weights.min())), max(0.0, float(weights.max()))
-    scale = struct.unpack("<f", struct.pack("<f", max(high - low, 1e-12) / 254))[0]  # zero itself is a step
+    scale = struct.unpack("<f", struct.pack("<f", max((high - low) / 254, float(least.max()))))[
+        0
+    ]  # zero itself is a step
     zero_point = round(-low / scale) + 1
     steps = np.clip(np.rint(weights / scale) + zero_point, 1, 255)  # 0 would be slow on Arm: kernels assume 1 to 255
     return steps.astype(np.uint8).tobytes(), [scale], [zero_point]
@@ -131,8 +139,7 @@ def _quantized_weights(weights: npt.NDArray[np.float32], dtype: str) -> tuple[by
 def _quantized_bias(bias: npt.NDArray[np.float32], steps: list[float]) -> bytes:
     import numpy as np
 
-    quantized = np.rint(bias.astype(np.float64) / np.asarray(steps))
-    content: bytes = np.clip(quantized, -_LARGEST_BIAS, _LARGEST_BIAS).astype("<i4").tobytes()
+    content: bytes = np.rint(bias.astype(np.float64) / np.asarray(steps)).astype("<i4").tobytes()
     return content
 
 

@@ -8,7 +8,20 @@ import pytest
 from mobiclass.errors import ModelError
 from mobiclass.hub import find_model
 from mobiclass.tflite.head import find_head, head_weights
-from tests.support.tiny_models import bare_model, colour_model, edgetpu_model, feature_extractor
+from tests.support.bases import BASES, BIAS, WEIGHTS
+from tests.support.tiny_models import (
+    FULLY_CONNECTED,
+    INT32,
+    UINT8,
+    Fields,
+    Operator,
+    Tensor,
+    bare_model,
+    colour_model,
+    edgetpu_model,
+    feature_extractor,
+    graph,
+)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "uint8", "int8"])
@@ -20,6 +33,35 @@ def test_a_dense_layer_on_means(dtype: str) -> None:
     weights, bias = head_weights(content, head, "m")
     np.testing.assert_allclose(weights[:3], np.eye(3) * 6 - 2, atol=1e-6)
     np.testing.assert_allclose(bias, [0, 0, 0, -8, -8], atol=0.01)
+
+
+@pytest.mark.parametrize("kind", BASES)
+def test_the_head_of_every_kind_of_base(kind: str) -> None:
+    content = BASES[kind]()
+    place = 1 if "two heads" in kind else 0
+    head = find_head(content, "m", output_place=place)
+    assert (head.operator, head.classes, head.width) == ("CONV_2D" if "conv" in kind else head.operator, 3, 3)
+    assert head.pooled_from == (1 if "uint8 outside" in kind or kind == "int8, convolution" else 0)
+    weights, bias = head_weights(content, head, "m")
+    np.testing.assert_array_equal(weights, WEIGHTS)
+    np.testing.assert_allclose(bias, BIAS, atol=1e-3)
+
+
+def test_weights_in_an_order_of_their_own_are_no_head() -> None:
+    tensors = [
+        Tensor("image", (1, 1, 1, 4), UINT8, 1.0),
+        Tensor("weights", (4, 4), UINT8, 1.0, data=bytes(16)),
+        Tensor("bias", (4,), INT32, 1.0, data=bytes(16)),
+        Tensor("scores", (1, 4), UINT8, 1.0),
+    ]
+    for shuffled in (0, 1):
+        dense = Operator(FULLY_CONNECTED, (0, 1, 2), (3,), (8, Fields({0: ("b", 0), 1: ("b", shuffled)})))
+        content = graph(tensors, [dense], [0], [3])
+        if shuffled:
+            with pytest.raises(ModelError, match="its scores come from FULLY_CONNECTED, not from a dense layer"):
+                find_head(content, "m")
+        else:
+            assert find_head(content, "m").classes == 4
 
 
 def test_a_model_without_softmax() -> None:

@@ -9,11 +9,12 @@ from mobiclass.choices import RunOptions
 from mobiclass.errors import ModelError
 from mobiclass.hub import find_model
 from mobiclass.runtime import choose_runtime, load_interpreter
-from mobiclass.tflite import dequantize
+from mobiclass.tflite import dequantize, quantize
 from mobiclass.tflite.editing import with_extra_output
 from mobiclass.tflite.graph import read_graph
 from mobiclass.tflite.head import find_head, head_weights
 from mobiclass.tflite.new_head import NewHead, replace_head
+from tests.support.bases import BASES
 from tests.support.tiny_models import colour_model, feature_extractor
 
 RUNTIME = choose_runtime(RunOptions().runtime)
@@ -32,25 +33,43 @@ def softmax(logits: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
     return result
 
 
-@pytest.mark.parametrize("classes", [2, 3, 40])
-@pytest.mark.parametrize("dtype", ["float32", "uint8", "int8"])
-def test_scores_are_those_of_the_float_weights(dtype: str, classes: int) -> None:
-    base = colour_model(dtype=dtype)
-    head = find_head(base, "m")
+@pytest.mark.parametrize("classes", [2, 3, 40, 1500])
+@pytest.mark.parametrize("kind", BASES)
+def test_scores_are_those_of_the_float_weights(kind: str, classes: int) -> None:
+    base, place = BASES[kind](), 1 if "two heads" in kind else 0
+    head = find_head(base, "m", output_place=place)
+    before = read_graph(base, "m")
     rng = np.random.default_rng(classes)
     weights, bias = rng.normal(size=(classes, 3)).astype(np.float32), rng.normal(size=classes).astype(np.float32)
-    content = replace_head(base, head, NewHead(weights, bias, (-6.0, 6.0)), "m")
-    output = read_graph(content, "m").outputs[0].tensor
-    assert (output.shape, output.dtype) == ((1, classes), dtype)
-    for seed in range(5):
-        rng = np.random.default_rng(seed)
-        image = rng.normal(size=(1, 8, 8, 3)) if dtype == "float32" else rng.integers(0, 100, (1, 8, 8, 3))
-        image = image.astype(dtype)
+    content = replace_head(base, head, NewHead(weights, bias, (-6.0, 6.0)), "m", output_place=place)
+    after = read_graph(content, "m")
+    output = after.outputs[0].tensor
+    assert [each.tensor.shape for each in after.outputs] == [(1, classes)]
+    assert output.dtype == before.outputs[place].tensor.dtype
+    assert after.inputs == before.inputs
+    for _ in range(5):
+        shape, dtype = before.inputs[0].shape, before.inputs[0].dtype
+        colour = rng.uniform(-0.9, 0.9, (1, 1, 1, 3) if shape[3] == 3 else (1, 3, 1, 1))
+        pixels = np.broadcast_to(colour, shape) + rng.uniform(-0.1, 0.1, shape)
+        steps = before.inputs[0].quantization
+        image = quantize(pixels, steps, dtype) if steps else pixels.astype(dtype)
         (raw,) = run(content, image)
-        _, features = run(with_extra_output(base, head.features_tensor), image)
+        *_, features = run(with_extra_output(base, head.features_tensor), image)
         real = dequantize(features, head.features.quantization).reshape(-1)
         expected = softmax(weights @ real + bias)
         np.testing.assert_allclose(dequantize(raw, output.quantization)[0], expected, atol=0.02)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8"])
+def test_a_bias_has_its_full_weight_where_the_weights_have_none(dtype: str) -> None:
+    """Its steps are those of the weights: of weights that are almost zero it would need more than 32 bits."""
+    base = colour_model(dtype=dtype)
+    weights = np.array([[1e-9, 0, 0], [0, 0, 0]], np.float32)
+    new = NewHead(weights, np.array([1.0, -1.0], np.float32), (-2.0, 2.0))
+    content = replace_head(base, find_head(base, "m"), new, "m")
+    (raw,) = run(content, np.zeros((1, 8, 8, 3), dtype))
+    scores = dequantize(raw, read_graph(content, "m").outputs[0].tensor.quantization)[0]
+    np.testing.assert_allclose(scores, softmax(new.bias), atol=0.01)
 
 
 def test_the_head_that_was_there_gives_the_scores_that_were_there() -> None:
