@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-import struct
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +15,7 @@ from mobiclass.errors import ModelError
 from mobiclass.tflite.editing import ModelEdit, without_zip
 from mobiclass.tflite.facts import CONFIG_NAME
 from mobiclass.tflite.flatbuffer_writer import NewTable, NewTables, Number, Numbers, Text, write_front
+from mobiclass.tflite.graph import read_zip_members
 from mobiclass.tflite.metadata import IDENTIFIER
 
 LABELS_NAME: Final = "labels.txt"
@@ -26,7 +25,6 @@ _FEATURES, _IMAGE = 1, 2  # ContentProperties
 _RGB: Final = 1
 _NORMALIZATION: Final = 1
 _AXIS_LABELS: Final = 2
-_MOST_ZIP_BYTES: Final = 512 << 20
 _ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes at any time
 
 
@@ -67,10 +65,14 @@ def write_card(
         members: further files of the zip, by name.
 
     Raises:
-        ModelError: the model is damaged, or a label has a line break, which would shift all that follow.
+        ModelError: the model is damaged, or a label is no text, or has a line break, which would shift all that follow.
     """
     for label in card.labels:
-        if len(label.splitlines()) != 1 or label != label.strip("\r\n"):
+        if (
+            len(label.splitlines()) != 1
+            or label != label.strip("\r\n")
+            or label != label.encode(errors="replace").decode()
+        ):
             raise ModelError(f"{file}: a label must be one line of text, not {label!r}")
     edit = ModelEdit(content, file)
     edit.set_metadata(_metadata(card))
@@ -82,36 +84,24 @@ def write_card(
 
 def config_bytes(config: Mapping[str, Any]) -> bytes:
     """Encode the object of a ``mobiclass.json``: indented, UTF-8, ending in a newline."""
-    return (json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    text = json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False)
+    return f"{text}\n".encode(errors="backslashreplace")  # what is not Unicode becomes one of JSON's own escapes
 
 
 def replace_members(content: bytes, changed: Mapping[str, bytes], file: str) -> bytes:
     """Write other files into the zip behind the model; its other files and the model itself stay as they are.
 
     Raises:
-        ModelError: the zip cannot be read.
+        ModelError: the zip cannot be read, or would be unreasonably large.
     """
-    own = without_zip(content)
-    members: dict[str, bytes] = {}
-    if len(own) < len(content):
-        try:
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                if sum(info.file_size for info in archive.infolist()) > _MOST_ZIP_BYTES:
-                    raise ValueError(f"its files are more than {_MOST_ZIP_BYTES >> 20} MB")
-                for info in archive.infolist():
-                    with archive.open(info) as member:
-                        members[info.filename] = member.read(info.file_size)
-        except (
-            EOFError, NotImplementedError, OSError, RuntimeError, ValueError, struct.error, zipfile.BadZipFile,
-            zlib.error,
-        ) as error:  # fmt: skip
-            raise ModelError(f"{file}: the zip appended to the model cannot be read ({error})") from error
-    return _with_zip(own, members | dict(changed))
+    members = read_zip_members(content, file)
+    return _with_zip(without_zip(content), members | dict(changed))
 
 
 def _with_zip(model: bytes, members: Mapping[str, bytes]) -> bytes:
     whole = io.BytesIO(model)
-    with zipfile.ZipFile(whole, "a", zipfile.ZIP_STORED) as archive:
+    whole.seek(0, io.SEEK_END)
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:  # "a" would read what may be a damaged zip
         for name, content in members.items():
             info = zipfile.ZipInfo(name, _ZIP_EPOCH)
             info.create_system = 3  # Unix, on whatever system: the same bytes everywhere

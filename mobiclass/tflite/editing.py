@@ -7,6 +7,7 @@ weights at most. Slot numbers follow TFLite's schema.
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -203,5 +204,5 @@ def without_zip(content: bytes) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return content[: min([archive.start_dir, *(info.header_offset for info in archive.infolist())])]
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error):
         return content

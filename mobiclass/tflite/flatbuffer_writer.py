@@ -7,6 +7,7 @@ need be understood that is not to change; nothing else can (a table behind could
 from __future__ import annotations
 
 import struct
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
@@ -93,20 +94,23 @@ def _in_order(root: NewTable) -> list[Target]:
     """List what is to be written, whatever points before what it points to."""
     found: list[Target] = []
     seen: set[int] = set()
-    waiting: list[Target] = [root]
+    waiting: deque[Target] = deque([root])
     while waiting:  # breadth first; what two point to must come after both
-        part = waiting.pop(0)
-        if isinstance(part, Old):
-            continue
+        part = waiting.popleft()
         if id(part) in seen:
             found = [each for each in found if each is not part]
         seen.add(id(part))
         found.append(part)
         if isinstance(part, NewTable):
-            waiting += [each for _, each in sorted(part.fields.items()) if not isinstance(each, Number)]
+            waiting += [each for _, each in sorted(part.fields.items()) if not isinstance(each, Number | Old)]
         elif isinstance(part, NewTables):
-            waiting += part.tables
+            waiting += [each for each in part.tables if isinstance(each, NewTable)]
     return found
+
+
+def _utf8(text: str) -> bytes:
+    """Encode a text; what is not Unicode, from a file name say, becomes a question mark."""
+    return text.encode(errors="replace")
 
 
 def _vtable_bytes(table: NewTable) -> int:
@@ -143,7 +147,7 @@ def _length(part: Target) -> int:
         case Data(content):
             return 4 + len(content)
         case Text(text):
-            return 4 + len(text.encode()) + 1
+            return 4 + len(_utf8(text)) + 1
         case Numbers(fmt, values):
             return 4 + struct.calcsize(fmt) * len(values)
         case NewTables():
@@ -165,7 +169,7 @@ def _write(part: Target, front: bytearray, places: Mapping[int, int], start: int
     position = places[id(part)]
     match part:
         case Data(content) | Text(content):
-            encoded = content.encode() if isinstance(content, str) else content
+            encoded = _utf8(content) if isinstance(content, str) else content
             struct.pack_into("<I", front, position, len(encoded))
             front[position + 4 : position + 4 + len(encoded)] = encoded
         case Numbers(fmt, values):

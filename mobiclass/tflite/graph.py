@@ -104,11 +104,11 @@ def open_model(content: bytes, file: str) -> Iterator[Table]:
 
 
 def read_zip_members(
-    content: bytes, file: str, names: Collection[str], *, most_bytes: int = _MAX_MEMBER_BYTES
+    content: bytes, file: str, names: Collection[str] | None = None, *, most_bytes: int = _MAX_MEMBER_BYTES
 ) -> dict[str, bytes]:
-    """Read those of `names` that the zip appended to the model holds; ``{}`` where there is no zip.
+    """Read those of `names` that the zip appended to the model holds, or all; ``{}`` where there is no zip.
 
-    Of each no more than `most_bytes` are accepted.
+    Together they may be no more than `most_bytes` longer than the file is: a zip bomb is.
 
     Raises:
         ModelError: the zip is damaged, encrypted, or a member is unreasonably large.
@@ -118,13 +118,16 @@ def read_zip_members(
 
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = {info.filename: info for info in archive.infolist() if info.filename in names}
+            listed = archive.infolist()
+            members = {info.filename: info for info in listed if names is None or info.filename in names}
+            left = len(content) + most_bytes
             for name, info in members.items():
-                if info.file_size > most_bytes:
+                left -= info.file_size
+                if left < 0:
                     raise ModelError(f"{file}: {name!r} in the appended zip would be {info.file_size} bytes long")
                 if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                     raise NotImplementedError(f"{name!r} is compressed by method {info.compress_type}")
-            return {name: _read_member(archive, info, most_bytes) for name, info in members.items()}
+            return {name: _read_member(archive, info) for name, info in members.items()}
     except zipfile.BadZipFile as error:
         # Most models carry no zip at all. Where one ends, or only begins, it is damaged or was cut short.
         if b"PK\x05\x06" in content[-66_000:] or any(begin in content for begin in _ZIP_BEGINS):
@@ -137,10 +140,10 @@ def read_zip_members(
         raise ModelError(f"{file}: the zip appended to the model cannot be read ({error})") from error
 
 
-def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most_bytes: int) -> bytes:
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     # With a length to keep to: read() alone inflates all that is there, whatever length the zip claims.
     with archive.open(info) as member:
-        return member.read(most_bytes)
+        return member.read(info.file_size)
 
 
 def _what_it_is_instead(content: bytes) -> str:

@@ -46,5 +46,14 @@ def test_constants_lie_on_16_bytes_and_numbers_on_their_size() -> None:
         assert content.index((1).to_bytes(8, "little") + (2).to_bytes(8, "little")) % 8 == 0
 
 
+def test_vectors_of_a_million_tables_are_written_in_one_pass() -> None:
+    table = NewTable({0: NewTables([Old(4)] * 1_000_000)})
+    assert len(write_front(table, b"TEST", bytes(8))) > 4_000_000
+
+
+def test_a_text_that_is_not_unicode_does_no_harm() -> None:
+    assert Table.root(write_front(NewTable({0: Text("caf\udce9")}), b"TEST"), b"TEST").string(0) == "caf?"
+
+
 def test_an_empty_table() -> None:
     assert Table.root(write_front(NewTable(), ID), ID).slots == []
