@@ -50,7 +50,7 @@ class Interpreter:
         if self.runtime.crashes_on_damage:
             from mobiclass.runtime.trial import require_loadable
 
-            require_loadable(model, self.runtime)
+            require_loadable(model, self.runtime, extra.content if extra else None)
         self._lock = threading.Lock()
         self._load(model.input_shape, model.output.values)
         if model.output.values > model.output_values:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from hashlib import sha256
 from typing import Final
 
 from mobiclass._system import last_line, run_child
@@ -19,19 +20,24 @@ _TIMEOUT_SECONDS: Final = 120  # a Pi Zero needs about 10 for its largest models
 _REFUSED: Final = 3
 
 
-def require_loadable(model: ModelInfo, runtime: Runtime) -> None:
+def require_loadable(model: ModelInfo, runtime: Runtime, content: bytes | None = None) -> None:
     """Load `model` and run it once in a child process, unless the same bytes have passed that before.
+
+    `content` is what will be loaded, where that is not the model as it is.
 
     Raises:
         ModelError: the runtime refused the model, crashed or hung.
     """
-    marker = cache_folder() / "loaded" / f"{runtime.package}-{runtime.version}" / f"{model.sha256}{_shape(model)}"
+    digest = model.sha256 if content is None else sha256(content).hexdigest()
+    marker = cache_folder() / "loaded" / f"{runtime.package}-{runtime.version}" / f"{digest}{_shape(model)}"
     with contextlib.suppress(OSError):  # a cache that cannot be read costs the trial again
         if marker.exists():
             return
     # The bytes, not the path: exactly what will be loaded here.
     arguments = (runtime.name, _shape(model))
-    ended = run_child("mobiclass.runtime.trial", *arguments, stdin=model.content, timeout_seconds=_TIMEOUT_SECONDS)
+    ended = run_child(
+        "mobiclass.runtime.trial", *arguments, stdin=content or model.content, timeout_seconds=_TIMEOUT_SECONDS
+    )
     if ended.status == _REFUSED:
         raise ModelError(f"{model.path}: {last_line(ended.stderr)}")
     if ended.status != 0:

@@ -80,7 +80,7 @@ def test_only_a_runtime_that_can_crash_tries_a_model_first(
     crashes: bool, make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried = []
-    monkeypatch.setattr("mobiclass.runtime.trial.require_loadable", lambda model, runtime: tried.append(model.name))
+    monkeypatch.setattr("mobiclass.runtime.trial.require_loadable", lambda model, *_: tried.append(model.name))
     name = choose_runtime().name
     monkeypatch.setitem(RUNTIMES, name, RUNTIMES[name]._replace(crashes_on_damage=crashes))
     Interpreter(read_model(make_model()), RunOptions())
