@@ -213,7 +213,7 @@ class Classifier:
             if decider and decider.needs_features:
                 raise ModelError(
                     f"{model.path}: it takes over from {self._fallback.compiled.path}, but has a rule for unknown "
-                    "photos that this has not; give both the same rules, or use --no-decide"
+                    "photos that this has not; give both the same rules"
                 )
 
     def _check_features(self) -> None:

@@ -96,12 +96,6 @@ def test_a_config_with_numbers_that_json_has_not_is_an_error(make_model: MakeMod
         calibrated_copy(model, RULES)
 
 
-def test_a_zip_that_inflates_to_too_much_is_an_error(make_model: MakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mobiclass.tflite.card._MOST_ZIP_BYTES", 10)
-    with pytest.raises(ModelError, match="its files are more than"):
-        calibrated_copy(read_model(make_model(config='{"format": 1, "license": "MIT"}')), RULES)
-
-
 # The rules
 
 
