@@ -9,12 +9,13 @@ _Z_95: Final = 1.959963984540054  # the standard normal distribution's 97.5 % qu
 _NEGLIGIBLE: Final = 1e-18
 
 
-def wilson_interval(right: int, total: int) -> tuple[float, float]:
+def wilson_interval(right: float, total: float) -> tuple[float, float]:
     """Compute Wilson's 95 % confidence interval of a proportion, `right` of `total`.
 
     With p = right/total, n = total and z = 1.96 its ends are
     ``(p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n)``. Unlike p ± z·√(p(1−p)/n) it stays within 0 and 1, and is
-    valid for few photos and for proportions near 1.
+    valid for few photos and for proportions near 1. Where photos depend on each other, `total` is the
+    effective number of photos, and `right` the same share of it; neither need be whole.
 
     Source: E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", Journal of the
     American Statistical Association 22 (1927), 209–212.

@@ -58,9 +58,9 @@ def fit_samples(samples: Samples) -> Fitted:
     rule = fit_unknown(fitter.plain, fitter.classes, groups, fitter.count)
     if rule:
         rule = rule._replace(means=fitter.as_features(rule.means))
-    held_out = count_held_out(logits, known, fitter.classes, samples.labels)
+    held_out = count_held_out(logits, known, fitter.classes, groups, samples.labels)
     scores = softmax_rows(logits * gain)
-    curve = learning_curve(fitter, groups, held_out.right / held_out.photos, held_out.photos) if held_out else None
+    curve = learning_curve(fitter, groups, held_out.right / held_out.photos, held_out.effective) if held_out else None
     suspicions = find_suspects(scores, known, fitter.classes, samples.labels)
     final = fitter.of_features(head).of_length(fitter.length)
     return Fitted(final, fitter.logits_range(head), gain, rule, held_out, scores, known, curve, suspicions)

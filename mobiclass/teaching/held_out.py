@@ -43,10 +43,12 @@ class HeldOut(NamedTuple):
     Attributes:
         classes: each class, in the order of the labels.
         confusions: the pairs that were confused, most often first.
+        effective: how many photos, each unlike all others, would tell as much; 1 to the number of photos.
     """
 
     classes: tuple[ClassResult, ...]
     confusions: tuple[Confusion, ...]
+    effective: float
 
     @property
     def photos(self) -> int:
@@ -60,13 +62,14 @@ class HeldOut(NamedTuple):
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval of the share that got their class."""
-        return wilson_interval(self.right, self.photos)
+        """The 95 % interval of the share that got their class: a burst is little more than one photo."""
+        return wilson_interval(self.right / self.photos * self.effective, self.effective)
 
     def as_json(self) -> dict[str, Any]:
         """Make the object ``cross_validation``."""
         return {
             "photos": self.photos,
+            "effective_photos": round(self.effective, 1),
             "top1": round(self.right / self.photos, _DECIMALS),
             "interval": [round(end, _DECIMALS) for end in self.interval],
             "classes": [
@@ -78,7 +81,7 @@ class HeldOut(NamedTuple):
 
 
 def count_held_out(
-    logits: Floats, known: npt.NDArray[np.bool_], classes: Integers, labels: Sequence[str]
+    logits: Floats, known: npt.NDArray[np.bool_], classes: Integers, groups: Integers, labels: Sequence[str]
 ) -> HeldOut | None:
     """Count what held-out photos got.
 
@@ -86,6 +89,7 @@ def count_held_out(
         logits: (n, C), by heads that were fitted without the photo.
         known: (n,) the photos for which there are any.
         classes: (n,) what they are.
+        groups: (n,) the same number for photos that look alike.
         labels: (C,).
 
     Returns:
@@ -101,4 +105,15 @@ def count_held_out(
     return HeldOut(
         tuple(ClassResult(label, int(photos[i]), int(right[i])) for i, label in enumerate(labels)),
         tuple(Confusion(labels[a], labels[b], count) for (a, b), count in ranked),
+        _effective(groups[known]),
     )
+
+
+def _effective(groups: Integers) -> float:
+    """Count photos, where all of a group are right or wrong together.
+
+    The effective number of clusters of unequal size: the variance of the mean of n values of which those of a group are
+    equal is that of n²/Σm² independent ones, m the size of each group (L. Kish, "Survey Sampling", 1965).
+    """
+    sizes = np.unique(groups, return_counts=True)[1]
+    return float(sizes.sum() ** 2 / (sizes**2).sum())

@@ -10,13 +10,13 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from mobiclass.evaluation import wilson_interval
 from mobiclass.teaching.fitting import Fitter, make_folds
 from mobiclass.teaching.head import Integers
 
 _SHARES: Final = (0.25, 0.5)
 _FEWEST_GROUPS: Final = 8  # of a class: of fewer a quarter is one or two
 _LEAST_FALL: Final = 0.02  # in the exponent: below it nothing falls
+_Z_95: Final = 1.96
 _STEEPEST: Final = 1.0  # errors that fall faster than 1/n are luck
 
 
@@ -62,14 +62,14 @@ class LearningCurve(NamedTuple):
         return f"with twice the photos expect about {self.at_twice * 100:.0f} % ({low:.0f}–{high:.0f})"
 
 
-def learning_curve(fitter: Fitter, groups: Integers, top1: float, judged: int) -> LearningCurve | None:
+def learning_curve(fitter: Fitter, groups: Integers, top1: float, judged: float) -> LearningCurve | None:
     """Fit heads to a quarter and to half of the photos that cross-validation fits to, and judge them likewise.
 
     Args:
         fitter: the photos.
         groups: (n,) the same number for photos that look alike.
         top1: the accuracy of heads fitted to all of these photos.
-        judged: the number of photos that it was judged on.
+        judged: the number of photos that it was judged on, those that look alike counted as fewer.
 
     Returns:
         The curve; ``None`` where a class has too few photos to leave most of them out.
@@ -102,16 +102,26 @@ def _point(fitter: Fitter, groups: Integers, folds: Integers, share: float) -> P
     return Point(float(np.mean(sizes)), right / total)
 
 
-def _extrapolated(points: list[Point], judged: int) -> LearningCurve:
-    """Draw the power law through the points, and follow it from the last one to twice the photos."""
+def _extrapolated(points: list[Point], judged: float) -> LearningCurve:
+    """Draw the power law through the points, and follow it from the last one to twice the photos.
+
+    What it then says of the logarithm of the error is a weighted sum of the points', so its variance is that of the
+    points, weighted by the squares; a point's is (1 − e) / (e · judged), by the binomial distribution of its errors e.
+    The slope is far less sure than the last point: a range of that alone would hold the truth in 55 to 80 of 100 draws.
+    """
     curve = tuple(points)
     half = 0.5 / judged  # an error that was never seen is not 0
-    errors = np.log([max(half, 1 - each.top1) for each in points])
+    errors = np.array([min(max(half, 1 - each.top1), 1 - half) for each in points])
     sizes = np.log([each.photos_a_class for each in points])
-    fall = min(_STEEPEST, -float(np.polyfit(sizes, errors, 1)[0]))
+    slopes = (sizes - sizes.mean()) / ((sizes - sizes.mean()) ** 2).sum()  # what each point adds to the slope
+    fall = min(_STEEPEST, -float(slopes @ np.log(errors)))
     last = points[-1].top1
     if fall < _LEAST_FALL:
         return LearningCurve(curve, None, last, last)
-    factor = 2.0**-fall
-    low, high = wilson_interval(round(last * judged), judged)
-    return LearningCurve(curve, 1 - (1 - last) * factor, 1 - (1 - low) * factor, 1 - (1 - high) * factor)
+    weights = np.log(2.0) * slopes
+    weights[-1] += 1
+    spread = _Z_95 * float(np.sqrt(weights**2 @ ((1 - errors) / (errors * judged))))
+    expected = float(errors[-1]) * 2.0**-fall
+    low, high = (1 - min(1.0, expected * float(np.exp(sign * spread))) for sign in (1, -1))
+    at_twice = 1 - (1 - last) * 2.0**-fall
+    return LearningCurve(curve, at_twice, low, max(high, at_twice))  # errors that were never seen count as a half

@@ -1,8 +1,10 @@
 """What a person should look at: photos that look mislabelled, classes that look like one, classes with few photos.
 
-A photo looks mislabelled where a head that has not seen it is as sure of another class as it mostly is of photos that
-are labelled so (confident learning: Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset
-Labels", 2021).
+A photo looks mislabelled where a head that has not seen it gives the class that it is labelled with far less than it
+mostly gives photos of that class, or far less than chance. How sure it is of another class tells less: a wrong label is
+mostly one that the photo looks nothing like, while photos between two classes are often given the other one, surely.
+docs/teaching.md has the measurements. (The score of the given label: "self-confidence" in Northcutt, Jiang and Chuang,
+"Confident Learning: Estimating Uncertainty in Dataset Labels", 2021.)
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ import numpy as np
 from mobiclass.teaching.head import Booleans, Floats, Integers
 from mobiclass.teaching.unknown import FEWEST_PHOTOS
 
-_LEAST_MARGIN: Final = 0.2  # between the two scores
+_PART_OF_USUAL: Final = 0.11  # of the mean score of the class's own photos
+_PART_OF_CHANCE: Final = 0.3  # of 1 / classes; with two or three classes the mean is little above chance
 _ALIKE_SHARE: Final = 0.3  # of the photos of two classes that are taken for the other
 _ALIKE_PHOTOS: Final = 4
 
@@ -40,7 +43,7 @@ class Suspicions(NamedTuple):
     """What was found.
 
     Attributes:
-        photos: those that look mislabelled, the surest first.
+        photos: those that look mislabelled, those that look least like their class first.
         alike: pairs of classes that look like one, with the part of their photos that was taken for the other.
         few: classes with too few photos for a rule of unknown ones, and how many they have.
     """
@@ -72,19 +75,20 @@ def find_suspects(scores: Floats, known: Booleans, classes: Integers, labels: Se
 
 
 def _mislabelled(scores: Floats, known: Booleans, classes: Integers, labels: Sequence[str]) -> tuple[Suspect, ...]:
-    usual = np.ones(len(labels))
+    usual = np.zeros(len(labels))
     for place in range(len(labels)):
         own = scores[known & (classes == place), place]
         if len(own):
             usual[place] = own.mean()
     best = scores.argmax(axis=1)
     rows = np.arange(len(classes))
-    margins = scores[rows, best] - scores[rows, classes]
-    suspicious = known & (best != classes) & (scores[rows, best] >= usual[best]) & (margins >= _LEAST_MARGIN)
+    given = scores[rows, classes]
+    bars = np.maximum(_PART_OF_USUAL * usual, _PART_OF_CHANCE / len(labels))
+    suspicious = known & (best != classes) & (given < bars[classes])
     places = np.flatnonzero(suspicious)
     return tuple(
         Suspect(int(place), labels[classes[place]], labels[best[place]], round(float(scores[place, best[place]]), 4))
-        for place in places[np.argsort(-margins[places], kind="stable")]
+        for place in places[np.argsort(given[places], kind="stable")]
     )
 
 

@@ -59,4 +59,16 @@ def test_what_does_not_rise_is_not_followed() -> None:
 def test_an_error_that_was_never_seen_is_not_0() -> None:
     curve = _extrapolated([Point(4, 0.9), Point(8, 0.95), Point(16, 1.0)], 60)
     assert curve.at_twice == pytest.approx(1.0)
-    assert curve.high <= 1.0
+    assert curve.low < 1.0 == curve.high
+
+
+def test_the_range_allows_for_an_unsure_slope() -> None:
+    points = [Point(4, 0.6), Point(8, 0.7), Point(16, 0.75)]
+    curve = _extrapolated(points, 100)
+    assert curve.at_twice is not None
+    # The last point alone, 65.7 to 82.5 % by Wilson's interval, moved by the slope: narrower by half.
+    error = 1 - curve.at_twice
+    assert curve.high - curve.low > 1.3 * (0.825 - 0.657) * error / 0.25
+    assert 0.0 <= curve.low < curve.at_twice < curve.high <= 1.0
+    wider = _extrapolated(points, 10)
+    assert 0.0 <= wider.low < curve.low < curve.high < wider.high <= 1.0

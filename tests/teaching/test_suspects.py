@@ -53,3 +53,26 @@ def test_classes_with_few_photos() -> None:
     classes = np.array([0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2])
     found = find_suspects(scores_of(classes.tolist()), np.zeros(11, bool), classes, LABELS)
     assert found.few == (("ant", 2), ("cow", 4))
+
+
+def test_a_photo_between_two_classes_is_no_suspect_however_sure_the_other_is() -> None:
+    classes = np.repeat(np.arange(3), 10)
+    scores = scores_of(classes.tolist(), 0.8)
+    scores[0] = (0.12, 0.87, 0.01)
+    assert find_suspects(scores, np.ones(30, bool), classes, LABELS).photos == ()
+
+
+def test_a_photo_that_looks_nothing_like_its_class_is_a_suspect_though_no_other_is_sure() -> None:
+    classes = np.repeat(np.arange(3), 10)
+    scores = scores_of(classes.tolist())
+    scores[0] = (0.02, 0.5, 0.48)
+    found = find_suspects(scores, np.ones(30, bool), classes, LABELS)
+    assert [(each.photo, each.looks_like) for each in found.photos] == [(0, "bee")]
+
+
+def test_those_that_look_least_like_their_class_come_first() -> None:
+    classes = np.repeat(np.arange(3), 10)
+    scores = scores_of(classes.tolist())
+    scores[2], scores[11] = (0.05, 0.95, 0.0), (0.3, 0.01, 0.69)
+    found = find_suspects(scores, np.ones(30, bool), classes, LABELS)
+    assert [each.photo for each in found.photos] == [11, 2]

@@ -42,6 +42,7 @@ Photos: TypeAlias = "dict[str, list[PhotoFeatures]]"
 _SIZES: Final = (1, 2, 5, 10, 20)
 _UNKNOWN_SIZES: Final = (5, 10, 20)
 _FEW_CLASSES: Final = 3
+_SWAPPED: Final = 0.05
 _HIDDEN, _EPOCHS, _BATCH, _RATE = 100, 50, 16, 1e-3
 _INITIALIZATIONS: Final = 3
 _ONE_VIEW: Final = 1_000  # of a class with so many photos no views are made
@@ -228,6 +229,45 @@ def unknown_table(train: Set, test: Set, others: Set, draws: int) -> list[str]:
     return lines
 
 
+def faults_table(sets: dict[str, Set], draws: int) -> list[str]:
+    """Swap labels on purpose, and count the photos that are said to look mislabelled."""
+    lines = ["| photos | classes | photos a class | draws | wrong labels found | photos named, of them wrong | "
+             "named where none is wrong |", "|---|---|---|---|---|---|---|"]  # fmt: skip
+    for name, photos in sets.items():
+        for count in sorted({min(_FEW_CLASSES, len(photos.photos)), len(photos.photos)}):
+            size = min(len(theirs) for theirs in photos.photos.values())
+            counts = np.zeros(5)
+            for draw in range(draws):
+                labels = np.random.default_rng([draw, count]).permutation(sorted(photos.photos))[:count].tolist()
+                drawn = photos.of(labels).drawn(size, draw)[0]
+                swapped, wrong = _swapped(drawn, draw)
+                named, clean = _named(swapped), _named(drawn)
+                counts += len(wrong), len(named), len(named & wrong), len(clean), count * size
+            wrongs, names, right, false, total = counts
+            cells = [100 * right / wrongs, 100 * right / max(1, names), 100 * false / total]
+            lines.append(f"| {name} | {count} | {size} | {draws} | {' | '.join(f'{cell:.0f} %' for cell in cells)} |")
+    return lines
+
+
+def _swapped(photos: Set, seed: int) -> tuple[Set, set[str]]:
+    """Give one in 20 photos another class; also returns the SHA-256 of these."""
+    generator = np.random.default_rng([seed, 1])
+    labels = sorted(photos.photos)
+    pairs = [(label, one) for label in labels for one in photos.photos[label]]
+    chosen = generator.choice(len(pairs), max(1, round(_SWAPPED * len(pairs))), replace=False)
+    for place in chosen:
+        label, one = pairs[place]
+        pairs[place] = (str(generator.choice([other for other in labels if other != label])), one)
+    found: Photos = {label: [one for theirs, one in pairs if theirs == label] for label in labels}
+    return photos._replace(photos=found), {pairs[place][1].sha256 for place in chosen}
+
+
+def _named(photos: Set) -> set[str]:
+    samples = photos.samples()
+    numbered = [one.sha256 for _, one in samples.pairs()]
+    return {numbered[suspect.photo] for suspect in fit_samples(samples).suspicions.photos}
+
+
 def int8_line(train: Set, test: Set, base: Base, folder: Path) -> str:
     """Compare the top-1 of a taught model, run on photos, with that of its head in floats."""
     features, _ = test.plain()
@@ -278,6 +318,8 @@ def main(train: Path, test: Path, others: Path | None, base: str | None, draws: 
     _print(lambda: accuracy_table(learned, judged, draws))
     click.echo("\nLikewise, drawn from TRAIN and TEST together and judged on the rest:\n")
     _print(lambda: accuracy_table(learned.joined(judged), None, draws))
+    click.echo("\nOne label in 20 wrong on purpose:\n")
+    _print(lambda: faults_table({"TRAIN": learned, "TEST": judged}, draws))
     if others:
         strangers = read_set(others, model, one_view=True)
         click.echo("\nPhotos called unknown, %:\n")

@@ -69,6 +69,8 @@ def _accuracy_lines(taught: Taught, output: Path) -> Iterator[str]:
         low, high = held_out.interval
         share = _percent(held_out.right / held_out.photos, 1)
         yield f"accuracy by cross-validation: {share}, 95 % interval {low * 100:.1f}–{high * 100:.1f}"
+        if (effective := round(held_out.effective)) < held_out.photos:
+            yield f"photos that look alike tell less: the interval is that of {effective} different ones"
     else:
         yield "accuracy: unknown; two photos of each class, or better five, would tell"
     if taught.fitted.curve:
