@@ -165,6 +165,10 @@ def _what_it_is_instead(content: bytes) -> str:
 
 def _read_graph(model: Table) -> Graph:
     network = Network(model)
+    for operator in network.operators:
+        if operator.name == "QUANTIZE":
+            for tensor in (*operator.inputs, *operator.outputs):
+                network.spec(tensor)  # which checks it: of an impossible zero point here, LiteRT crashes
     inputs = tuple(map(network.spec, network.inputs))
     rows = max(1, inputs[0].shape[0]) if inputs and len(inputs[0].shape) == _IMAGE_RANK else 1
     names = _signature_names(model)

@@ -196,4 +196,6 @@ def _real(stored: Stored | None, values: int) -> npt.NDArray[np.float32] | None:
         if len(scales) != len(zero_points) or real.size % len(scales) or stored.axis:
             return None
         real = ((real.reshape(len(scales), -1).T - zero_points) * scales).T.reshape(-1)
-    return np.asarray(real, np.float32) if np.isfinite(real).all() else None
+    with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite
+        single = np.asarray(real, np.float32)
+    return single if np.isfinite(single).all() else None

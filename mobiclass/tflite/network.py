@@ -23,6 +23,8 @@ _TENSOR_TYPES: Final = (
     "complex128", "uint64", "resource", "variant", "uint32", "uint16", "int4", "bfloat16", "int2", "uint4",
 )  # fmt: skip
 _INTEGERS: Final = {"uint8", "int8", "int16", "int32", "int64"}
+_ZERO_POINTS: Final = {"uint8": (0, 255), "int8": (-128, 127)}
+_OTHER_ZERO_POINTS: Final = (-(2**31), 2**31 - 1)
 _FORMATS: Final = {
     "float32": "f", "float16": "e", "float64": "d", "uint8": "B", "int8": "b", "int16": "h", "int32": "i", "int64": "q",
 }  # fmt: skip
@@ -277,7 +279,8 @@ def _tensor_spec(tensor: Table) -> TensorSpec:
         if not isfinite(scales[0]) or scales[0] <= 0:
             raise FlatbufferError(f"a quantization scale of {scales[0]}")
         zero_point = zero_points[0] if zero_points else 0
-        if not -(2**31) <= zero_point < 2**31:
+        least, greatest = _ZERO_POINTS.get(dtype, _OTHER_ZERO_POINTS)
+        if not least <= zero_point <= greatest:
             raise FlatbufferError(f"a quantization zero point of {zero_point}")
         quantization = Quantization(scales[0], zero_point)
     return TensorSpec(tensor.string(3) or "", tensor.integers(0), dtype, quantization, tensor.integers(7))

@@ -12,6 +12,7 @@ import pytest
 from mobiclass import Classifier, MobiclassError
 from mobiclass.hub.catalog import find_model
 from mobiclass.runtime.backends import choose_runtime
+from tests.support.bases import BASES
 from tests.support.program import Outcome, run
 from tests.support.tiny_models import COLOURS, append_zip, bare_model, colour_model, tflite_metadata
 
@@ -45,9 +46,13 @@ def check_outcome(outcome: Outcome) -> None:
 
 
 @pytest.mark.skipif(ON_TFLITE, reason="tflite-runtime would crash this process: its turn is in processes of their own")
-@pytest.mark.parametrize("dtype", ["uint8", "int8", "float32"])
-def test_flipped_bits_give_predictions_or_our_own_errors(dtype: str, tmp_path: Path) -> None:
-    model, path = colour_model(dtype=dtype), tmp_path / "damaged.tflite"
+@pytest.mark.parametrize(
+    "model",
+    [*(colour_model(dtype=dtype) for dtype in ("uint8", "int8", "float32")), BASES["int8, uint8 outside"]()],
+    ids=["uint8", "int8", "float32", "int8 between uint8"],
+)
+def test_flipped_bits_give_predictions_or_our_own_errors(model: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "damaged.tflite"
     pixels = np.full((20, 30, 3), (200, 20, 20), np.uint8)
     refused = classified = 0
     for seed in range(400):

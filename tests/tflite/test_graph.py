@@ -17,6 +17,7 @@ from mobiclass.errors import ModelError
 from mobiclass.tflite.graph import read_graph, read_zip_members
 from mobiclass.tflite.metadata import Normalization
 from mobiclass.tflite.network import Quantization, TensorSpec
+from tests.support.bases import BASES
 from tests.support.graphs import Net
 from tests.support.tiny_models import (
     COLOURS,
@@ -204,10 +205,20 @@ def test_an_impossible_scale_is_damage(scale: float) -> None:
         read_graph(bare_model(output_scale=scale), "m")
 
 
-@pytest.mark.parametrize("zero_point", [2**31, -(2**31) - 1, 2**62])
+@pytest.mark.parametrize("zero_point", [-1, 256, 2**31, -(2**31) - 1, 2**62])
 def test_an_impossible_zero_point_is_damage(zero_point: int) -> None:
     with pytest.raises(ModelError, match="zero point"):
         read_graph(bare_model(output_zero_point=zero_point), "m")
+
+
+def test_an_impossible_zero_point_between_two_types_is_damage() -> None:
+    """LiteRT 2 dies of SIGSEGV on it, wherever it stands in the graph."""
+    content = BASES["int8, requantized twice"]()
+    impossible = content.replace(struct.pack("<q", 128), struct.pack("<q", 256))
+    assert read_graph(content, "m").outputs
+    assert impossible != content
+    with pytest.raises(ModelError, match="a quantization zero point of 256"):
+        read_graph(impossible, "m")
 
 
 def test_a_tensor_index_outside_is_damage() -> None:

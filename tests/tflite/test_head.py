@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,15 @@ def test_the_head_of_every_kind_of_base(kind: str) -> None:
     weights, bias = head_weights(content, head, "m")
     np.testing.assert_array_equal(weights, WEIGHTS)
     np.testing.assert_allclose(bias, BIAS, atol=1e-3)
+
+
+def test_weights_too_large_for_floats_cannot_be_read() -> None:
+    content = BASES["int8"]()
+    steps = struct.pack("<3f", *(1 / 16,) * 3)
+    assert content.count(steps) == 1
+    content = content.replace(steps, struct.pack("<3f", *(3e38,) * 3))
+    with pytest.raises(ModelError, match="the weights of its head cannot be read"):
+        head_weights(content, find_head(content, "m"), "m")
 
 
 def test_weights_in_an_order_of_their_own_are_no_head() -> None:
